@@ -1,0 +1,1 @@
+"""aicc: an ONNX compiler built on MLIR."""

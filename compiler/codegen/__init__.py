@@ -1,0 +1,1 @@
+"""LLVM text to objects, the object cache, worker processes, linking."""

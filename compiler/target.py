@@ -1,0 +1,139 @@
+"""What the code is made for: CPU name, features, vector width, caches, cores.
+
+Schedules read a `Target` and nothing else about the machine, so that IR tests give one answer
+everywhere: `Target.cpu("x86-64-v3")` is a fixed description; `Target.host()` measures this machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from aicc.errors import CompileError
+
+_BASELINE: dict[str, tuple[str, ...]] = {
+    "x86-64": ("sse2",),
+    "x86-64-v2": ("sse2", "sse4.2"),
+    "x86-64-v3": ("sse2", "sse4.2", "avx", "avx2", "fma", "f16c"),
+    "x86-64-v4": ("sse2", "sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`cpu` is an LLVM CPU name, `triple` an LLVM triple; `features` LLVM feature names that are on.
+
+    `vector_bits` is the width schedules use; `l1`, `l2`, `l3` are bytes (per core, per core, shared);
+    `cores` the number of threads schedules plan for.
+    """
+
+    kind: str = "cpu"
+    triple: str = "x86_64-unknown-linux-gnu"
+    cpu: str = "x86-64-v3"
+    features: frozenset[str] = field(default_factory=frozenset)
+    vector_bits: int = 256
+    l1: int = 32 * 1024
+    l2: int = 512 * 1024
+    l3: int = 8 * 1024 * 1024
+    cores: int = 2
+
+    @property
+    def registers(self) -> int:
+        """Number of architectural vector registers."""
+        return 32 if self.vector_bits == 512 or self.triple.startswith("aarch64") else 16
+
+    def lanes(self, bits: int = 32) -> int:
+        """Elements of `bits` bits in one vector register."""
+        return max(1, self.vector_bits // bits)
+
+    @staticmethod
+    def cpu_named(name: str, triple: str = "x86_64-unknown-linux-gnu") -> Target:
+        """A fixed description of `name`: a psABI level (x86-64-v3 …), or any CPU LLVM knows."""
+        features = frozenset(_BASELINE[name]) if name in _BASELINE else _llvm_features(name, triple)
+        return Target(triple=triple, cpu=name, features=features, vector_bits=_vector_bits(triple, features))
+
+    @staticmethod
+    def host() -> Target:
+        """This machine (or the override in force)."""
+        return _OVERRIDES[-1] if _OVERRIDES else _host()
+
+    @staticmethod
+    @contextmanager
+    def override(target: Target) -> Iterator[Target]:
+        """`Target.host()` is `target` within the block: for tests that must not depend on the machine."""
+        _OVERRIDES.append(target)
+        try:
+            yield target
+        finally:
+            _OVERRIDES.pop()
+
+    @staticmethod
+    def parse(mcpu: str, triple: str | None = None) -> Target:
+        """From the command line's `--mcpu` and `--mtriple`. Raises CompileError AICC-3002."""
+        if mcpu == "native":
+            if triple is None or triple.split("-")[0] == _host().triple.split("-")[0]:
+                return Target.host()
+            mcpu = "generic"
+        return Target.cpu_named(mcpu, triple or _host().triple)
+
+    def with_cores(self, cores: int) -> Target:
+        return replace(self, cores=cores)
+
+
+_OVERRIDES: list[Target] = []
+
+
+def _vector_bits(triple: str, features: frozenset[str]) -> int:
+    if triple.startswith("x86_64"):
+        return 512 if "avx512f" in features and "avx512vl" in features else 256 if "avx2" in features else 128
+    return 128
+
+
+def _llvm_features(cpu: str, triple: str) -> frozenset[str]:
+    """LLVM does not list a CPU's features through its C API: unknown names get the triple's baseline."""
+    arch = triple.split("-")[0]
+    if arch == "x86_64":
+        wide = ("znver4", "znver5", "skylake-avx512", "cascadelake", "icelake", "sapphirerapids", "graniterapids")
+        narrow = ("haswell", "broadwell", "skylake", "alderlake", "raptorlake", "znver1", "znver2", "znver3")
+        if cpu.startswith(wide):
+            return frozenset(_BASELINE["x86-64-v4"])
+        if cpu.startswith(narrow):
+            return frozenset(_BASELINE["x86-64-v3"])
+        if cpu in ("generic", "x86-64"):
+            return frozenset(_BASELINE["x86-64"])
+        raise CompileError(
+            "AICC-3002",
+            f"CPU '{cpu}' is unknown for {triple}.",
+            hint=f"use native, one of {', '.join(_BASELINE)}, or one of {', '.join(narrow + wide)}.",
+        )
+    return frozenset({"neon"} if arch == "aarch64" else ())
+
+
+@cache
+def _host() -> Target:
+    import llvmlite.binding as llvm
+
+    features = frozenset(name for name, on in llvm.get_host_cpu_features().items() if on)
+    triple = llvm.get_default_triple()
+    caches = {"l1": _cache(0, 32 << 10), "l2": _cache(2, 512 << 10), "l3": _cache(3, 8 << 20)}
+    return Target(
+        triple=triple,
+        cpu=llvm.get_host_cpu_name(),
+        features=features,
+        vector_bits=_vector_bits(triple, features),
+        cores=len(os.sched_getaffinity(0)),
+        **caches,
+    )
+
+
+def _cache(index: int, default: int) -> int:
+    """Size in bytes of cache `index` of the first CPU (0: L1d, 2: L2, 3: L3)."""
+    try:
+        text = Path(f"/sys/devices/system/cpu/cpu0/cache/index{index}/size").read_text().strip()
+        return int(text[:-1]) << {"K": 10, "M": 20}[text[-1]]
+    except (OSError, KeyError, ValueError, IndexError):
+        return default

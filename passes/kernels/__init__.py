@@ -1,0 +1,1 @@
+"""Fusion into kernels, outlining, merging of identical kernels, choice of schedules."""

@@ -1,0 +1,1 @@
+"""Lowerings from the aicc dialect to linalg, one file per op family."""

@@ -1,0 +1,1 @@
+"""Passes on vectors and loops."""

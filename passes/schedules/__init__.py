@@ -1,0 +1,1 @@
+"""How a kernel becomes loops: one class per schedule, one folder per target."""
