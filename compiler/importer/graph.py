@@ -1,0 +1,196 @@
+"""Walks an ONNX graph and builds `main` out of aicc ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from aicc.bindings import func, ir
+from aicc.dialects.constants import CONSTANT_BYTES, Constant, Weight
+from aicc.dialects.op import TypeRuleError
+from aicc.dialects.shapes import Shapes
+from aicc.dialects.symbolic import Dim
+from aicc.dialects.types import DType, TensorType
+from aicc.errors import ImportError_
+from aicc.importer.model import tensor_loader
+from aicc.importer.node import Node
+from aicc.importer.registry import normalize_domain, rules
+from aicc.weights import WeightStore
+
+Array = np.ndarray[Any, Any]
+
+
+class GraphImporter:
+    """Imports one graph into the function being built; values by ONNX name."""
+
+    def __init__(self, model: onnx.ModelProto, directory: Path, weights: WeightStore) -> None:
+        self.model = model
+        self.directory = directory
+        self.weights = weights
+        self.shapes = Shapes()
+        self.values: dict[str, Any] = {}
+        self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}
+
+    def value(self, name: str) -> Any:
+        """The MLIR value of an ONNX name; an initializer is materialized at first use."""
+        if name not in self.values:
+            raise ImportError_("AICC-1001", f"the graph uses '{name}', which nothing defines.", stage="import")
+        value = self.values[name]
+        if isinstance(value, onnx.TensorProto):
+            value = self.values[name] = self._initializer(value)
+        return value
+
+    def _initializer(self, proto: onnx.TensorProto) -> Any:
+        t = self._tensor_type(proto)
+        load = tensor_loader(proto, self.directory)
+        if t.size * t.dtype.numpy.itemsize <= CONSTANT_BYTES:
+            return Constant.build(value=load(), shapes=self.shapes)
+        sym = self.weights.add(proto.name, t, load, {"initializer": proto.name})
+        return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+
+    def _tensor_type(self, proto: onnx.TensorProto) -> TensorType:
+        return TensorType(tuple(proto.dims), dtype_of(proto.data_type, f"initializer '{proto.name}'"))
+
+    def tensor_array(self, proto: onnx.TensorProto) -> Array:
+        return tensor_loader(proto, self.directory)()
+
+    def constant(self, array: Array, hint: str) -> Any:
+        """A constant op, or an entry of the weight store when it is large."""
+        if array.nbytes <= CONSTANT_BYTES:
+            return Constant.build(value=array, shapes=self.shapes)
+        sym = self.weights.add_array(hint, array)
+        t = self.weights.type(sym)
+        return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+
+    def constant_of(self, value: Any) -> Array | None:
+        """The concrete array behind a value: constants, folded shape arithmetic, and weights of up to 64 KiB."""
+        known = self.shapes.value(value)
+        if known is not None:
+            return known
+        owner = value.owner
+        if not isinstance(owner, ir.Block) and owner.name == "aicc.weight":
+            sym = ir.StringAttr(owner.attributes["sym"]).value
+            if self.weights.nbytes(sym) <= 64 * 1024:
+                return self.weights.load(sym)
+        return None
+
+    def run(self, graph: onnx.GraphProto, dims: Mapping[str, int]) -> Any:
+        """Builds the module. `dims` fixes symbolic dimensions by name."""
+        initializers = {t.name: t for t in graph.initializer}
+        for sparse in graph.sparse_initializer:
+            raise ImportError_(
+                "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
+            )
+        inputs = [i for i in graph.input if i.name not in initializers]
+        known = {d.dim_param for i in inputs for d in i.type.tensor_type.shape.dim if d.dim_param}
+        if unknown := sorted(set(dims) - known):
+            raise ImportError_(
+                "AICC-1008",
+                f"the model has no symbolic dimension '{unknown[0]}'.",
+                hint=f"its symbolic dimensions are: {', '.join(sorted(known)) or 'none'}.",
+            )
+        types = [input_type(i, dims) for i in inputs]
+        module = ir.Module.create(ir.Location.unknown())
+        with ir.InsertionPoint(module.body):
+            main = func.FuncOp("main", ([t.mlir() for t in types], []))
+        main.attributes["arg_attrs"] = ir.ArrayAttr.get(
+            [_io_attributes(i.name, t.shape) for i, t in zip(inputs, types, strict=True)]
+        )
+        block = main.add_entry_block()
+        self.values.update(initializers)
+        for i, argument in zip(inputs, block.arguments, strict=True):
+            self.values[i.name] = argument
+        with ir.InsertionPoint(block):
+            self.nodes(graph.node)
+            outputs = [self.value(o.name) for o in graph.output]
+            func.ReturnOp(outputs)
+        infos = [self.shapes.info(v) for v in outputs]
+        main.attributes["function_type"] = ir.TypeAttr.get(
+            ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
+        )
+        main.attributes["res_attrs"] = ir.ArrayAttr.get(
+            [_io_attributes(o.name, t.shape) for o, t in zip(graph.output, infos, strict=True)]
+        )
+        return module
+
+    def nodes(self, nodes: Sequence[onnx.NodeProto]) -> None:
+        """Imports nodes in order at the current insertion point."""
+        for proto in nodes:
+            name = proto.name or (proto.output[0] if proto.output else proto.op_type)
+            with ir.Location.name(name):
+                self._node(proto)
+
+    def _node(self, proto: onnx.NodeProto) -> None:
+        domain = normalize_domain(proto.domain)
+        rule = rules().get((domain, proto.op_type))
+        label = f'"{proto.name}" ({proto.op_type})'
+        if rule is None:
+            same = sorted(op for d, op in rules() if d == domain)
+            raise ImportError_(
+                "AICC-1003",
+                f"operator {proto.op_type} of domain '{domain or 'ai.onnx'}' "
+                f"(opset {self.opsets.get(domain, '?')}) is not supported.",
+                node=label,
+                stage="import",
+                hint=f"docs/operators.md lists the {len(same)} operators of this domain that are."
+                if same
+                else "no operator of this domain is supported.",
+            )
+        node = Node(proto, self, self.opsets.get(domain, 1))
+        try:
+            out = rule(node)
+        except TypeRuleError as error:
+            raise node.error("AICC-1005", f"{error}.") from error
+        results = list(out) if isinstance(out, (list, tuple)) else [out]
+        for name, value in zip(proto.output, results, strict=False):
+            if name and value is not None:
+                self.values[name] = value
+
+
+def dtype_of(code: int, what: str) -> DType:
+    """Raises ImportError_ AICC-1004 for an element type without support."""
+    try:
+        return DType.from_onnx(code)
+    except KeyError:
+        name = onnx.TensorProto.DataType.Name(code) if code in onnx.TensorProto.DataType.values() else str(code)
+        raise ImportError_(
+            "AICC-1004",
+            f"{what} has element type {name}, which is not supported.",
+            stage="import",
+            hint=f"supported element types: {', '.join(d.name.lower() for d in DType)}.",
+        ) from None
+
+
+def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorType:
+    """The type of a graph input; unnamed dynamic dims get a name of their own."""
+    if not value.type.HasField("tensor_type"):
+        kind = value.type.WhichOneof("value")
+        raise ImportError_("AICC-1004", f"input '{value.name}' is a {kind}; only tensors are supported.", stage="import")
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise ImportError_(
+            "AICC-1005",
+            f"input '{value.name}' has no rank.",
+            stage="import",
+            hint="run onnx.shape_inference, or set the input's shape (dimensions may be symbolic).",
+        )
+    shape: list[int | Dim] = []
+    for k, d in enumerate(tensor.shape.dim):
+        if d.HasField("dim_value"):
+            shape.append(d.dim_value)
+        elif d.dim_param in dims:
+            shape.append(dims[d.dim_param])
+        else:
+            shape.append(Dim.symbol(d.dim_param or f"{value.name}_dim{k}"))
+    return TensorType(tuple(shape), dtype_of(tensor.elem_type, f"input '{value.name}'"))
+
+
+def _io_attributes(name: str, shape: Sequence[int | Dim]) -> Any:
+    """Name, and per dim an integer or the text of its symbolic size."""
+    i64 = ir.IntegerType.get_signless(64)
+    dims = [ir.IntegerAttr.get(i64, d) if isinstance(d, int) else ir.StringAttr.get(str(d)) for d in shape]
+    return ir.DictAttr.get({"aicc.name": ir.StringAttr.get(name), "aicc.dims": ir.ArrayAttr.get(dims)})

@@ -1,0 +1,117 @@
+"""Reads ONNX files: protobuf, external data by memory map, functions expanded."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import google.protobuf.message
+import numpy as np
+import onnx
+import onnx.external_data_helper
+import onnx.numpy_helper
+
+from aicc.dialects.types import DType
+from aicc.errors import ImportError_
+from aicc.weights import WeightStore
+
+Array = np.ndarray[Any, Any]
+OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
+
+
+def load_model(path: Path) -> onnx.ModelProto:
+    """The model without its external data. Raises ImportError_ AICC-1001, AICC-1007."""
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as error:
+        raise ImportError_("AICC-1001", f"{path} cannot be read: {error.strerror or error}.") from error
+    except (google.protobuf.message.DecodeError, ValueError) as error:
+        raise ImportError_("AICC-1001", f"{path} is not an ONNX model: {error}.") from error
+    check_model(model, str(path))
+    return model
+
+
+def check_model(model: onnx.ModelProto, what: str) -> None:
+    """The parts of a model that everything else relies on."""
+    if not model.HasField("graph") or not model.opset_import:
+        raise ImportError_("AICC-1001", f"{what} is not an ONNX model: it has no graph or no opset.")
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx") and opset.version not in OPSETS:
+            raise ImportError_(
+                "AICC-1007",
+                f"{what} uses opset {opset.version}; supported are {OPSETS.start} to {OPSETS.stop - 1}.",
+                hint="onnx.version_converter can convert it.",
+            )
+
+
+def tensor_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], Array]:
+    """A function that gives the tensor's array: a view of a memory map for external data."""
+    if proto.data_location == onnx.TensorProto.EXTERNAL:
+        return _external_loader(proto, directory)
+    return lambda: onnx.numpy_helper.to_array(proto)
+
+
+def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], Array]:
+    info = onnx.external_data_helper.ExternalDataInfo(proto)
+    path = (directory / info.location).resolve()
+    dtype = DType.from_onnx(proto.data_type)
+    count = int(np.prod(list(proto.dims), dtype=np.int64))
+    offset = int(info.offset or 0)
+    size = count * dtype.numpy.itemsize
+    if not path.is_relative_to(directory.resolve()):
+        raise ImportError_("AICC-1002", f"external data of '{proto.name}' lies outside the model's folder: {path}.")
+    if not path.is_file():
+        raise ImportError_(
+            "AICC-1002",
+            f"external data of initializer '{proto.name}' is missing: {path}.",
+            stage="import",
+            hint="keep the data file beside the .onnx file under the name it was saved with.",
+        )
+    if path.stat().st_size < offset + size:
+        raise ImportError_(
+            "AICC-1002",
+            f"external data of initializer '{proto.name}' needs {offset + size} bytes of {path}, "
+            f"which has {path.stat().st_size}.",
+            stage="import",
+        )
+
+    def load() -> Array:
+        if count == 0:
+            return np.zeros(list(proto.dims), dtype.numpy)
+        with path.open("rb") as file:
+            page = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            mapped = mmap.mmap(file.fileno(), size + offset - page, offset=page, access=mmap.ACCESS_READ)
+        return np.frombuffer(mapped, dtype.numpy, count, offset - page).reshape(list(proto.dims))
+
+    return load
+
+
+def import_model(
+    source: Path | str | bytes | onnx.ModelProto, dims: Mapping[str, int] | None = None
+) -> tuple[Any, WeightStore]:
+    """Imports a model into the current MLIR context: the module of the `import` stage and its weights.
+
+    `source` is a path, serialized bytes or a ModelProto. Raises ImportError_ (codes 1xxx).
+    """
+    from aicc.importer.functions import expand_functions
+    from aicc.importer.graph import GraphImporter
+
+    directory = Path.cwd()
+    if isinstance(source, onnx.ModelProto):
+        model = source
+        check_model(model, "the model")
+    elif isinstance(source, bytes):
+        try:
+            model = onnx.load_model_from_string(source)
+        except (google.protobuf.message.DecodeError, ValueError) as error:
+            raise ImportError_("AICC-1001", f"the bytes given are not an ONNX model: {error}.") from error
+        check_model(model, "the model")
+    else:
+        directory = Path(source).resolve().parent
+        model = load_model(Path(source))
+    model = expand_functions(model)
+    weights = WeightStore()
+    module = GraphImporter(model, directory, weights).run(model.graph, dims or {})
+    return module, weights
