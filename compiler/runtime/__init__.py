@@ -1,0 +1,36 @@
+"""The C runtime that is linked into every compiled model, and the Python that runs such models.
+
+C: `aicc.h` is the public header, `model.h` the contract with generated code, `aicc.map` the linker's version
+script. Python here needs NumPy and the standard library only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread")
+"""Flags the runtime is compiled with. No -march: the CPU check must run on every machine of the target's kind."""
+
+LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
+
+
+def runtime_sources() -> list[Path]:
+    """C files to compile into every model, in a stable order; compile with `CFLAGS` and `-I include_dir()`."""
+    return sorted(_HERE.glob("*.c"))
+
+
+def runtime_headers() -> list[Path]:
+    """Headers the C files and the generated `model_info.c` depend on."""
+    return sorted(_HERE.glob("*.h"))
+
+
+def include_dir() -> Path:
+    """The folder of `aicc.h` and `model.h`."""
+    return _HERE
+
+
+def version_script() -> Path:
+    """The linker version script that exports the public functions of `aicc.h` and nothing else."""
+    return _HERE / "aicc.map"

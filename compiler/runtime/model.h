@@ -1,0 +1,84 @@
+/* model.h: what generated code and the runtime promise each other. Not part of the public interface.
+ *
+ * The generated model_info.c defines `aicc_model`; the host program and the kernels' launchers call the
+ * functions at the end. All of it is linked into one library from one version of aicc.
+ */
+#ifndef AICC_MODEL_H
+#define AICC_MODEL_H
+
+#include "aicc.h"
+
+#define AICC_MODEL_MAGIC 0x43434941u /* "AICC" */
+#define AICC_MODEL_VERSION 1u
+
+/* Computes tiles [lo, hi) of a kernel. `scratch` is this thread's own, 64-byte aligned. */
+typedef void (*aicc_range_fn)(void **args, int64_t lo, int64_t hi, void *scratch);
+
+struct aicc_symbol_desc {
+  const char *name;
+  int64_t min, max; /* inclusive bounds checked at each run; max < 0: none */
+};
+
+struct aicc_tensor_desc {
+  aicc_tensor_info info;
+  const int32_t *symbols; /* per dim an index into aicc_model_desc.symbols, -1 where static or unnamed;
+                             NULL: no dim of the tensor has a symbol. Read for inputs only. */
+};
+
+struct aicc_kernel_desc {
+  const char *name;
+  aicc_range_fn range; /* the function the kernel's launcher passes to aicc_parallel_for */
+};
+
+struct aicc_model_desc {
+  uint32_t magic, version; /* AICC_MODEL_MAGIC, AICC_MODEL_VERSION */
+  const char *name, *producer, *target;
+
+  int32_t n_inputs, n_outputs, n_symbols, n_kernels;
+  const struct aicc_tensor_desc *inputs, *outputs;
+  const struct aicc_symbol_desc *symbols;
+  const struct aicc_kernel_desc *kernels; /* for profiling by name; n_kernels == 0 leaves kernels unnamed */
+
+  const char *const *cpu_features; /* LLVM's names, NULL-terminated; names features.c has no test for are not checked */
+
+  int64_t arena_bytes; /* zero-filled when the context is created, 64-byte aligned, kept between runs */
+
+  /* Embedded: weights points to the first byte (64-byte aligned), weights_file is NULL.
+   * External: weights is NULL; the file "<library file name>.weights", or else weights_file, beside the
+   * library holds weights_bytes bytes and then the text weights_id (NULL: nothing), by which the file of
+   * another model is told apart. No weights: both NULL. */
+  const char *weights;
+  const char *weights_file;
+  const char *weights_id;
+  int64_t weights_bytes;
+
+  /* 0, or a status after aicc_fail. buffers: inputs then outputs; dims: all input dims, concatenated.
+   * The buffer of an output for which `shapes` says -1 is NULL: see aicc_output_allocate. */
+  int (*main)(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena);
+  /* out_dims: all output dims, concatenated; -1 where a dim depends on data. NULL if all outputs are static. */
+  void (*shapes)(const int64_t *dims, int64_t *out_dims);
+};
+
+extern const struct aicc_model_desc aicc_model;
+
+/* ---- called by generated code, on the thread of aicc_run, never from inside a range function ------------- */
+
+/* Runs range over [0, tiles) on up to tiles / grain threads and returns when all tiles are done. */
+void aicc_parallel_for(void *ctx, aicc_range_fn range, void **args, int64_t tiles, int64_t grain,
+                       int64_t scratch_bytes);
+
+/* At least `bytes` bytes, 64-byte aligned, contents undefined. Never NULL: when memory runs out, aicc_run
+ * returns AICC_ERROR_MEMORY without coming back here. */
+void *aicc_buffer_acquire(void *ctx, int64_t bytes);
+/* Buffers not released when the run ends are released then. */
+void aicc_buffer_release(void *ctx, void *buffer);
+
+/* For outputs with data-dependent dims: says the dims of output `index` and returns its buffer (compact,
+ * row-major, 64-byte aligned, never NULL). Again with dims of no more bytes: same buffer, contents kept. */
+void *aicc_output_allocate(void *ctx, int32_t index, const int64_t *dims);
+
+/* Records a failure; aicc_run returns it (AICC_ERROR_MODEL if status is no aicc_status other than AICC_OK)
+ * even if main returns 0. The first one of a run counts. Main should return soon after. */
+void aicc_fail(void *ctx, int32_t status, const char *message);
+
+#endif
