@@ -1,0 +1,76 @@
+# aicc: set-up, demo, tests, lint and benchmarks. `make help` lists the targets.
+# Needs Python 3.10 or newer and a C compiler; everything else goes into $(VENV).
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+BIN    := $(VENV)/bin
+RUN    := $(BIN)/python
+
+.PHONY: help demo test lit pytest check lint types docs bench wheel clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+# One stamp per set of extras, renewed when the requirements change. The editable install maps the source
+# folders, so new files need no reinstall.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "aicc needs Python 3.10 or newer (set PYTHON=…)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv -q $(VENV) || \
+	  { rm -rf $(VENV); echo "no module venv: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.aicc: $(BIN)/python pyproject.toml setup.py
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.aicc
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.aicc
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+demo: $(VENV)/.aicc  ## build a small network, compile it, run it, compare it with the onnx reference
+	@PATH="$(abspath $(BIN)):$$PATH" $(RUN) -m aicc.tools.demo
+
+test: $(VENV)/.test  ## lit and pytest: what CI runs
+	@PATH="$(abspath $(BIN)):$$PATH"; export PATH; status=0; \
+	$(RUN) -m lit.main -q -j $(JOBS) test || status=1; \
+	$(RUN) -m pytest -q -n $(JOBS) $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+lit: $(VENV)/.test  ## the IR tests alone
+	@$(RUN) -m lit.main -v -j $(JOBS) test
+
+pytest: $(VENV)/.test  ## the pytest tests alone
+	@$(RUN) -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
+
+check: lint types  ## ruff and mypy --strict
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+
+# mypy follows files, not import hooks: it sees the package as a folder of links.
+types: $(VENV)/.dev
+	@rm -rf build/farm && mkdir -p build/farm/aicc
+	@ln -s $(abspath compiler)/* $(abspath dialects) $(abspath passes) $(abspath tools) build/farm/aicc/
+	@MYPYPATH=build/farm $(BIN)/mypy -p aicc
+
+docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
+	@$(RUN) -m aicc.tools.docs
+
+bench: $(VENV)/.bench  ## against ONNX Runtime; writes docs/performance.md
+	@$(RUN) -m benchmarks.run $(BENCH_ARGS)
+
+wheel: $(VENV)/.aicc  ## build/wheel/aicc-*.whl
+	@$(RUN) -m pip wheel -q --no-deps -w build/wheel .
+
+clean:  ## remove what make made, the environment included
+	rm -rf $(VENV) build dist *.egg-info

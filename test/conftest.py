@@ -1,0 +1,32 @@
+"""What every test may use: a small model on disk, a private object cache, seeded random numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same random numbers in every run."""
+    return np.random.default_rng(20240607)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Objects compiled by tests are cached for the run and not among the user's own; knobs are unset."""
+    saved = dict(os.environ)
+    for name in [n for n in os.environ if n.startswith("AICC_")]:
+        if name != "AICC_TEST_CACHE":
+            del os.environ[name]
+    shared = saved.get("AICC_TEST_CACHE")
+    # All xdist workers share one folder: the same kernel is compiled once.
+    cache = Path(shared) if shared else tmp_path_factory.getbasetemp().parent / "aicc-cache"
+    os.environ["AICC_CACHE_DIR"] = str(cache)
+    yield
+    os.environ.clear()
+    os.environ.update(saved)
