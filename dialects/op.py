@@ -17,7 +17,7 @@
 
 `infer` is the type rule: it gets a `TensorType` per operand (None for an absent optional one; a
 variadic one's as further positional arguments) and the attributes as Python values, and returns the
-result's type, or a tuple of them; it raises `TypeRuleError` when they do not fit. The verifier, the
+result's type, or a tuple of them (one per name in `results`); it raises `TypeRuleError` when they do not fit. The verifier, the
 builder and the documentation are derived from the declaration. `fold` computes the op on NumPy
 arrays, for constant folding; it may be absent. With `symbolic = True` it must also accept object
 arrays of `Dim`s (shape arithmetic).
@@ -37,6 +37,8 @@ from aicc.dialects.types import ANY, DType, TensorType
 
 OPS: dict[str, type[Op]] = {}
 """Every op of the dialect by name without prefix, in order of declaration."""
+
+_BY_MLIR_NAME: dict[str, type[Op]] = {}
 
 
 class TypeRuleError(Exception):
@@ -72,6 +74,8 @@ class Op:
     """Base of all ops. Subclassing with `name=` registers the op."""
 
     name: ClassVar[str]
+    mlir_name: ClassVar[str]
+    """`aicc.<name>`, or the upstream op that already is this op (see `upstream=`)."""
     operands: ClassVar[tuple[Operand, ...]] = ()
     attributes: ClassVar[tuple[Attribute, ...]] = ()
     results: ClassVar[tuple[str, ...]] = ("y",)
@@ -81,14 +85,17 @@ class Op:
     fold_limit: ClassVar[int | None] = None
     """Largest result, in elements, that folding may create when the inputs are smaller (None: no limit)."""
 
-    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, name: str | None = None, upstream: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if name is None:
             return
         assert name not in OPS, f"aicc.{name} is declared twice"
         cls.name = name
+        cls.mlir_name = upstream or f"aicc.{name}"
         OPS[name] = cls
-        _declare(cls)
+        _BY_MLIR_NAME[cls.mlir_name] = cls
+        if upstream is None:
+            _declare(cls)
 
     @classmethod
     def build(cls, *operands: Any, shapes: Any = None, loc: Any = None, **attrs: Any) -> Any:
@@ -107,7 +114,7 @@ class Op:
         n_fixed = len(cls.operands) - (1 if cls.operands and cls.operands[-1].variadic else 0)
         values += [none_value() for _ in range(n_fixed - len(values))]
         op = ir.Operation.create(
-            f"aicc.{cls.name}",
+            cls.mlir_name,
             results=[t.mlir() for t in types],
             operands=values,
             attributes=cls.encode_attributes(attrs),
@@ -198,8 +205,7 @@ def is_none(value: Any) -> bool:
 
 def declaration(op: Any) -> type[Op] | None:
     """The declaration of an MLIR op, or None if it is no aicc op."""
-    name = op.operation.name
-    return OPS.get(name[5:]) if name.startswith("aicc.") else None
+    return _BY_MLIR_NAME.get(op.operation.name)
 
 
 def operand_values(op: Any) -> list[Any]:
@@ -208,7 +214,11 @@ def operand_values(op: Any) -> list[Any]:
 
 
 def _declare(cls: type[Op]) -> None:
-    """Registers `cls` with MLIR: one variadic operand and result list; the verifier checks the rest."""
+    """Registers `cls` with MLIR, which checks the numbers of operands and results; the verifier does the rest.
+
+    IRDL gives all operands of one variadic list a single type. An op whose variadic operands differ in
+    type must be an upstream op instead (`upstream=`), and the number of results is always fixed.
+    """
 
     def verify_invariants(op: Any) -> bool:
         try:
@@ -223,8 +233,8 @@ def _declare(cls: type[Op]) -> None:
 
     body: dict[str, Any] = {
         "__annotations__": {
-            "args": Sequence[ext.Operand[Any]],
-            "outs": Sequence[ext.Result[Any]],
+            **{f"out_{r}": ext.Result[Any] for r in cls.results},
+            **{f"in_{o.name}": Sequence[ext.Operand[Any]] if o.variadic else ext.Operand[Any] for o in cls.operands},
         },
         "__doc__": cls.__doc__,
         "__module__": cls.__module__,

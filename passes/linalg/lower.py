@@ -1,0 +1,147 @@
+"""The pass that takes `main` from the aicc dialect to linalg, op by op."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import func, ir
+from aicc.dialects.op import declaration, operand_values
+from aicc.dialects.shapes import Shapes
+from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
+from aicc.dialects.types import type_of
+
+_NOT_RULES = {"builder", "scalars", "lower"}
+
+
+def rules() -> dict[str, Any]:
+    """All lowerings; the family files are imported on first use."""
+    if not RULES:
+        package = importlib.import_module("aicc.passes.linalg")
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name not in _NOT_RULES:
+                importlib.import_module(f"aicc.passes.linalg.{module.name}")
+    return RULES
+
+
+@dataclass(frozen=True)
+class LowerToLinalg(Pass):
+    """Rebuilds `main` with linalg on tensors of storage types.
+
+    before --> after
+      %w = "aicc.weight"() {sym = "w"}        --> %w = ml_program.global_load_const @w
+      %y = "aicc.matmul"(%x, %w)              --> %y = linalg.generic {… mulf, addf} ins(%x, %w) outs(%zero)
+    """
+
+    pass_name: ClassVar[str] = "lower-to-linalg"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        old = next(f for f in module.body.operations if f.operation.name == "func.func")
+        shapes = Shapes()
+        block = old.regions[0].blocks[0]
+        types = [type_of(a) for a in block.arguments]
+        with ir.InsertionPoint(old), old.location:
+            new = func.FuncOp("main", ([t.mlir(storage=True) for t in types], []))
+        for key in ("arg_attrs", "res_attrs"):
+            if key in old.attributes:
+                new.attributes[key] = old.attributes[key]
+        entry = new.add_entry_block()
+        b = Builder(ctx.weights)
+        values: dict[Any, Any] = {}
+        with ir.InsertionPoint(entry):
+            for argument, value in zip(block.arguments, entry.arguments, strict=True):
+                values[argument] = value
+                with ir.Location.unknown():
+                    b.bind(value, shapes.info(argument))
+            for op in block.operations:
+                with op.location:
+                    _lower_op(op.operation, b, shapes, values)
+        returned = [v.type for v in entry.operations[len(entry.operations) - 1].operation.operands]
+        new.attributes["function_type"] = ir.TypeAttr.get(
+            ir.FunctionType.get([a.type for a in entry.arguments], returned)
+        )
+        _signature_dtypes(old, new)
+        old.operation.erase()
+        _declare_weights(module, new, b)
+
+
+def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> None:
+    if op.name == "func.return":
+        func.ReturnOp([values[v] for v in op.operands])
+        return
+    decl = declaration(op)
+    if decl is None:
+        raise CompileError("AICC-2002", f"op '{op.name}' has no place at this level.", stage="linalg")
+    if decl.name == "none":
+        return
+    infos = [None if v is None else shapes.info(v) for v in operand_values(op)]
+    attrs = decl.decode_attributes(op)
+    if decl.name == "weight":
+        values[op.results[0]] = b.weight(attrs["sym"])
+        return
+    if decl.name == "constant":
+        values[op.results[0]] = dense_constant(attrs["value"])
+        return
+    rule = rules().get(decl.name)
+    if rule is None:
+        raise CompileError("AICC-2002", f"aicc.{decl.name} has no lowering to linalg.", node=_node(op), stage="linalg")
+    results = [shapes.info(r) for r in op.results]
+    operands = [None if v is None else values[v] for v in operand_values(op)]
+    out = rule(b, Lowered(decl, operands, infos, results, attrs))
+    for result, value, t in zip(op.results, out if isinstance(out, (list, tuple)) else [out], results, strict=True):
+        want = t.mlir(storage=True)
+        if value.type != want:
+            value = _cast(value, want)
+        values[result] = value
+        b.bind(value, t)
+
+
+def _cast(value: Any, want: Any) -> Any:
+    """Static and dynamic spellings of one shape may meet; anything else is a defect of the rule."""
+    from aicc.bindings import tensor
+
+    return tensor.CastOp(want, value).result
+
+
+def _node(op: Any) -> str:
+    return str(op.location).removeprefix("loc(").removesuffix(")")
+
+
+def _signature_dtypes(old: Any, new: Any) -> None:
+    """`aicc.dtype` on arguments and results keeps what storage types lose (bool, unsigned)."""
+    for key, types in (("arg_attrs", old.type.inputs), ("res_attrs", old.type.results)):
+        attrs = new.attributes[key] if key in new.attributes else [ir.DictAttr.get({})] * len(types)
+        out = []
+        for a, t in zip(attrs, types, strict=True):
+            named = {n.name: n.attr for n in ir.DictAttr(a)}
+            named["aicc.dtype"] = ir.TypeAttr.get(ir.RankedTensorType(t).element_type)
+            out.append(ir.DictAttr.get(named))
+        new.attributes[key] = ir.ArrayAttr.get(out)
+
+
+def _declare_weights(module: Any, main: Any, b: Builder) -> None:
+    used: dict[str, Any] = {}
+
+    def visit(op: Any) -> Any:
+        if op.name == "ml_program.global_load_const":
+            sym = str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
+            used.setdefault(sym, op.results[0].type)
+        return ir.WalkResult.ADVANCE
+
+    main.operation.walk(visit)
+    with ir.InsertionPoint.at_block_begin(module.body), ir.Location.unknown():
+        for sym, t in used.items():
+            ir.Operation.create(
+                "ml_program.global",
+                attributes={
+                    "sym_name": ir.StringAttr.get(sym),
+                    "type": ir.TypeAttr.get(t),
+                    "value": ir.Attribute.parse(f"#ml_program.extern<{t}>"),
+                    "sym_visibility": ir.StringAttr.get("private"),
+                },
+                regions=0,
+            )
