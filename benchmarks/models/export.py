@@ -1,0 +1,144 @@
+"""Writes the benchmark models as ONNX files into the cache: `python -m benchmarks.models.export [NAME…]`.
+
+The cache is `$AICC_BENCH_CACHE`, else `build/models`. A file that exists is left alone. Needs torch (the
+extra `bench`); no weights are downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.models import convnets, transformers
+from benchmarks.models.realistic import calibrated, initialized
+
+CACHE = Path(os.environ.get("AICC_BENCH_CACHE", "build/models"))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One ONNX file. `build` gives the module, `inputs` an example call; `dynamic` names the axes, per input."""
+
+    build: Callable[[], nn.Module]
+    inputs: Callable[[], tuple[Any, ...]]
+    names: tuple[str, ...]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]] = field(default_factory=dict)
+    dynamo: bool = True
+
+
+def image(size: int) -> Callable[[], tuple[Any, ...]]:
+    return lambda: (torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0)),)
+
+
+def ids(vocabulary: int, *shape: int) -> torch.Tensor:
+    return torch.randint(0, vocabulary, shape, generator=torch.Generator().manual_seed(0))
+
+
+def convnet(module: Callable[[], nn.Module], size: int, output: str, **options: Any) -> Recipe:
+    def build() -> nn.Module:
+        return calibrated(module(), torch.zeros(2, 3, size, size), seed=1)
+
+    return Recipe(build, image(size), ("image",), (output,), **options)
+
+
+def bert(seq: int, dynamic: bool, dynamo: bool) -> Recipe:
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    axes = {name: {0: "batch", 1: "seq"} for name in names} if dynamic else {}
+    return Recipe(
+        lambda: initialized(transformers.Bert(), seed=2),
+        lambda: (ids(30522, 1, seq), torch.ones(1, seq, dtype=torch.int64), torch.zeros(1, seq, dtype=torch.int64)),
+        names,
+        ("last_hidden_state", "pooled"),
+        axes,
+        dynamo,
+    )
+
+
+def gpt2(decode: bool, layers: int = 12) -> Recipe:
+    def inputs() -> tuple[Any, ...]:
+        if not decode:
+            return (ids(50257, 1, 64),)
+        cache = [(torch.randn(1, 12, 64, 64), torch.randn(1, 12, 64, 64)) for _ in range(layers)]
+        return ids(50257, 1, 1), torch.full((1, 1), 64), cache
+
+    past = tuple(f"past_{kind}_{i}" for i in range(layers) for kind in ("key", "value"))
+    present = tuple(f"present_{kind}_{i}" for i in range(layers) for kind in ("key", "value"))
+    names = ("input_ids", "position_ids", *past) if decode else ("input_ids",)
+    dynamic = {name: {2: "past"} for name in past} if decode else {}
+    build = lambda: initialized(transformers.Gpt2(decode, layers=layers), seed=3)  # noqa: E731
+    return Recipe(build, inputs, names, ("logits", *present), dynamic, dynamo=False)
+
+
+def llama() -> Recipe:
+    def inputs() -> tuple[Any, ...]:
+        return (ids(4096, 1, 64),)
+
+    return Recipe(lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",))
+
+
+def lstm() -> Recipe:
+    def inputs() -> tuple[Any, ...]:
+        return (torch.randn(1, 100, 80),)
+
+    build = lambda: initialized(transformers.Lstm(), seed=6, std=0.06)  # noqa: E731
+    return Recipe(build, inputs, ("features",), ("log_probabilities",), dynamo=False)
+
+
+BATCH = {"image": {0: "batch"}}
+RECIPES: dict[str, Recipe] = {
+    "resnet50": convnet(convnets.ResNet50, 224, "logits"),
+    "mobilenetv2": convnet(convnets.MobileNetV2, 224, "logits"),
+    "bert-base-128": bert(128, dynamic=False, dynamo=True),
+    "vit-s16": Recipe(lambda: initialized(transformers.VitS16(), seed=4), image(224), ("image",), ("logits",)),
+    "yolov8n": convnet(convnets.YoloV8n, 640, "predictions"),
+    "gpt2-prefill": gpt2(decode=False),
+    "gpt2-decode": gpt2(decode=True),
+    "llama-block": llama(),
+    "lstm": lstm(),
+    "bert-base-dynamic": bert(128, dynamic=True, dynamo=False),
+    "resnet50-dynamic": convnet(convnets.ResNet50, 224, "logits", dynamic=BATCH, dynamo=False),
+    "bert-base-16": bert(16, dynamic=False, dynamo=False),
+    "bert-base-384": bert(384, dynamic=False, dynamo=False),
+}
+
+
+def export(name: str, cache: Path = CACHE) -> Path:
+    """The path of model `name`, exported first when the cache lacks it."""
+    path = cache / f"{name}.onnx"
+    if path.exists():
+        return path
+    cache.mkdir(parents=True, exist_ok=True)
+    recipe, unfinished = RECIPES[name], path.with_suffix(".partial")
+    options: dict[str, Any] = {"input_names": list(recipe.names), "output_names": list(recipe.outputs)}
+    inputs = recipe.inputs()
+    if recipe.dynamo:
+        shapes = tuple(
+            {axis: torch.export.Dim(symbol) for axis, symbol in recipe.dynamic.get(n, {}).items()} for n in recipe.names
+        )
+        options |= {"dynamic_shapes": shapes if recipe.dynamic else None, "external_data": False}
+    else:
+        options |= {"dynamic_axes": recipe.dynamic, "opset_version": 17}
+    torch.onnx.export(recipe.build(), inputs, str(unfinished), dynamo=recipe.dynamo, **options)
+    unfinished.rename(path)
+    return path
+
+
+def main() -> None:
+    unknown = [name for name in sys.argv[1:] if name not in RECIPES]
+    if unknown:
+        sys.exit(f"unknown model {unknown[0]}; known: {', '.join(RECIPES)}")
+    for name in sys.argv[1:] or RECIPES:
+        path = export(name)
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
