@@ -1,0 +1,104 @@
+"""vector, scf, memref, arith and func to the llvm dialect: one merged pipeline, 5 to 35 ms a kernel.
+
+`convert-to-llvm` converts every dialect that has a conversion interface in one walk; only what needs an
+option (vector for x86, func for bare pointers) or works on structure (scf, affine) is a pass of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.bindings import PassManager, ir
+from aicc.errors import CompileError
+from aicc.target import Target
+
+_BEFORE = (
+    "canonicalize,cse,convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine"
+)
+_VECTOR = "convert-vector-to-llvm{{reassociate-fp-reductions=1{x86}}}"
+_AFTER = "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-to-llvm,reconcile-unrealized-casts"
+
+# Arithmetic on 16-bit floats in float; conversions from and to bfloat in integer operations, since no
+# CPU before AVX512-BF16 has them and LLVM would call helpers that old compiler libraries lack.
+_SMALL_FLOATS = (
+    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,arith-expand{include-bf16=1}"
+)
+
+
+def pipeline(target: Target, small_floats: bool) -> str:
+    """The text of the pipeline for `target`."""
+    x86 = " enable-x86=1" if target.triple.startswith("x86_64") else ""
+    passes = [_SMALL_FLOATS] if small_floats else []
+    return ",".join([*passes, _BEFORE, _VECTOR.format(x86=x86), _AFTER])
+
+
+def convert(module: Any, target: Target) -> None:
+    """Lowers all of `module` to the llvm dialect. Raises CompileError AICC-2002 when something is left."""
+    if not _has_fma(target):
+        split_fma(module)
+    text = pipeline(target, small_floats=_uses_small_floats(module))
+    try:
+        PassManager.parse(f"builtin.module({text})").run(module.operation)
+    except ir.MLIRError as error:
+        raise CompileError("AICC-2002", f"lowering to the llvm dialect failed: {error}", stage="llvm") from error
+    check_llvm_only(module)
+
+
+def check_llvm_only(module: Any) -> None:
+    """Raises CompileError AICC-2002 if `module` holds anything but the llvm dialect.
+
+    The translator does not check this itself: it crashes on a dynamic memref that became no bare pointer.
+    """
+    left: dict[str, str] = {}
+
+    def visit(op: Any) -> Any:
+        if not op.name.startswith("llvm.") and op.name != "builtin.module":
+            left.setdefault(op.name, str(op).splitlines()[0][:200])
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    if left:
+        raise CompileError(
+            "AICC-2002",
+            f"not lowered to the llvm dialect: {', '.join(sorted(left))}.",
+            stage="llvm",
+            notes=list(left.values())[:3],
+            hint="math functions need the pass expand-math; memrefs of dynamic shape enter as memref<T> and sizes.",
+        )
+
+
+def split_fma(module: Any) -> None:
+    """For targets without the instruction, where LLVM would call `fmaf` once per lane.
+
+    %r = vector.fma %a, %b, %c --> %m = arith.mulf %a, %b; %r = arith.addf %m, %c
+    """
+    from aicc.bindings import arith
+
+    for op in _collect(module, {"vector.fma", "math.fma"}):
+        a, b, c = op.operands
+        with ir.InsertionPoint(op), op.location:
+            result = arith.AddFOp(arith.MulFOp(a, b).result, c).result
+        op.results[0].replace_all_uses_with(result)
+        op.erase()
+
+
+def _has_fma(target: Target) -> bool:
+    return not target.triple.startswith("x86_64") or bool({"fma", "avx512f"} & target.features)
+
+
+def _uses_small_floats(module: Any) -> bool:
+    # One walk over types in Python would cost more than printing does.
+    text = module.operation.get_asm(enable_debug_info=False, large_elements_limit=16)
+    return "bf16" in text or "f16" in text
+
+
+def _collect(module: Any, names: set[str]) -> list[Any]:
+    found = []
+
+    def visit(op: Any) -> Any:
+        if op.name in names:
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
