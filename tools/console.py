@@ -1,0 +1,113 @@
+"""What all command line tools share: how errors, interrupts and files behave.
+
+An error the user can meet is one paragraph on standard error and exit code 1; a wrong command line is
+exit code 2; an interrupt is exit code 130. Nothing ever ends in a traceback, unless `AICC_DEBUG` asks for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from aicc.errors import AiccError, CompileError
+from aicc.knobs import knobs
+
+P = ParamSpec("P")
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def reporting(function: Callable[P, int]) -> Callable[P, int]:
+    """Decorates a command: errors of aicc become a paragraph on standard error and exit code 1."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return function(*args, **kwargs)
+        except AiccError as error:
+            if knobs.debug:
+                raise
+            print(error, file=sys.stderr)
+            return FAILED
+        except BrokenPipeError:
+            # The reader (head, less) has seen enough. Python must not try to flush again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+
+    return wrapped
+
+
+def start(command: click.Command, arguments: Sequence[str] | None = None) -> None:
+    """Runs a click command and ends the process with its exit code."""
+    try:
+        code = command.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        code = wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def read_text(path: Path) -> str:
+    """A text file of the user's. Raises CompileError AICC-4002."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CompileError("AICC-4002", f"cannot read '{path}': {_reason(error)}.") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block succeeds, and is gone when it fails.
+
+    Raises CompileError AICC-4001 when it cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CompileError("AICC-4001", f"cannot write '{path}': {_reason(error)}.") from None
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    except OSError as error:
+        raise CompileError("AICC-4001", f"cannot write '{path}': {_reason(error)}.") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises CompileError AICC-4001."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+
+
+def value_pairs(values: Sequence[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` arguments of an option as a dict. Raises a usage error."""
+    pairs: dict[str, Any] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name or not text:
+            raise click.UsageError(f"{option} takes NAME=VALUE, not '{value}'")
+        if name in pairs:
+            raise click.UsageError(f"{option} names '{name}' twice")
+        pairs[name] = text
+    return pairs
