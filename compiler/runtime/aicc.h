@@ -124,7 +124,7 @@ AICC_API int32_t aicc_output_count(void);
 AICC_API const aicc_tensor_info *aicc_input_info(int32_t index);
 AICC_API const aicc_tensor_info *aicc_output_info(int32_t index);
 
-/* Path of the file of external weights, NULL if the weights are in the library. */
+/* Path of the file of external weights the first context found; NULL before, and if the library holds them. */
 AICC_API const char *aicc_weights_path(void);
 
 /* ---- contexts ------------------------------------------------------------------------------------------------ */
@@ -171,9 +171,10 @@ typedef struct aicc_profile_entry {
   int64_t tiles;       /* tiles computed in all calls */
 } aicc_profile_entry;
 
-/* Turns the measurement on or off; turning it on sets all counters to zero. Costs nothing while off. */
+/* Turns the measurement on or off; turning it on sets all counters to zero, turning it off keeps them.
+ * Costs nothing while off. */
 AICC_API int32_t aicc_set_profiling(aicc_context *ctx, int32_t on);
-/* Entry 0 is the whole run, then one per kernel. */
+/* Entry 0 is the whole run, then one per kernel; the last, "(other)", counts kernels without a name. */
 AICC_API int32_t aicc_profile_count(const aicc_context *ctx);
 AICC_API int32_t aicc_profile_get(const aicc_context *ctx, int32_t index, aicc_profile_entry *out);
 

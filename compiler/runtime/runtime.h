@@ -1,0 +1,144 @@
+/* runtime.h: what the parts of the runtime share. Functions are hidden: other models in the process have their own. */
+#ifndef AICC_RUNTIME_H
+#define AICC_RUNTIME_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+
+#define RT_LINE 64 /* bytes of a cache line, and the alignment of all memory the runtime hands out */
+
+/* ---- error.c ---- */
+
+/* Formats the thread's message and returns `status`, for `return rt_error(...)`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+int32_t rt_error(int32_t status, const char *format, ...);
+const char *rt_last_error(void);
+
+/* ---- memory.c ---- */
+
+/* 64-byte aligned memory, zero-filled if `zero`; NULL when there is none. Big blocks ask for huge pages. */
+void *rt_memory_get(int64_t bytes, bool zero);
+/* `bytes` as given to rt_memory_get; NULL is allowed. */
+void rt_memory_put(void *memory, int64_t bytes);
+
+/* ---- features.c ---- */
+
+/* AICC_OK, or AICC_ERROR_CPU with the missing features named. */
+int32_t rt_check_cpu(const char *const *features);
+
+/* ---- weights.c ---- */
+
+/* The weights, shared by all contexts; NULL with AICC_OK if the model has none. Each success wants a release. */
+int32_t rt_weights_use(const char **out);
+void rt_weights_release(void);
+const char *rt_weights_path(void);
+
+/* ---- cores.c ---- */
+
+/* AICC_NUM_THREADS, or the number of cores (not hardware threads) this process may use; 1 … RT_MAX_THREADS. */
+int32_t rt_default_threads(void);
+/* Hardware threads this process may run on. */
+int32_t rt_usable_cpus(void);
+
+/* ---- pool.c ---- */
+
+#define RT_MAX_THREADS 1024
+
+typedef struct rt_pool rt_pool;
+rt_pool *rt_pool_create(void);
+void rt_pool_destroy(rt_pool *pool);
+void rt_pool_set_threads(rt_pool *pool, int32_t threads); /* 0 or less: default */
+int32_t rt_pool_threads(rt_pool *pool);
+int64_t rt_pool_bytes(const rt_pool *pool);
+/* Call once at the start of each run: notices that this process is a fork, where no worker lives. */
+void rt_pool_begin_run(rt_pool *pool);
+/* False: no memory for the scratch, and nothing was computed. */
+bool rt_pool_run(rt_pool *pool, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t scratch_bytes);
+
+/* ---- buffers.c ---- */
+
+struct rt_block {
+  void *data;
+  int64_t bytes;
+  uint32_t last_run; /* run in which it was last in use */
+  bool used;
+};
+struct rt_buffers {
+  struct rt_block *blocks;
+  int32_t count, capacity;
+  uint32_t run;
+  int64_t bytes;
+};
+void *rt_buffers_acquire(struct rt_buffers *b, int64_t bytes); /* NULL: no memory */
+void rt_buffers_release(struct rt_buffers *b, void *data);
+void rt_buffers_end_run(struct rt_buffers *b); /* releases all, frees what several runs did not use */
+void rt_buffers_free(struct rt_buffers *b);
+
+/* ---- profile.c ---- */
+
+typedef struct rt_profile rt_profile;
+rt_profile *rt_profile_create(void); /* NULL: no memory */
+void rt_profile_free(rt_profile *p);
+void rt_profile_add(rt_profile *p, aicc_range_fn range, int64_t nanoseconds, int64_t tiles); /* NULL range: the run */
+int32_t rt_profile_count(void);
+bool rt_profile_get(const rt_profile *p, int32_t index, aicc_profile_entry *out);
+int64_t rt_now(void); /* monotonic clock, nanoseconds */
+
+/* ---- context.c ---- */
+
+struct rt_output {
+  void *data; /* library-owned memory, kept between runs */
+  int64_t bytes;
+  int64_t *dims; /* the shape handed out; room for the output's rank */
+  bool given;    /* in this run: data-dependent, and allocated by the model */
+};
+
+struct aicc_context {
+  _Atomic int32_t running;
+  char *arena;
+  const char *weights;
+  bool weights_used; /* and to be released */
+  rt_pool *pool;
+  rt_profile *profile; /* NULL: never turned on */
+  bool profiling;
+  struct rt_buffers buffers;
+  struct rt_output *outputs;
+  void **pointers;            /* buffers of one run: inputs then outputs */
+  int64_t *dims, *out_dims;   /* all input dims, all output dims */
+  bool out_dims_valid;        /* out_dims belongs to dims */
+  int64_t *symbol_values;     /* of the run, and the input that set each */
+  int32_t *symbol_sources;
+  int32_t status; /* of aicc_fail */
+  jmp_buf escape; /* to aicc_run, when memory runs out inside main */
+};
+
+int32_t rt_context_create(aicc_context **out);
+void rt_context_destroy(aicc_context *ctx);
+int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, DLTensor *outputs, int32_t n_outputs);
+int32_t rt_context_output_dims(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, int64_t *dims);
+/* Marks the context as in use; AICC_ERROR_BUSY if it is. */
+int32_t rt_context_lock(aicc_context *ctx);
+void rt_context_unlock(aicc_context *ctx);
+int64_t rt_context_bytes(const aicc_context *ctx);
+/* Grows library-owned memory of output `index`; false: no memory. */
+bool rt_output_reserve(aicc_context *ctx, int32_t index, int64_t bytes);
+
+/* ---- check.c ---- */
+
+/* Fills ctx->dims from the inputs' shapes; with `data`, also checks layout and pointers and fills ctx->pointers. */
+int32_t rt_check_inputs(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, bool data);
+/* Fills ctx->out_dims from ctx->dims. */
+int32_t rt_compute_output_dims(aicc_context *ctx);
+/* Checks a caller-owned output against `dims` and stores its pointer. */
+int32_t rt_check_output(const aicc_tensor_info *info, const DLTensor *tensor, const int64_t *dims, void **out);
+/* Bytes of a compact tensor; -1 when they do not fit 63 bits. */
+int64_t rt_tensor_bytes(DLDataType dtype, int32_t ndim, const int64_t *dims);
+
+#endif
