@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Recipe:
-    """`op` of `OPS` (or "pack") with `attrs` on the entries `inputs` (None: absent); `result` of several."""
+    """`op` of `OPS` (or of `LAYOUT_OPS`) with `attrs` on the entries `inputs` (None: absent); `result` of several."""
 
     op: str
     attrs: tuple[tuple[str, Any], ...]
@@ -172,9 +172,8 @@ def _from_json(value: Any) -> Any:
 def _evaluate(store: WeightStore, recipe: Recipe) -> Array:
     arrays = [None if n is None else store.load(n) for n in recipe.inputs]
     attrs = dict(recipe.attrs)
-    if recipe.op == "pack":
-        assert arrays[0] is not None
-        return pack(arrays[0], **attrs)
+    if recipe.op in LAYOUT_OPS:
+        return LAYOUT_OPS[recipe.op](arrays[0], **attrs)
     fold = OPS[recipe.op].fold
     assert fold is not None, recipe.op
     out = fold(*arrays, **attrs)
@@ -202,3 +201,11 @@ def pack(
             split.append(n)
     order = [outer[i] for i in outer_dims_perm] + [inner[i] for i in inner_dims_pos]
     return np.ascontiguousarray(array.reshape(split).transpose(order))
+
+
+LAYOUT_OPS: dict[str, Callable[..., Array]] = {
+    "pack": pack,
+    "view": lambda a, shape: a.reshape(shape),
+    "permute": lambda a, perm: np.ascontiguousarray(a.transpose(perm)),
+}
+"""What kernels ask of weights below the level of the dialect."""

@@ -1,0 +1,168 @@
+"""Chooses a schedule for each kernel, and gives operands the layouts it wants."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import func, ir, linalg, tensor
+from aicc.dialects.types import TensorType
+from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.kernels.constants import declare_weight
+from aicc.passes.kernels.ir_tools import main_of, nested_ops
+from aicc.passes.kernels.weights import weight_symbol
+from aicc.passes.schedules import registry
+from aicc.passes.schedules.schedule import Choice, PackLayout
+from aicc.target import Target
+from aicc.weights import Recipe
+
+
+@dataclass(frozen=True)
+class ChooseSchedules(Pass):
+    """Writes `aicc.schedule` and `aicc.config` on every kernel; packs operands as the schedule wants.
+
+    -O1 takes the schedule that matches everything; from -O2 on the one of least predicted cost.
+    `only` restricts the choice to one schedule by name where it matches.
+
+    before --> after
+      func @k0(%x, %w: tensor<64x96xf32>)    --> func @k0(%x, %w: tensor<6x64x16xf32>) {
+                                                   %u = linalg.unpack %w … }
+      call @k0(%x, %w)                       --> call @k0(%x, %w.packed)
+    """
+
+    pass_name: ClassVar[str] = "choose-schedules"
+    only: str = ""
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        kernels = [f for f in module.body.operations if "aicc.kernel" in f.attributes]
+        calls = _calls(main_of(module))
+        layouts = _Layouts(module, ctx)
+        chosen: dict[str, str] = {}
+        for kernel in kernels:
+            name = kernel.sym_name.value
+            choice = choose(kernel, ctx.target, ctx.opt_level, self.only)
+            choice.write(kernel)
+            chosen[name] = f"{choice.schedule.name}({choice.config})"
+            wanted = choice.schedule.layouts(kernel, ctx.target, choice.config)
+            for i, layout in sorted(wanted.items()):
+                layouts.apply(kernel, calls[name], i, layout)
+        ctx.stats["schedules"] = chosen
+        ctx.stats["predicted"] = {}
+
+
+def choose(kernel: Any, target: Target, opt_level: int, only: str = "") -> Choice:
+    """The schedule and config of least predicted cost among those that match."""
+    schedules = registry.for_target(target)
+    if opt_level <= 1:
+        schedules = schedules[-1:]
+    matching = [s for s in schedules if s.matches(kernel, target)]
+    if only:
+        matching = [s for s in matching if s.name == only] or matching
+    if not matching:
+        raise CompileError(
+            "AICC-3001", f"no schedule matches kernel {kernel.sym_name.value}.", stage="kernels", hint=str(kernel)
+        )
+    options = [Choice(s, c) for s in matching for c in s.configs(kernel, target)[:1]]
+    return min(options, key=lambda c: c.schedule.cost(kernel, target, c.config))
+
+
+def _calls(main: Any) -> dict[str, list[Any]]:
+    calls: dict[str, list[Any]] = defaultdict(list)
+    for op in nested_ops(main.operation):
+        if op.name == "func.call":
+            calls[ir.FlatSymbolRefAttr(op.attributes["callee"]).value].append(op)
+    return calls
+
+
+class _Layouts:
+    """Inserts packs: recipes of the weight store for weights, pack kernels for everything else."""
+
+    def __init__(self, module: Any, ctx: PassContext) -> None:
+        self.module = module
+        self.ctx = ctx
+        self.pack_kernels: dict[str, str] = {}
+
+    def apply(self, kernel: Any, calls: list[Any], i: int, layout: PackLayout) -> None:
+        argument = kernel.regions[0].blocks[0].arguments[i]
+        plain = ir.RankedTensorType(argument.type)
+        packed = ir.RankedTensorType.get(list(layout.packed_shape(plain.shape)), plain.element_type)
+        self._unpack_in_kernel(kernel, argument, plain, packed, layout)
+        memo: dict[Any, Any] = {}
+        for call in calls:
+            value = call.operands[i]
+            if value not in memo or weight_symbol(value) is None:
+                memo[value] = self._packed(call, value, packed, layout)
+            call.operands[i] = memo[value]
+
+    def _unpack_in_kernel(self, kernel: Any, argument: Any, plain: Any, packed: Any, layout: PackLayout) -> None:
+        argument.set_type(packed)
+        with ir.InsertionPoint.at_block_begin(kernel.regions[0].blocks[0]), ir.Location.unknown():
+            empty = tensor.EmptyOp(list(plain.shape), plain.element_type).result
+            unpacked = linalg.UnPackOp(
+                result=plain,
+                source=argument,
+                dest=empty,
+                outer_dims_perm=list(layout.outer_dims_perm),
+                inner_dims_pos=list(layout.inner_dims_pos),
+                inner_tiles=[],
+                static_inner_tiles=list(layout.inner_tiles),
+            )
+        argument.replace_all_uses_except(unpacked.results[0], [unpacked.operation])
+        t = kernel.type
+        types = [packed if k == argument.arg_number else x for k, x in enumerate(t.inputs)]
+        kernel.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(types, t.results))
+
+    def _packed(self, call: Any, value: Any, packed: Any, layout: PackLayout) -> Any:
+        sym = weight_symbol(value)
+        if sym is not None:
+            attrs = (
+                ("outer_dims_perm", layout.outer_dims_perm),
+                ("inner_dims_pos", layout.inner_dims_pos),
+                ("inner_tiles", layout.inner_tiles),
+            )
+            t = TensorType(tuple(packed.shape), self.ctx.weights.type(sym).dtype)
+            before = set(self.ctx.weights.entries)
+            new = self.ctx.weights.add_recipe(f"{sym}.packed", t, Recipe("pack", attrs, (sym,)))
+            if new not in before:
+                declare_weight(self.module, new, packed)
+            with ir.InsertionPoint(call), call.location:
+                op = ir.Operation.create(
+                    "ml_program.global_load_const",
+                    results=[packed],
+                    attributes={"global": ir.FlatSymbolRefAttr.get(new)},
+                )
+            return op.results[0]
+        with ir.InsertionPoint(call), call.location:
+            name = self._pack_kernel(value.type, packed, layout)
+            return func.CallOp([packed], ir.FlatSymbolRefAttr.get(name), [value]).results[0]
+
+    def _pack_kernel(self, plain: Any, packed: Any, layout: PackLayout) -> str:
+        key = f"{plain} {packed} {layout}"
+        if key in self.pack_kernels:
+            return self.pack_kernels[key]
+        name = f"kp{len(self.pack_kernels)}_pack"
+        t = ir.FunctionType.get([plain], [packed])
+        with ir.InsertionPoint(main_of(self.module)), ir.Location.unknown():
+            kernel = func.FuncOp(name, t, visibility="private")
+        kernel.attributes["aicc.kernel"] = ir.UnitAttr.get()
+        with ir.InsertionPoint(kernel.add_entry_block()), ir.Location.unknown():
+            element = ir.RankedTensorType(plain).element_type
+            zero = ir.FloatAttr.get(element, 0.0) if str(element)[0] in "fb" else ir.IntegerAttr.get(element, 0)
+            padding = ir.Operation.create("arith.constant", results=[element], attributes={"value": zero}).results[0]
+            empty = tensor.EmptyOp(list(packed.shape), element).result
+            out = linalg.PackOp(
+                result=packed,
+                source=kernel.arguments[0],
+                dest=empty,
+                padding_value=padding,
+                outer_dims_perm=list(layout.outer_dims_perm),
+                inner_dims_pos=list(layout.inner_dims_pos),
+                inner_tiles=[],
+                static_inner_tiles=list(layout.inner_tiles),
+            )
+            func.ReturnOp([out.results[0]])
+        choose(kernel, self.ctx.target, self.ctx.opt_level).write(kernel)
+        self.pack_kernels[key] = name
+        return name

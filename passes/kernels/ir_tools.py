@@ -1,0 +1,158 @@
+"""Small views of the IR shared by the kernel passes: uses, captures, iterator types, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aicc.bindings import ir
+
+
+def main_of(module: Any) -> Any:
+    """The host program."""
+    return next(f for f in module.body.operations if f.operation.name == "func.func" and f.sym_name.value == "main")
+
+
+def defining_op(value: Any) -> Any | None:
+    """The operation that defines a value, None for a block argument."""
+    owner = value.owner
+    return None if isinstance(owner, ir.Block) else owner.operation
+
+
+def nested_ops(op: Any) -> Iterator[Any]:
+    """`op` and everything in its regions, outermost first."""
+    yield op
+    for region in op.regions:
+        for block in region.blocks:
+            for inner in block.operations:
+                yield from nested_ops(inner.operation)
+
+
+def outside_operands(op: Any) -> list[tuple[Any, int, Any]]:
+    """(user, operand number, value) for each operand of `op` and its regions that is defined outside them."""
+    inside: set[Any] = set()
+    found: list[tuple[Any, int, Any]] = []
+    for o in nested_ops(op):
+        for region in o.regions:
+            for block in region.blocks:
+                inside.update(block.arguments)
+        if o is not op:
+            inside.update(o.results)
+        found += [(o, i, v) for i, v in enumerate(o.operands)]
+    return [(o, i, v) for o, i, v in found if v not in inside]
+
+
+def is_generic(op: Any) -> bool:
+    return bool(op.name == "linalg.generic")
+
+
+def iterators(op: Any) -> list[str]:
+    """Iterator types of a generic: "parallel" or "reduction"."""
+    return [str(a).split("<")[1].rstrip(">") for a in op.attributes["iterator_types"]]
+
+
+def is_parallel(op: Any) -> bool:
+    """A generic without reductions."""
+    return is_generic(op) and all(i == "parallel" for i in iterators(op))
+
+
+def maps(op: Any) -> list[Any]:
+    """Indexing maps of a generic, one per operand."""
+    return [ir.AffineMapAttr(a).value for a in op.attributes["indexing_maps"]]
+
+
+def n_inputs(op: Any) -> int:
+    """Number of `ins` of a linalg op."""
+    return int(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])[0])
+
+
+def inputs(op: Any) -> list[Any]:
+    return list(op.operands)[: n_inputs(op)]
+
+
+def inits(op: Any) -> list[Any]:
+    return list(op.operands)[n_inputs(op) :]
+
+
+def shape_key(value: Any) -> tuple[Any, ...]:
+    """Sizes of a tensor value; a dynamic one is the (hashable) index value it was made with, if that is known."""
+    t = ir.RankedTensorType(value.type)
+    dynamic = dynamic_sizes(value)
+    out: list[Any] = []
+    k = 0
+    for i in range(t.rank):
+        if t.is_dynamic_dim(i):
+            out.append(dynamic[k] if dynamic is not None else (value, i))
+            k += 1
+        else:
+            out.append(t.get_dim_size(i))
+    return tuple(out)
+
+
+def dynamic_sizes(value: Any) -> list[Any] | None:
+    """The index values of the dynamic dims of a tensor built by empty, fill or generic."""
+    op = defining_op(value)
+    while op is not None:
+        if op.name == "tensor.empty":
+            return list(op.operands)
+        if op.name == "linalg.fill":
+            value = op.operands[1]
+        elif op.name == "linalg.generic":
+            number = [r for r in op.results].index(value)
+            value = inits(op)[number]
+        else:
+            return None
+        op = defining_op(value)
+    return None
+
+
+def body_of(op: Any) -> Any:
+    return op.regions[0].blocks[0]
+
+
+def body_op_names(op: Any) -> list[str]:
+    """Names of the ops in a generic's body, without the yield."""
+    return [o.operation.name for o in body_of(op).operations][:-1]
+
+
+def is_copy(op: Any) -> bool:
+    """A parallel generic of one input and one output whose body yields the input."""
+    if not is_parallel(op) or len(op.results) != 1 or n_inputs(op) != 1:
+        return False
+    block = body_of(op)
+    ops = list(block.operations)
+    return len(ops) == 1 and ops[0].operation.operands[0] == block.arguments[0]
+
+
+def is_contraction(op: Any) -> bool:
+    """A generic with reductions, two inputs and the body `acc + a * b`."""
+    if not is_generic(op) or is_parallel(op) or n_inputs(op) != 2 or len(op.results) != 1:
+        return False
+    return body_op_names(op) in (["arith.mulf", "arith.addf"], ["arith.muli", "arith.addi"])
+
+
+def is_projection(m: Any) -> bool:
+    """Each result a distinct dim (no constants, sums or repeats)."""
+    dims = [e.position for e in m.results if isinstance(e, ir.AffineDimExpr)]
+    return len(dims) == len(list(m.results)) and len(set(dims)) == len(dims)
+
+
+def users(value: Any) -> list[Any]:
+    """Operations that use a value (nested ones as themselves)."""
+    return [u.owner.operation for u in value.uses]
+
+
+def ancestor_in(op: Any, block: Any) -> Any | None:
+    """The op of `block` that is or contains `op`."""
+    current = op
+    while current is not None:
+        if current.block == block:
+            return current
+        parent = current.parent
+        current = parent.operation if parent is not None else None
+    return None
+
+
+def set_operands(op: Any, mapping: Sequence[tuple[int, Any]]) -> None:
+    for i, v in mapping:
+        op.operands[i] = v

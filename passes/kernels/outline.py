@@ -1,0 +1,170 @@
+"""Kernels as functions of their own: group, clone into a function, call it, merge identical ones."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import func, ir, tensor
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.kernels.graph import BlockGraph
+from aicc.passes.kernels.groups import form_groups, is_kernel_loop
+from aicc.passes.kernels.ir_tools import ancestor_in, defining_op, is_contraction, is_generic, is_parallel, main_of, outside_operands
+
+CHEAP = {"arith.constant", "tensor.empty", "linalg.fill"}
+"""Ops that every kernel makes for itself instead of taking their result as an argument."""
+
+
+@dataclass(frozen=True)
+class FormKernels(Pass):
+    """Moves all computation out of `main` into kernels.
+
+    before --> after
+      %c = linalg.generic {mulf, addf} …      --> %r = call @k0_contraction(%x, %w, %b)
+      %r = linalg.generic {addf, maximumf} …      func.func private @k0_contraction(…) { both generics }
+    """
+
+    pass_name: ClassVar[str] = "form-kernels"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        main = main_of(module)
+        outliner = _Outliner(module, main)
+        for block in _host_blocks(main.regions[0].blocks[0]):
+            outliner.block(block)
+        ctx.stats["kernels"] = outliner.calls
+        ctx.stats["distinct_kernels"] = len(outliner.by_text)
+
+
+def _host_blocks(block: Any) -> list[Any]:
+    """`block` and the blocks of host control flow in it, innermost first."""
+    out: list[Any] = []
+    for op in block.operations:
+        o = op.operation
+        if o.name.startswith("scf.") and not (o.name == "scf.for" and is_kernel_loop(o)):
+            for region in o.regions:
+                for inner in region.blocks:
+                    out += _host_blocks(inner)
+    return [*out, block]
+
+
+class _Outliner:
+    def __init__(self, module: Any, main: Any) -> None:
+        self.module = module
+        self.main = main
+        self.by_text: dict[str, str] = {}
+        self.calls = 0
+
+    def block(self, block: Any) -> None:
+        graph = BlockGraph(block)
+        kernels = set(form_groups(graph))
+        last = graph.ops[-1]
+        erase: list[Any] = []
+        for node in graph.order():
+            members = [graph.ops[m] for m in graph.members[node]]
+            if node in kernels:
+                self._outline(block, members, last)
+                erase += members
+            elif members[0] != last:
+                members[0].move_before(last)
+        for op in reversed(erase):
+            op.erase()
+
+    def _outline(self, block: Any, members: list[Any], before: Any) -> None:
+        inside = set(members)
+        captured: list[Any] = []
+        body: list[Any] = []
+        seen: set[Any] = set()
+
+        def need(value: Any) -> None:
+            op = defining_op(value)
+            if op is not None and (op in inside):
+                return
+            if op is None or not _is_cheap(op):
+                if value not in captured:
+                    captured.append(value)
+            elif op not in seen:
+                seen.add(op)
+                for _, _, v in outside_operands(op):
+                    need(v)
+                body.append(op)
+
+        for m in members:
+            for _, _, v in outside_operands(m):
+                need(v)
+            body.append(m)
+        outputs = [
+            r
+            for m in members
+            for r in m.results
+            if any(ancestor_in(u.owner.operation, block) not in inside for u in r.uses)
+        ]
+        # contract: tensors first, then index values
+        captured.sort(key=lambda v: not isinstance(v.type, ir.RankedTensorType))
+        with ir.InsertionPoint(before), members[-1].location:
+            arguments = [_boxed(v) for v in captured]
+        kernel = self._function(captured, arguments, body, outputs)
+        name = self._merged(kernel, members)
+        with ir.InsertionPoint(before), ir.Location.fused([m.location for m in members]):
+            call = func.CallOp([v.type for v in outputs], ir.FlatSymbolRefAttr.get(name), arguments)
+        self.calls += 1
+        for old, new in zip(outputs, call.results, strict=True):
+            old.replace_all_uses_with(new)
+
+    def _function(self, captured: list[Any], arguments: list[Any], body: list[Any], outputs: list[Any]) -> Any:
+        types = ir.FunctionType.get([v.type for v in arguments], [v.type for v in outputs])
+        with ir.InsertionPoint(self.main), ir.Location.unknown():
+            kernel = func.FuncOp("kernel", types, visibility="private")
+            kernel.attributes["aicc.kernel"] = ir.UnitAttr.get()
+        entry = kernel.add_entry_block()
+        mapping: dict[Any, Any] = {}
+        with ir.InsertionPoint(entry), ir.Location.unknown():
+            for value, argument in zip(captured, entry.arguments, strict=True):
+                is_box = argument.type != value.type
+                mapping[value] = tensor.ExtractOp(argument, []).result if is_box else argument
+        for op in body:
+            copy = op.clone(ir.InsertionPoint(entry))
+            for user, i, value in outside_operands(copy):
+                if value in mapping:
+                    user.operands[i] = mapping[value]
+            mapping.update(zip(op.results, copy.results, strict=True))
+        with ir.InsertionPoint(entry), ir.Location.unknown():
+            func.ReturnOp([mapping[v] for v in outputs])
+        return kernel
+
+    def _merged(self, kernel: Any, members: list[Any]) -> str:
+        """The name of an identical earlier kernel (this one is then erased), or a new name."""
+        text = kernel.operation.get_asm(enable_debug_info=False, use_local_scope=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key in self.by_text:
+            kernel.operation.erase()
+            return self.by_text[key]
+        name = f"k{len(self.by_text)}_{_label(members)}"
+        kernel.attributes["sym_name"] = ir.StringAttr.get(name)
+        self.by_text[key] = name
+        return name
+
+
+def _is_cheap(op: Any) -> bool:
+    if op.name == "arith.constant":
+        return not isinstance(op.results[0].type, ir.RankedTensorType)
+    if op.name == "linalg.fill":
+        value = defining_op(op.operands[0])
+        return value is not None and value.name == "arith.constant"
+    return op.name in CHEAP
+
+
+def _boxed(value: Any) -> Any:
+    """Kernels take tensors and indices: another scalar travels as a tensor of rank 0."""
+    if isinstance(value.type, (ir.RankedTensorType, ir.IndexType)):
+        return value
+    return tensor.FromElementsOp(ir.RankedTensorType.get([], value.type), [value]).result
+
+
+def _label(members: list[Any]) -> str:
+    """A readable hint at what a kernel does."""
+    for m in members:
+        if is_generic(m) and not is_parallel(m):
+            return "contraction" if is_contraction(m) else "reduction"
+    head = members[0].name
+    return {"linalg.generic": "pointwise", "scf.for": "loop", "tensor.pad": "pad"}.get(head, head.split(".")[1])

@@ -1,0 +1,71 @@
+"""Views and transposes of weights before kernels are formed: done at compile time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import ir
+from aicc.dialects.types import TensorType
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.kernels.constants import declare_weight
+from aicc.passes.kernels.ir_tools import defining_op, is_copy, main_of, maps, nested_ops
+from aicc.weights import Recipe
+
+
+@dataclass(frozen=True)
+class FoldWeightViews(Pass):
+    """A reshape or transpose of a weight becomes a weight of its own.
+
+    before --> after
+      %w = ml_program.global_load_const @w             --> %v = ml_program.global_load_const @w.view
+      %v = tensor.expand_shape %w [[0, 1], [2]] …
+    """
+
+    pass_name: ClassVar[str] = "fold-weight-views"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        for op in list(nested_ops(main_of(module).operation)):
+            recipe = _recipe(op)
+            if recipe is None:
+                continue
+            t = ir.RankedTensorType(op.results[0].type)
+            source = recipe.inputs[0]
+            assert source is not None
+            shape = TensorType(tuple(t.shape), ctx.weights.type(source).dtype)
+            before = set(ctx.weights.entries)
+            sym = ctx.weights.add_recipe(f"{source}.{recipe.op}", shape, recipe)
+            if sym not in before:
+                declare_weight(module, sym, t)
+            with ir.InsertionPoint(op), op.location:
+                load = ir.Operation.create(
+                    "ml_program.global_load_const", results=[t], attributes={"global": ir.FlatSymbolRefAttr.get(sym)}
+                )
+            op.results[0].replace_all_uses_with(load.results[0])
+            op.erase()
+
+
+def weight_symbol(value: Any) -> str | None:
+    """The symbol a value is loaded from, None when it is no weight."""
+    op = defining_op(value)
+    if op is None or op.name != "ml_program.global_load_const":
+        return None
+    return str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
+
+
+def _recipe(op: Any) -> Recipe | None:
+    if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
+        sym = weight_symbol(op.operands[0])
+        t = ir.RankedTensorType(op.results[0].type)
+        if sym is None or not t.has_static_shape:
+            return None
+        return Recipe("view", (("shape", tuple(t.shape)),), (sym,))
+    if is_copy(op):
+        sym = weight_symbol(op.operands[0])
+        m, out = maps(op)
+        dims = [e.position for e in m.results if isinstance(e, ir.AffineDimExpr)]
+        if sym is None or sorted(dims) != list(range(m.n_dims)) or out != ir.AffineMap.get_identity(m.n_dims):
+            return None
+        # source dim k is read at out dim dims[k]: out dim d comes from source dim dims.index(d)
+        return Recipe("permute", (("perm", tuple(dims.index(d) for d in range(m.n_dims))),), (sym,))
+    return None
