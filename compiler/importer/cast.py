@@ -1,0 +1,54 @@
+"""Casts, and Dropout as what it is at inference: the identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aicc.dialects.cast import Cast
+from aicc.dialects.comparison import Equal
+from aicc.dialects.types import DType
+from aicc.importer.graph import dtype_of
+from aicc.importer.node import Node
+from aicc.importer.registry import onnx_op
+
+
+def cast(n: Node, value: Any, to: DType) -> Any:
+    """`value` as `to`; itself when it has that dtype already."""
+    return value if n.info(value).dtype is to else n.build(Cast, value, to=to)
+
+
+@onnx_op("Cast")
+def cast_rule(n: Node) -> Any:
+    return cast(n, n.required(0), dtype_of(n.required_attr("to"), f"attribute 'to' of {n.title}"))
+
+
+@onnx_op("CastLike")
+def cast_like(n: Node) -> Any:
+    return cast(n, n.required(0), n.info(n.required(1)).dtype)
+
+
+@onnx_op("Dropout")
+def dropout(n: Node) -> Any:
+    x = n.required(0)
+    training = n.constant(2) if n.opset >= 12 else None
+    if n.input(2) is not None and (training is None or bool(training.any())):
+        ratio = n.constant(1)
+        if ratio is None or float(ratio) != 0:
+            raise n.error(
+                "AICC-1003", "training mode is not supported.", hint="export the model for inference."
+            )
+    if not n.has_output(1):
+        return x
+    # all true; `x == x` would be false on NaN, so compare a cast to bool with itself
+    b = n.build(Cast, x, to=DType.BOOL)
+    mask = n.build(Equal, b, b)
+    if n.opset < 10:
+        mask = n.build(Cast, mask, to=n.info(x).dtype)
+    return x, mask
+
+
+def scalar(n: Node, value: float, dtype: DType) -> Any:
+    """A constant of rank 0."""
+    return n.const(np.asarray(value), dtype)
