@@ -22,7 +22,7 @@ _SYMBOLIC_ELEMENTS = 64
 class Shapes:
     """`info(value)` is the value's `TensorType` with symbolic dims and, where known, its value.
 
-    Results are memoized by value: create one per pass, and erase ops only when done with it.
+    Results are memoized by value: `forget` the results of an op before erasing it.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,14 @@ class Shapes:
     def remember(self, value: Any, info: TensorType) -> None:
         """Records what is known of a new value."""
         self._memo[value] = _folded(value, info, self)
+
+    def knows(self, value: Any) -> bool:
+        """Whether the value was asked for before."""
+        return value in self._memo
+
+    def forget(self, value: Any) -> None:
+        """Drops what is memoized of a value: before its op is erased or changed in place."""
+        self._memo.pop(value, None)
 
     def info(self, value: Any) -> TensorType:
         stack = [value]
