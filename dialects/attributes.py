@@ -73,8 +73,6 @@ def _encode_dense(array: Any) -> Any:
     element = ir.Type.parse(dtype.mlir)
     t = ir.RankedTensorType.get(list(array.shape), element)
     data = np.ascontiguousarray(array)
-    if dtype is DType.BOOL:
-        return ir.DenseElementsAttr.get(np.packbits(data, axis=None, bitorder="little"), type=element, shape=array.shape)
     if dtype is DType.BF16:
         return ir.DenseElementsAttr.get(data.view(np.uint16), type=t)
     return ir.DenseElementsAttr.get(data, type=t)
@@ -90,9 +88,27 @@ def _decode_dense(attr: Any) -> Any:
         values = [bool(x) for x in ir.DenseIntElementsAttr(attr)]
         return np.asarray(values, dtype=bool).reshape(t.shape)
     if dtype is DType.BF16:
-        return np.array(ir.DenseFPElementsAttr(attr), copy=True).view(dtype.numpy).reshape(t.shape)
+        elements = _bf16_elements(str(attr))
+        return np.full(t.shape, elements[0]) if attr.is_splat and len(elements) else elements.reshape(t.shape)
     if attr.is_splat:
         splat = attr.get_splat_value()
         value = ir.FloatAttr(splat).value if dtype.is_float else ir.IntegerAttr(splat).value
         return np.full(t.shape, value, dtype=dtype.numpy)
     return np.array(attr, copy=True).reshape(t.shape)
+
+
+def _bf16_elements(text: str) -> Any:
+    """The elements of `dense<…> : tensor<…xbf16>`, one if it is a splat: the bindings cannot read bf16."""
+    import re
+
+    import ml_dtypes
+    import numpy as np
+
+    body = text[len("dense<") : text.rindex("> : ")]
+    if body.startswith('"0x'):
+        return np.frombuffer(bytes.fromhex(body[3:-1]), np.uint16).view(ml_dtypes.bfloat16)
+    tokens = re.findall(r"0x[0-9A-Fa-f]+|[-+]?[0-9][-+0-9.eE]*", body)
+    hexadecimal = np.array([int(x, 16) if x.startswith("0x") else 0 for x in tokens], np.uint16)
+    decimal = np.array([0.0 if x.startswith("0x") else float(x) for x in tokens], np.float32)
+    is_hex = np.array([x.startswith("0x") for x in tokens], bool)
+    return np.where(is_hex, hexadecimal.view(ml_dtypes.bfloat16), decimal.astype(ml_dtypes.bfloat16))
