@@ -13,10 +13,11 @@ import numpy as np
 
 from aicc.bindings import ir
 from aicc.dialects.op import Op, declaration, operand_values
-from aicc.dialects.symbolic import Dim
-from aicc.dialects.types import DType, TensorType, type_of
+from aicc.dialects.symbolic import Dim, element_dim, has_elements
+from aicc.dialects.types import INDEX, DType, TensorType, type_of
 
 _SYMBOLIC_ELEMENTS = 64
+_RUN_TIME_ELEMENTS = 16
 
 
 class Shapes:
@@ -30,7 +31,7 @@ class Shapes:
 
     def remember(self, value: Any, info: TensorType) -> None:
         """Records what is known of a new value."""
-        self._memo[value] = _folded(value, info, self)
+        self._memo[value] = _with_elements(_folded(value, info, self))
 
     def knows(self, value: Any) -> bool:
         """Whether the value was asked for before."""
@@ -66,14 +67,14 @@ class Shapes:
     def _compute(self, value: Any) -> TensorType:
         owner = value.owner
         if isinstance(owner, ir.Block):
-            return _argument_type(value)
+            return _with_elements(_argument_type(value))
         decl = declaration(owner)
         if decl is None:
-            return type_of(value)
+            return _with_elements(type_of(value))
         infos = [None if v is None else self._memo[v] for v in operand_values(owner)]
         types = decl.result_types(infos, decl.decode_attributes(owner))
         for result, t in zip(owner.results, types, strict=True):
-            self._memo[result] = _folded(result, t, self, infos)
+            self._memo[result] = _with_elements(_folded(result, t, self, infos))
         return self._memo[value]
 
 
@@ -111,20 +112,38 @@ def _folded(
         return info
     owner = result.owner
     decl = declaration(owner)
-    if decl is None or decl.fold is None or len(owner.results) != 1:
+    if decl is None or decl.fold is None:
         return info
     if infos is None:
         infos = [None if v is None else shapes.info(v) for v in operand_values(owner)]
-    return info.with_value(symbolic_fold(decl, infos, decl.decode_attributes(owner), info))
+    number = ir.OpResult(result).result_number
+    return info.with_value(symbolic_fold(decl, infos, decl.decode_attributes(owner), info, number))
+
+
+def _with_elements(info: TensorType) -> TensorType:
+    """Elements of a small integer tensor that only run time knows, as symbols of their own.
+
+    Sizes made of them are then related: `expand(x, s)` and `expand(y, s)` have one shape. The lowering
+    gives these symbols their value with `tensor.extract` (`Builder.bind`).
+    """
+    if info.value is not None or info.dtype not in INDEX or info.rank > 1 or not info.is_static:
+        return info
+    if info.size > _RUN_TIME_ELEMENTS:
+        return info
+    elements = np.empty(info.size, dtype=object)
+    elements[:] = [element_dim() for _ in range(info.size)]
+    return info.with_value(elements.reshape(tuple(int(str(d)) for d in info.shape)))
 
 
 _SHAPE_DTYPES = frozenset({DType.I64, DType.I32, DType.BOOL})
+_SIGN_SENSITIVE = frozenset({"div", "mod", "equal"})
+"""Ops whose symbolic fold relies on sizes not being negative, which an element may be."""
 
 
 def symbolic_fold(
-    decl: type[Op], infos: list[TensorType | None], attrs: dict[str, Any], out: TensorType
+    decl: type[Op], infos: list[TensorType | None], attrs: dict[str, Any], out: TensorType, number: int = 0
 ) -> np.ndarray[Any, Any] | None:
-    """The op's value on operands that are known, or on symbolic elements; None when it cannot be known.
+    """The value of result `number` on operands that are known, or on symbolic elements; None when unknown.
 
     An unknown operand that a shape could be read from (a small integer tensor of static shape)
     does not stop the others: it is not folded here, so the result is unknown.
@@ -135,8 +154,12 @@ def symbolic_fold(
     is_symbolic = any(a is not None and a.dtype == object for a in arrays)
     if is_symbolic and not decl.symbolic:
         return None
+    if is_symbolic and decl.name in _SIGN_SENSITIVE:
+        if any(has_elements(e) for a in arrays if a is not None and a.dtype == object for e in a.flat):
+            return None
     try:
         folded = decl.fold(*arrays, **attrs)
+        folded = folded[number] if isinstance(folded, tuple) else folded
     except TypeError:
         # comparing or ordering a symbol has no answer at compile time
         if is_symbolic:

@@ -17,6 +17,7 @@ DimLike: TypeAlias = "int | Dim"
 Shape: TypeAlias = "tuple[int | Dim, ...]"
 
 _fresh = itertools.count()
+_ELEMENT = "element"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,23 @@ class Dim:
 def fresh_dim(hint: str = "d") -> Dim:
     """A symbol equal to nothing else."""
     return Dim.symbol(f"%{hint}{next(_fresh)}")
+
+
+def element_dim() -> Dim:
+    """A symbol for an element of an integer tensor whose values only run time knows.
+
+    Unlike a size it may be negative: it is a size only where the op says so (`aicc.range`, `aicc.tile`…).
+    """
+    return fresh_dim(_ELEMENT)
+
+
+def has_elements(dim: DimLike) -> bool:
+    """Whether `dim` depends on elements of a run-time tensor, so that nothing is known of its sign."""
+    return isinstance(dim, Dim) and any(
+        atom.args[0].startswith(f"%{_ELEMENT}") if atom.kind == "symbol" else any(map(has_elements, atom.args))
+        for mono in dim.terms
+        for atom in mono
+    )
 
 
 def _function(kind: str, *args: DimLike) -> Dim:

@@ -95,11 +95,28 @@ class Builder:
         )
 
     def bind(self, value: Any, t: TensorType) -> None:
-        """Symbols that first appear in `t` take their value from the sizes of the tensor `value`."""
+        """Symbols that first appear in `t` take their value from the sizes and elements of `value`."""
         for i, d in enumerate(t.shape):
             if isinstance(d, Dim) and d.is_symbol and not self.is_known(d):
                 ((mono, _),) = d.terms.items()
                 self.symbols[mono[0].args[0]] = tensor.DimOp(value, self.index(i)).result
+        if t.value is None or t.value.dtype != object or t.rank > 1:
+            return
+        for i, e in enumerate(t.value.flat):
+            if isinstance(e, Dim) and e.is_symbol and not self.is_known(e):
+                ((mono, _),) = e.terms.items()
+                element = tensor.ExtractOp(value, [self.index(i)] * t.rank).result
+                self.symbols[mono[0].args[0]] = self.to_index(element)
+
+    def known_value(self, t: TensorType) -> Any | None:
+        """The tensor itself when all its elements are known: constants and arithmetic on sizes."""
+        if t.value is None or not all(self.is_known(e) for e in t.value.flat if isinstance(e, Dim)):
+            return None
+        if t.value.dtype != object:
+            return self.constant(t.value)
+        storage = ir.Type.parse(t.dtype.storage)
+        elements = [arith.IndexCastOp(storage, self.size(as_dim(e))).result for e in t.value.flat]
+        return self.from_scalars(elements, t)
 
     def sizes(self, shape: Sequence[DimLike]) -> list[Any]:
         """The dynamic sizes of a shape, in order: what `tensor.empty` takes."""
@@ -262,6 +279,15 @@ class Builder:
             return tensor.CollapseShapeOp(out.mlir(storage=True), value, []).result
         if t.rank == 0 or any(not g for g in groups):
             groups = []
+        # a size that expands to a dynamic one must be dynamic itself
+        unknown = ir.ShapedType.get_dynamic_size()
+        loose = [
+            d if isinstance(d, int) and all(isinstance(out.shape[i], int) for i in g) else unknown
+            for d, g in zip(t.shape, groups, strict=False)
+        ]
+        source = ir.RankedTensorType(value.type)
+        if groups and loose != list(source.shape):
+            value = tensor.CastOp(ir.RankedTensorType.get(loose, source.element_type), value).result
         static = [d if isinstance(d, int) else ir.ShapedType.get_dynamic_size() for d in out.shape]
         dynamic = self.sizes(out.shape)
         return tensor.ExpandShapeOp(out.mlir(storage=True), value, groups, dynamic, static).result
@@ -280,6 +306,11 @@ class Builder:
     def to_index(self, scalar: Any) -> Any:
         """An integer scalar as an index."""
         return arith.IndexCastOp(ir.IndexType.get(), scalar).result
+
+
+def as_dim(element: Any) -> DimLike:
+    """An element of an integer array as a size (NumPy integers become Python's)."""
+    return element if isinstance(element, Dim) else int(element)
 
 
 def broadcast_map(shape: Sequence[DimLike], out: Sequence[DimLike]) -> Any:

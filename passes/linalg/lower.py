@@ -86,10 +86,14 @@ def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> No
     if decl.name == "constant":
         values[op.results[0]] = dense_constant(attrs["value"])
         return
+    results = [shapes.info(r) for r in op.results]
+    known = [b.known_value(t) for t in results]
+    if all(v is not None for v in known):
+        values.update(zip(op.results, known, strict=True))
+        return
     rule = rules().get(decl.name)
     if rule is None:
         raise CompileError("AICC-2002", f"aicc.{decl.name} has no lowering to linalg.", node=_node(op), stage="linalg")
-    results = [shapes.info(r) for r in op.results]
     operands = [None if v is None else values[v] for v in operand_values(op)]
     out = rule(b, Lowered(decl, operands, infos, results, attrs))
     for result, value, t in zip(op.results, out if isinstance(out, (list, tuple)) else [out], results, strict=True):
