@@ -120,16 +120,28 @@ def double_dashes(arguments: list[str]) -> list[str]:
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[FILE] [--PASS|--STAGE]...")
 @click.option("--pass-pipeline", "-p", default="", help="Passes, comma separated: name{option=value ...}.")
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write here instead of to standard output.")
-@click.option("--split-input-file", is_flag=True, help="Treat the pieces between lines '// -----' separately.")
-@click.option("--verify-diagnostics", is_flag=True, help="Compare diagnostics with the expected-... comments.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path), help="Write here instead of to standard output."
+)
+@click.option(
+    "--split-input-file", is_flag=True, help="Treat the pieces between lines '// -----' separately."
+)
+@click.option(
+    "--verify-diagnostics", is_flag=True, help="Compare diagnostics with the expected-... comments."
+)
 @click.option("--allow-unregistered-dialect", is_flag=True, help="Accept ops of unknown dialects.")
 @click.option("--mlir-print-op-generic", "generic", is_flag=True, help="Print ops in generic form.")
 @click.option("--mlir-print-debuginfo", "locations", is_flag=True, help="Print locations.")
-@click.option("--mlir-elide-elementsattrs-if-larger", "elide", type=int, help="Elide constants beyond this size.")
-@click.option("--mlir-print-ir-after-all", "print_after_all", is_flag=True, help="Print the IR after every pass.")
+@click.option(
+    "--mlir-elide-elementsattrs-if-larger", "elide", type=int, help="Elide constants beyond this size."
+)
+@click.option(
+    "--mlir-print-ir-after-all", "print_after_all", is_flag=True, help="Print the IR after every pass."
+)
 @click.option("--mcpu", default="x86-64-v3", show_default=True, help="CPU the passes see.")
-@click.option("--mtriple", default="x86_64-unknown-linux-gnu", show_default=True, help="Triple the passes see.")
+@click.option(
+    "--mtriple", default="x86_64-unknown-linux-gnu", show_default=True, help="Triple the passes see."
+)
 @click.option("--list-passes", "listing", is_flag=True, help="List aicc's own passes and their options.")
 @console.reporting
 def main(

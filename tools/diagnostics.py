@@ -1,9 +1,9 @@
 """`-verify-diagnostics`: compares the diagnostics of a run with the `expected-…` comments of a test.
 
-    "aicc.relu"(%x) : (f32) -> f32          // expected-error {{expects a tensor}}
-    // expected-error@+1 {{about the line below}}
-    // expected-error@unknown {{has no location}}
-    // expected-error-re@above {{a (Python )?regular expression}}
+"aicc.relu"(%x) : (f32) -> f32          // expected-error {{expects a tensor}}
+// expected-error@+1 {{about the line below}}
+// expected-error@unknown {{has no location}}
+// expected-error-re@above {{a (Python )?regular expression}}
 """
 
 from __future__ import annotations

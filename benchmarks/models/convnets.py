@@ -66,7 +66,15 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """f32[n, 3, 224, 224] -> logits f32[n, 1000]."""
 
-    SETTINGS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    SETTINGS = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,7 +153,9 @@ class YoloV8n(nn.Module):
 
     @staticmethod
     def head(cin: int, hidden: int, cout: int) -> nn.Sequential:
-        return nn.Sequential(ConvSilu(cin, hidden, 3), ConvSilu(hidden, hidden, 3), nn.Conv2d(hidden, cout, 1))
+        return nn.Sequential(
+            ConvSilu(cin, hidden, 3), ConvSilu(hidden, hidden, 3), nn.Conv2d(hidden, cout, 1)
+        )
 
     @staticmethod
     def grid(cells: int) -> Tensor:
@@ -161,8 +171,8 @@ class YoloV8n(nn.Module):
         t4 = self.out4(torch.cat((self.down4(t3), t4), 1))
         t5 = self.out5(torch.cat((self.down5(t4), c5), 1))
         levels = (t3, t4, t5)
-        boxes = torch.cat([h(x).flatten(2) for h, x in zip(self.box, levels)], 2)
-        scores = torch.cat([h(x).flatten(2) for h, x in zip(self.score, levels)], 2)
+        boxes = torch.cat([h(x).flatten(2) for h, x in zip(self.box, levels, strict=True)], 2)
+        scores = torch.cat([h(x).flatten(2) for h, x in zip(self.score, levels, strict=True)], 2)
         n, _, cells = boxes.shape
         spread = boxes.view(n, 4, self.bins, cells).softmax(2)
         sides = (spread * self.bin_values.view(1, 1, -1, 1)).sum(2) * self.scale

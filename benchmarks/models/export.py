@@ -54,7 +54,11 @@ def bert(seq: int, dynamic: bool, dynamo: bool) -> Recipe:
     axes = {name: {0: "batch", 1: "seq"} for name in names} if dynamic else {}
     return Recipe(
         lambda: initialized(transformers.Bert(), seed=2),
-        lambda: (ids(30522, 1, seq), torch.ones(1, seq, dtype=torch.int64), torch.zeros(1, seq, dtype=torch.int64)),
+        lambda: (
+            ids(30522, 1, seq),
+            torch.ones(1, seq, dtype=torch.int64),
+            torch.zeros(1, seq, dtype=torch.int64),
+        ),
         names,
         ("last_hidden_state", "pooled"),
         axes,
@@ -97,7 +101,9 @@ RECIPES: dict[str, Recipe] = {
     "resnet50": convnet(convnets.ResNet50, 224, "logits"),
     "mobilenetv2": convnet(convnets.MobileNetV2, 224, "logits"),
     "bert-base-128": bert(128, dynamic=False, dynamo=True),
-    "vit-s16": Recipe(lambda: initialized(transformers.VitS16(), seed=4), image(224), ("image",), ("logits",)),
+    "vit-s16": Recipe(
+        lambda: initialized(transformers.VitS16(), seed=4), image(224), ("image",), ("logits",)
+    ),
     "yolov8n": convnet(convnets.YoloV8n, 640, "predictions"),
     "gpt2-prefill": gpt2(decode=False),
     "gpt2-decode": gpt2(decode=True),
@@ -121,7 +127,8 @@ def export(name: str, cache: Path = CACHE) -> Path:
     inputs = recipe.inputs()
     if recipe.dynamo:
         shapes = tuple(
-            {axis: torch.export.Dim(symbol) for axis, symbol in recipe.dynamic.get(n, {}).items()} for n in recipe.names
+            {axis: torch.export.Dim(symbol) for axis, symbol in recipe.dynamic.get(n, {}).items()}
+            for n in recipe.names
         )
         options |= {"dynamic_shapes": shapes if recipe.dynamic else None, "external_data": False}
     else:

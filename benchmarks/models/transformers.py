@@ -53,7 +53,9 @@ class Bert(nn.Module):
         self.pool = nn.Linear(width, width)
         self.register_buffer("position_ids", torch.arange(512).unsqueeze(0))
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
         positions = self.position_ids[:, : input_ids.shape[1]]
         x = self.norm(self.words(input_ids) + self.types(token_type_ids) + self.positions(positions))
         mask = (1.0 - attention_mask[:, None, None, :].to(x.dtype)) * -10000.0
@@ -97,11 +99,17 @@ class Gpt2(nn.Module):
         super().__init__()
         self.decode, self.shape = decode, (layers, heads, width // heads)
         self.words, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(1024, width)
-        self.layers, self.norm = nn.ModuleList(GptLayer(width, heads) for _ in range(layers)), nn.LayerNorm(width)
+        self.layers, self.norm = (
+            nn.ModuleList(GptLayer(width, heads) for _ in range(layers)),
+            nn.LayerNorm(width),
+        )
         self.register_buffer("triangle", torch.ones(1024, 1024, dtype=torch.bool).tril())
 
     def forward(
-        self, input_ids: Tensor, position_ids: Tensor | None = None, past: list[tuple[Tensor, Tensor]] | None = None
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor | None = None,
+        past: list[tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         s = input_ids.shape[1]
         where = torch.arange(s).unsqueeze(0) if position_ids is None else position_ids

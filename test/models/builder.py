@@ -50,7 +50,12 @@ class Graph:
         return self.initializer(array)
 
     def node(
-        self, op: str, inputs: Sequence[Any], count: int, attributes: dict[str, Any], names: Sequence[str] = ()
+        self,
+        op: str,
+        inputs: Sequence[Any],
+        count: int,
+        attributes: dict[str, Any],
+        names: Sequence[str] = (),
     ) -> list[str]:
         values = [i if isinstance(i, str) else "" if i is None else self.constant(i) for i in inputs]
         number = len(self.nodes)
@@ -73,7 +78,10 @@ class Graph:
         """The checked model."""
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.weights)
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8, producer_name="aicc-test"
+            graph,
+            opset_imports=[helper.make_opsetid("", self.opset)],
+            ir_version=8,
+            producer_name="aicc-test",
         )
         onnx.checker.check_model(model, full_check=True)
         return model

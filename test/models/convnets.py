@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-
 from models.builder import Graph, Size
 
 
 def _conv(g: Graph, x: str, cin: int, cout: int, kernel: int, stride: int = 1, group: int = 1) -> str:
     """Convolution and batch normalization, as exporters write them before folding."""
     weight = g.weight(cout, cin // group, kernel, kernel, scale=(2 / (cin // group * kernel**2)) ** 0.5)
-    y = g.Conv(x, weight, kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4, strides=[stride] * 2, group=group)
+    y = g.Conv(
+        x, weight, kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4, strides=[stride] * 2, group=group
+    )
     norm = [g.weight(cout, scale=0.1, around=1.0), g.weight(cout, scale=0.1), g.weight(cout, scale=0.1)]
     variance = g.initializer(g.rng.uniform(0.5, 1.5, cout).astype(np.float32))
     return g.BatchNormalization(y, *norm, variance, epsilon=1e-5)
@@ -108,7 +109,12 @@ def yolo(batch: Size = 1, size: int = 64) -> onnx.ModelProto:
     coarse = conv(g.Concat(*pools, axis=1), 64, 32, 1)
     scales = np.array([1, 1, 2, 2], np.float32)
     up = g.Resize(
-        coarse, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        coarse,
+        None,
+        scales,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
     )
     fine = stage(g.Concat(up, fine, axis=1), 48, 16)
     heads, cells, grids = [], 0, []

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import onnx
-from onnx import TensorProto
-
 from models.builder import Graph, Size
+from onnx import TensorProto
 
 I64 = np.int64
 
@@ -60,13 +59,18 @@ def _merge(g: Graph, x: str, width: int) -> str:
     return g.Reshape(x, g.Concat(_size(g, x, 0), _size(g, x, 1), np.array([width], I64), axis=0))
 
 
-def encoder(batch: Size = 1, seq: Size = 12, width: int = 32, heads: int = 4, layers: int = 2) -> onnx.ModelProto:
+def encoder(
+    batch: Size = 1, seq: Size = 12, width: int = 32, heads: int = 4, layers: int = 2
+) -> onnx.ModelProto:
     """BERT-like: ids and a padding mask -> hidden states and a pooled vector."""
     g = Graph("encoder", seed=5)
     ids = g.input("input_ids", batch, seq, dtype=TensorProto.INT64)
     mask = g.input("attention_mask", batch, seq, dtype=TensorProto.INT64)
     positions = g.Slice(
-        g.initializer(np.arange(64, dtype=I64)[None]), np.array([0], I64), _size(g, ids, 1), np.array([1], I64)
+        g.initializer(np.arange(64, dtype=I64)[None]),
+        np.array([0], I64),
+        _size(g, ids, 1),
+        np.array([1], I64),
     )
     x = g.Add(
         g.Gather(g.weight(100, width, scale=1.0), ids), g.Gather(g.weight(64, width, scale=1.0), positions)
@@ -83,7 +87,9 @@ def encoder(batch: Size = 1, seq: Size = 12, width: int = 32, heads: int = 4, la
         x = _layer_norm(g, g.Add(_linear(g, y, width, width), x), width)
         y = _gelu(g, _linear(g, x, width, 4 * width))
         x = _layer_norm(g, g.Add(_linear(g, y, 4 * width, width), x), width)
-    pooled = g.Tanh(g.Gemm(g.Gather(x, np.array(0, I64), axis=1), g.weight(width, width), g.weight(width, scale=0.1)))
+    pooled = g.Tanh(
+        g.Gemm(g.Gather(x, np.array(0, I64), axis=1), g.weight(width, width), g.weight(width, scale=0.1))
+    )
     g.output(x, batch, seq, width, name="last_hidden_state")
     g.output(pooled, batch, width, name="pooled")
     return g.model()
@@ -97,11 +103,15 @@ def gpt_decode(
     ids = g.input("input_ids", batch, 1, dtype=TensorProto.INT64)
     d = width // heads
     cache = [
-        [g.input(f"past_{kind}_{i}", batch, heads, past, d) for kind in ("key", "value")] for i in range(layers)
+        [g.input(f"past_{kind}_{i}", batch, heads, past, d) for kind in ("key", "value")]
+        for i in range(layers)
     ]
     length = g.Gather(g.Shape(cache[0][0]), np.array(2, I64))
     words = g.weight(64, width, scale=1.0)
-    x = g.Add(g.Gather(words, ids), g.Gather(g.weight(32, width, scale=1.0), g.Reshape(length, np.array([1, 1], I64))))
+    x = g.Add(
+        g.Gather(words, ids),
+        g.Gather(g.weight(32, width, scale=1.0), g.Reshape(length, np.array([1, 1], I64))),
+    )
     present = []
     for i in range(layers):
         y = g.Gemm(
@@ -110,7 +120,9 @@ def gpt_decode(
             g.weight(3 * width, scale=0.1),
         )
         y = g.Reshape(y, g.Concat(_size(g, x, 0), _size(g, x, 1), np.array([3 * width], I64), axis=0))
-        q, k, v = (_heads(g, t, heads, width) for t in g.Split(y, np.array([width] * 3, I64), axis=2, outputs=3))
+        q, k, v = (
+            _heads(g, t, heads, width) for t in g.Split(y, np.array([width] * 3, I64), axis=2, outputs=3)
+        )
         k, v = g.Concat(cache[i][0], k, axis=2), g.Concat(cache[i][1], v, axis=2)
         present.append((k, v))
         scores = g.Div(g.MatMul(q, g.Transpose(k, perm=[0, 1, 3, 2])), np.float32(math.sqrt(d)))
@@ -126,7 +138,9 @@ def gpt_decode(
     return g.model()
 
 
-def llama(batch: Size = 1, seq: Size = 10, width: int = 32, heads: int = 4, kv_heads: int = 2) -> onnx.ModelProto:
+def llama(
+    batch: Size = 1, seq: Size = 10, width: int = 32, heads: int = 4, kv_heads: int = 2
+) -> onnx.ModelProto:
     """A decoder block: RMS norm, rotary embedding, grouped-query causal attention, SwiGLU."""
     g = Graph("llama", seed=7)
     d, hidden = width // heads, 3 * width
@@ -156,12 +170,17 @@ def llama(batch: Size = 1, seq: Size = 10, width: int = 32, heads: int = 4, kv_h
     y = _rms_norm(g, x, width)
     q = rotary(_heads(g, _linear(g, y, width, width, bias=False), heads, width))
     k, v = (_linear(g, y, width, kv_heads * d, bias=False) for _ in range(2))
-    k, v = repeated(rotary(_heads(g, k, kv_heads, kv_heads * d))), repeated(_heads(g, v, kv_heads, kv_heads * d))
+    k, v = (
+        repeated(rotary(_heads(g, k, kv_heads, kv_heads * d))),
+        repeated(_heads(g, v, kv_heads, kv_heads * d)),
+    )
     square = g.Concat(length, length, axis=0)
     causal = g.Trilu(g.Expand(np.ones((1, 1), np.float32), square), upper=0)
     scores = g.MatMul(g.Mul(q, np.float32(d**-0.5)), g.Transpose(k, perm=[0, 1, 3, 2]))
     scores = g.Where(g.Cast(causal, to=TensorProto.BOOL), scores, np.float32(np.finfo(np.float32).min))
-    x = g.Add(x, _linear(g, _merge(g, g.MatMul(g.Softmax(scores, axis=-1), v), width), width, width, bias=False))
+    x = g.Add(
+        x, _linear(g, _merge(g, g.MatMul(g.Softmax(scores, axis=-1), v), width), width, width, bias=False)
+    )
     y = _rms_norm(g, x, width)
     gate = _linear(g, y, width, hidden, bias=False)
     y = g.Mul(g.Mul(gate, g.Sigmoid(gate)), _linear(g, y, width, hidden, bias=False))
