@@ -1,0 +1,210 @@
+"""A compiled model, ready to run. Needs NumPy and the standard library only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aicc.errors import RuntimeError_
+from aicc.runtime.library import Library, TensorInfo
+from aicc.runtime.profile import Profile, collect
+from aicc.runtime.runner import Array, Runner
+from aicc.runtime.tensors import as_input, as_output
+
+_ndarray = np.ndarray
+
+
+class Executable:
+    """Call it with one array per input, in order, by name, or as one dict:
+
+    >>> y = exe(x)
+    >>> y = exe(input=x)
+    >>> y = exe({"input": x})
+
+    Arrays are NumPy arrays or anything with `__dlpack__`; what is on the host, compact and row-major is read in
+    place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays to
+    write the outputs to: one array, or a sequence with None where the result should be new.
+
+    It may be called from several threads: calls at the same time get contexts of their own (an arena and a pool
+    of threads each) and share the weights.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._free = [Runner(library, library.first_context)]
+        self._contexts = [library.first_context]
+        self._threads = 0
+        self._profiling = False
+        self._dtypes = [info.dtype for info in library.inputs]
+        self._names = [info.name for info in library.inputs]
+        self._single = len(library.outputs) == 1
+
+    # ---- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        """Name, dtype and shape of each input."""
+        return self._library.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """Name, dtype and shape of each output."""
+        return self._library.outputs
+
+    @property
+    def path(self) -> Path:
+        """The file it was loaded from (which may be gone)."""
+        return self._library.path
+
+    @property
+    def name(self) -> str:
+        return self._library.name
+
+    @property
+    def target(self) -> str:
+        """What it was compiled for: LLVM triple and CPU."""
+        return self._library.target
+
+    @property
+    def producer(self) -> str:
+        """The version of aicc it was compiled with."""
+        return self._library.producer
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes held by arenas, scratch and dynamic buffers now; weights are not counted."""
+        bytes_of = self._library.functions["memory_bytes"]
+        return sum(int(bytes_of(context)) for context in self._contexts)
+
+    def __repr__(self) -> str:
+        signature = ", ".join(map(str, self.inputs))
+        return f"<Executable {self.name}({signature}) -> ({', '.join(map(str, self.outputs))})>"
+
+    # ---- running -------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        """Raises RuntimeError_ AICC-5002 (inputs, outputs), AICC-5003 (the model failed, memory ran out)."""
+        if kwargs or len(args) != len(self._names) or isinstance(args[0] if args else None, Mapping):
+            args = self._by_name(args, kwargs)
+        results = self.run(args, () if out is None else [out] if self._single and not _is_list(out) else out)
+        return results[0] if self._single else tuple(results)
+
+    def run(self, inputs: Sequence[Any], out: Sequence[Any] = ()) -> list[Array]:
+        """One array per output for one tensor per input, both in order; `out` as in a call."""
+        arrays = []
+        for n, (value, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
+            if type(value) is not _ndarray or value.dtype is not dtype or not value.flags.carray:
+                value = as_input(value, self._library.inputs[n])
+            arrays.append(value)
+        targets = self._targets(out) if len(out) else ()
+        if self._library.closed:
+            raise RuntimeError_("AICC-5003", f"The model '{self.name}' was closed.")
+        runner = self._acquire()
+        try:
+            results = runner.run(arrays, targets)
+        finally:
+            self._free.append(runner)
+        return [given if given is not None else new for given, new in zip(out, results, strict=True)] if out else results
+
+    def _targets(self, out: Sequence[Any]) -> list[Array | None]:
+        if len(out) != len(self.outputs):
+            raise RuntimeError_("AICC-5002", f"out has {len(out)} entries, the model has {len(self.outputs)} outputs.")
+        return [None if value is None else as_output(value, info) for value, info in zip(out, self.outputs, strict=True)]
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Inputs in order, from positional arguments, keywords and a dict."""
+        given: dict[str, Any] = {}
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            given.update(args[0])
+            args = ()
+        if len(args) > len(self._names):
+            raise self._signature(f"{len(args)} inputs given, the model has {len(self._names)}.")
+        for name, value in [*zip(self._names, args, strict=False), *kwargs.items()]:
+            if name in given:
+                raise self._signature(f"Input '{name}' is given twice.")
+            given[name] = value
+        unknown = [name for name in given if name not in self._names]
+        missing = [name for name in self._names if name not in given]
+        if unknown:
+            raise self._signature(f"The model has no input '{unknown[0]}'.")
+        if missing:
+            raise self._signature(f"Input '{missing[0]}' is missing.")
+        return tuple(given[name] for name in self._names)
+
+    def _signature(self, message: str) -> RuntimeError_:
+        return RuntimeError_("AICC-5002", message, hint=f"the inputs are {'; '.join(map(str, self.inputs)) or 'none'}.")
+
+    def _acquire(self) -> Runner:
+        """A runner nobody uses. Lists' pop and append are atomic, so that this needs no lock."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
+        context = self._library.create_context()
+        functions = self._library.functions
+        if self._threads:
+            self._library.check(functions["set_num_threads"](context, self._threads))
+        if self._profiling:
+            self._library.check(functions["set_profiling"](context, 1))
+        self._contexts.append(context)
+        return Runner(self._library, context)
+
+    # ---- settings ------------------------------------------------------------------------------------------
+
+    @property
+    def num_threads(self) -> int:
+        """Threads one call may use; 0 sets the default: AICC_NUM_THREADS, else the number of cores."""
+        return int(self._library.functions["get_num_threads"](self._contexts[0]))
+
+    @num_threads.setter
+    def num_threads(self, threads: int) -> None:
+        self._threads = threads
+        self._for_all("set_num_threads", threads)
+
+    @contextmanager
+    def profile(self) -> Iterator[Profile]:
+        """Measures the calls within the block, kernel by kernel; `print(profile)` shows a table.
+
+        >>> with exe.profile() as profile:
+        ...     exe(x)
+        """
+        result = Profile()
+        self._for_all("set_profiling", 1)
+        self._profiling = True
+        try:
+            yield result
+        finally:
+            self._profiling = False
+            self._for_all("set_profiling", 0)
+            found = collect(self._library, self._contexts)
+            result.runs, result.seconds, result.kernels = found.runs, found.seconds, found.kernels
+
+    def _for_all(self, function: str, value: int) -> None:
+        """Raises RuntimeError_ AICC-5003 while a call is running."""
+        for context in self._contexts:
+            self._library.check(self._library.functions[function](context, value))
+
+    # ---- files ---------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Copies the model to `path`, and external weights to `path` + ".weights"; both appear whole or not at all.
+
+        Raises CompileError AICC-4001.
+        """
+        target = Path(path)
+        self._library.copy(target)
+        return target
+
+    def close(self) -> None:
+        """Gives back memory and threads now rather than when the object goes; no call may be running."""
+        self._free.clear()
+        self._library.close()
+
+
+def _is_list(out: Any) -> bool:
+    return isinstance(out, (list, tuple))

@@ -1,0 +1,159 @@
+"""onnxruntime's interface over a compiled model: programs written for it need another import, no more.
+
+>>> session = aicc.InferenceSession("model.onnx")          # compiled now; "model.so" is loaded
+>>> session.run(None, {session.get_inputs()[0].name: x})
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aicc.errors import RuntimeError_
+from aicc.executable import Executable
+from aicc.loader import load
+from aicc.runtime.library import TensorInfo
+
+_SHARED_LIBRARY = (b"\x7fELF", b"\xcf\xfa\xed\xfe")  # ELF, Mach-O
+
+
+@dataclass
+class SessionOptions:
+    """onnxruntime's options that mean something here; others may be set and are kept but not used.
+
+    `intra_op_num_threads`: 0 for AICC_NUM_THREADS, else the number of cores. `compile_options` go to
+    `aicc.compile` when the model is ONNX.
+    """
+
+    intra_op_num_threads: int = 0
+    inter_op_num_threads: int = 0
+    graph_optimization_level: Any = None
+    execution_mode: Any = None
+    enable_profiling: bool = False
+    log_severity_level: int = 2
+    compile_options: dict[str, Any] = field(default_factory=dict)
+    config_entries: dict[str, str] = field(default_factory=dict)
+
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        self.config_entries[key] = value
+
+    def get_session_config_entry(self, key: str) -> str:
+        return self.config_entries[key]
+
+
+@dataclass(frozen=True)
+class NodeArg:
+    """An input or output: `type` as "tensor(float)"; `shape` has ints, symbols' names, or None."""
+
+    name: str
+    type: str
+    shape: list[int | str | None]
+
+
+@dataclass(frozen=True)
+class ModelMeta:
+    graph_name: str
+    producer_name: str
+    description: str
+    custom_metadata_map: dict[str, str]
+
+
+class InferenceSession:
+    """Runs a model: the path or the bytes of an ONNX file, or of a compiled model.
+
+    `run` may be called from several threads. `providers` is accepted and ignored: what the model runs on was
+    chosen when it was compiled.
+    """
+
+    def __init__(
+        self,
+        path_or_bytes: str | os.PathLike[str] | bytes,
+        sess_options: SessionOptions | None = None,
+        providers: Sequence[Any] | None = None,
+        provider_options: Sequence[Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._options = sess_options or SessionOptions()
+        self._executable = _open(path_or_bytes, self._options)
+        threads = int(getattr(self._options, "intra_op_num_threads", 0) or 0)
+        if threads:
+            self._executable.num_threads = threads
+        self._position = {info.name: n for n, info in enumerate(self._executable.inputs)}
+        self._outputs = {info.name: n for n, info in enumerate(self._executable.outputs)}
+
+    @property
+    def executable(self) -> Executable:
+        """The compiled model."""
+        return self._executable
+
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
+    ) -> list[Any]:
+        """The named outputs, all for None or an empty list. Raises RuntimeError_ AICC-5002, AICC-5003."""
+        inputs: list[Any] = [None] * len(self._position)
+        for name, value in input_feed.items():
+            if name not in self._position:
+                raise self._unknown("input", name, self._position)
+            inputs[self._position[name]] = value
+        if len(input_feed) != len(inputs):
+            missing = next(name for name in self._position if name not in input_feed)
+            raise RuntimeError_("AICC-5002", f"Input '{missing}' is missing.")
+        for name in output_names or ():
+            if name not in self._outputs:
+                raise self._unknown("output", name, self._outputs)
+        results = self._executable.run(inputs)
+        return [results[self._outputs[name]] for name in output_names] if output_names else results
+
+    def get_inputs(self) -> list[NodeArg]:
+        return [_node_arg(info) for info in self._executable.inputs]
+
+    def get_outputs(self) -> list[NodeArg]:
+        return [_node_arg(info) for info in self._executable.outputs]
+
+    def get_providers(self) -> list[str]:
+        return ["AiccExecutionProvider"]
+
+    def get_session_options(self) -> SessionOptions:
+        return self._options
+
+    def get_modelmeta(self) -> ModelMeta:
+        return ModelMeta(self._executable.name, self._executable.producer, "", {})
+
+    @staticmethod
+    def _unknown(kind: str, name: str, known: Mapping[str, int]) -> RuntimeError_:
+        return RuntimeError_("AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}.")
+
+
+def _node_arg(info: TensorInfo) -> NodeArg:
+    return NodeArg(info.name, f"tensor({info.element.onnx})", list(info.shape))
+
+
+def _open(source: str | os.PathLike[str] | bytes, options: SessionOptions) -> Executable:
+    if isinstance(source, bytes):
+        if source.startswith(_SHARED_LIBRARY):
+            return _load_bytes(source)
+    elif _starts_with(Path(source), _SHARED_LIBRARY):
+        return load(source)
+    from aicc.driver import compile as compile_model
+
+    executable: Executable = compile_model(source, **getattr(options, "compile_options", {}))
+    return executable
+
+
+def _starts_with(path: Path, prefixes: tuple[bytes, ...]) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(prefixes)
+    except OSError:
+        return False  # the compiler says why it cannot be read
+
+
+def _load_bytes(library: bytes) -> Executable:
+    with tempfile.TemporaryDirectory(prefix="aicc-") as folder:
+        path = Path(folder) / "model.so"
+        path.write_bytes(library)
+        return load(path)
