@@ -1,0 +1,136 @@
+"""The steps of the schedule `affine`, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aicc.bindings import PassManager, ir
+from aicc.passes.schedules.cpu.affine.loop_order import (
+    order_loops,
+    reassociate_reductions,
+    split_packed_loops,
+)
+from aicc.passes.schedules.cpu.affine.operands import copy_loop_inits, reuse_inputs, unpack_to_generic, walk
+from aicc.passes.schedules.cpu.affine.scratch import plan_scratch
+from aicc.passes.schedules.cpu.affine.tiles import split_into_tiles
+from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
+from aicc.target import Target
+
+_FUSE = "linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse"
+_BUFFERIZE = "one-shot-bufferize,canonicalize,cse"
+_GENERALIZE = "linalg-generalize-named-ops"
+_LOOPS = "func.func(convert-linalg-to-affine-loops),canonicalize,cse"
+
+
+@dataclass(frozen=True)
+class AffineConfig(Config):
+    """`tiles`: whether to look for a parallel outer dimension (else the kernel is one tile)."""
+
+    tiles: bool = True
+
+
+class Affine(Schedule):
+    """Every kernel, by affine loops. See the package's docstring."""
+
+    name = "affine"
+    config_type = AffineConfig
+
+    def check(self, kernel: Any, target: Target) -> None:
+        """It takes every kernel."""
+
+    def configs(self, kernel: Any, target: Target) -> list[Config]:
+        return [AffineConfig(), AffineConfig(tiles=False)]
+
+    def cost(self, kernel: Any, target: Target, config: Config) -> float:
+        """An hour: whatever else matches is chosen before it."""
+        return 3600.0
+
+    def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
+        """linalg on tensors between `to_tensor` and `materialize_in_destination` --> affine loops on memrefs."""
+        func = func.operation
+        assert isinstance(config, AffineConfig)
+        work = ir.Module.create(func.location)
+        work.body.append(func.clone())
+        try:
+            lower_in(work, config)
+        except ir.MLIRError as error:
+            raise NoMatch(f"affine lowering failed: {error}") from error
+        for op in list(work.body.operations):
+            op.operation.move_before(func)
+        func.erase()
+
+
+def lower_in(module: Any, config: AffineConfig) -> None:
+    """Lowers the only function of `module`. Raises NoMatch and MLIRError."""
+    kernel = module.body.operations[0].operation
+    aliased = "aicc.alias" in kernel.attributes
+    unpack_to_generic(kernel)
+    _run(module, _FUSE)
+    copy_loop_inits(kernel)
+    reuse_inputs(kernel)
+    # An output that shares memory with an input is written last, by a copy of its own.
+    _run(module, _BUFFERIZE if aliased else f"eliminate-empty-tensors,{_BUFFERIZE}")
+    _expand_copies(kernel)
+    _run(module, _GENERALIZE)
+    for generic in walk(kernel, "linalg.generic"):
+        split_packed_loops(generic)
+        order_loops(generic)
+        reassociate_reductions(generic)
+    lo, hi, scratch = _add_tile_arguments(kernel)
+    tiles = split_into_tiles(kernel, lo, hi) if config.tiles and not aliased else 1
+    _run(module, _LOOPS)
+    if tiles == 1:
+        pass
+    size = plan_scratch(kernel, scratch)
+    _set_type(kernel)
+    i64 = ir.IntegerType.get_signless(64)
+    kernel.attributes["aicc.tiles"] = _number(tiles)
+    kernel.attributes["aicc.grain"] = ir.IntegerAttr.get(i64, 1)
+    kernel.attributes["aicc.scratch"] = _number(size)
+    module.operation.verify()
+
+
+def _run(module: Any, passes: str) -> None:
+    PassManager.parse(f"builtin.module({passes})").run(module.operation)
+
+
+def _expand_copies(kernel: Any) -> None:
+    """memref.copy --> linalg.copy: a copy between layouts would call a library function."""
+    for op in walk(kernel, "memref.copy"):
+        source, target = op.operands
+        with ir.InsertionPoint(op), op.location:
+            from aicc.bindings import linalg
+
+            linalg.copy(source, outs=[target])
+        op.erase()
+
+
+def _add_tile_arguments(kernel: Any) -> tuple[Any, Any, int]:
+    """Adds `%lo, %hi, %scratch`; returns the first two and the number of the third."""
+    block = kernel.regions[0].blocks[0]
+    index = ir.IndexType.get()
+    lo = block.add_argument(index, kernel.location)
+    hi = block.add_argument(index, kernel.location)
+    number = len(block.arguments)
+    block.add_argument(ir.MemRefType.get([0], ir.IntegerType.get_signless(8)), kernel.location)
+    _set_type(kernel)
+    return lo, hi, number
+
+
+def _set_type(kernel: Any) -> None:
+    types = [argument.type for argument in kernel.regions[0].blocks[0].arguments]
+    kernel.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(types, []))
+    if "arg_attrs" in kernel.attributes:
+        attributes = list(kernel.attributes["arg_attrs"])
+        attributes += [ir.DictAttr.get({})] * (len(types) - len(attributes))
+        kernel.attributes["arg_attrs"] = ir.ArrayAttr.get(attributes)
+
+
+def _number(value: int | str) -> Any:
+    if isinstance(value, str):
+        return ir.FlatSymbolRefAttr.get(value)
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+
+
+SCHEDULE = Affine()
