@@ -1,0 +1,420 @@
+"""The host program on buffers: calls write where their results belong, views cost nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import arith, func, ir, memref, scf
+from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.buffers.border import border_kernel, pad_amounts_of
+from aicc.passes.buffers.destinations import Destinations, kept_dims, reassociation_of, slice_of
+from aicc.passes.buffers.entry import Entry, build_shapes
+from aicc.passes.buffers.kernels import KernelVariants
+from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
+from aicc.passes.buffers.sizes import result_sizes
+from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
+from aicc.passes.llvm.pointers import pointer_to_memref
+
+
+@dataclass(frozen=True)
+class BufferizeHost(Pass):
+    """Rewrites `main` to memrefs and kernels to destination-passing form.
+
+    before --> after
+      %y = call @k0(%x, %w)                        --> %o = memref.alloc
+                                                       call @k0_…_launch(%ctx, %x, %w, %o)
+      %p = tensor.insert_slice %y into %e[…]       --> (the call's %o is a view of %e's buffer)
+    """
+
+    pass_name: ClassVar[str] = "bufferize-host"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        main = main_of(module)
+        symbols = list(
+            dict.fromkeys(
+                str(ir.FlatSymbolRefAttr(o.attributes["global"]).value)
+                for o in nested_ops(main.operation)
+                if o.name == "ml_program.global_load_const"
+            )
+        )
+        offsets, total = ctx.weights.layout(symbols)
+        ctx.stats["weights"] = symbols
+        ctx.stats["weight_bytes"] = total
+        _Host(module, main, offsets, total).run()
+        main.operation.erase()
+        for op in [o.operation for o in module.body.operations]:
+            if op.name == "ml_program.global":
+                op.erase()
+
+
+class _Host:
+    def __init__(self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int) -> None:
+        self.module = module
+        self.main = main
+        self.offsets = offsets
+        self.weight_bytes = weight_bytes
+        self.kernels = KernelVariants(module)
+        self.sources = self.kernels.sources
+        self.buffers: dict[Any, Buffer] = {}
+        self.scalars: dict[Any, Any] = {}
+        self.declared: dict[str, Any] = {}
+
+    # --- the function -------------------------------------------------------------------------
+    def run(self) -> None:
+        block = self.main.regions[0].blocks[0]
+        self.entry = Entry(self.main)
+        inputs = [ir.RankedTensorType(a.type) for a in block.arguments]
+        returned = list(block.operations[len(block.operations) - 1].operation.operands)
+        with ir.InsertionPoint(self.entry.block), ir.Location.unknown():
+            for argument, buffer in zip(block.arguments, self.entry.inputs(inputs), strict=True):
+                self.buffers[argument] = buffer
+            if self.weight_bytes:
+                kind = ir.MemRefType.get([self.weight_bytes], ir.IntegerType.get_signless(8))
+                self.weights = pointer_to_memref(self.entry.weights, kind)
+            outputs: list[Buffer | None] = []
+            for k, value in enumerate(returned):
+                t = ir.RankedTensorType(value.type)
+                static = t.has_static_shape
+                outputs.append(self.entry.output(len(inputs) + k, t, tuple(t.shape)) if static else None)
+            self.outputs = list(outputs)
+            self.destinations = Destinations(
+                outputs, self.sizes, self._mapped_scalar, self._allocate, lambda op: pad_amounts_of(op, self.sources)
+            )
+            self._block(block)
+        build_shapes(self.main, self._size_expression)
+        for k in self.sources.values():
+            k.operation.erase()
+
+    def _block(self, block: Any) -> None:
+        for op in block.operations:
+            with op.location:
+                self._op(op.operation)
+
+    def _op(self, op: Any) -> None:
+        rule = getattr(self, "_" + op.name.replace(".", "_"), None)
+        if rule is not None:
+            rule(op)
+        elif all(not isinstance(v.type, ir.RankedTensorType) for v in [*op.operands, *op.results]) and not op.regions:
+            self._clone_scalar(op)
+        else:
+            raise CompileError("AICC-2002", f"op '{op.name}' has no place in the host program.", stage="buffers")
+
+    # --- values -------------------------------------------------------------------------------
+    def _mapped_scalar(self, value: Any) -> Any | None:
+        constant = defining_op(value)
+        if constant is not None and constant.name == "arith.constant" and isinstance(value.type, ir.IndexType):
+            return int(ir.IntegerAttr(constant.attributes["value"]).value)
+        return self.scalars.get(value)
+
+    def _scalar(self, value: Any) -> Any:
+        found = self._mapped_scalar(value)
+        assert found is not None
+        return found
+
+    def _clone_scalar(self, op: Any) -> None:
+        clone = op.clone()
+        for i, v in enumerate(op.operands):
+            clone.operands[i] = as_value(self._scalar(v))
+        self.scalars.update(zip(op.results, clone.results, strict=True))
+
+    def sizes(self, value: Any) -> tuple[Size, ...] | None:
+        """Sizes of a tensor value, None when they are not computed yet."""
+        if value in self.buffers:
+            return self.buffers[value].sizes
+        t = ir.RankedTensorType(value.type)
+        if t.has_static_shape:
+            return tuple(t.shape)
+        op = defining_op(value)
+        if op is None:
+            return None
+        if op.name == "tensor.empty":
+            return self._mixed(t, list(op.operands))
+        if op.name == "tensor.expand_shape":
+            return self._mixed(t, list(op.operands)[1:])
+        if op.name in ("tensor.insert_slice",):
+            return self.sizes(op.operands[1])
+        if op.name == "tensor.cast":
+            return self.sizes(op.operands[0])
+        return None
+
+    def _mixed(self, t: Any, dynamic: list[Any]) -> tuple[Size, ...] | None:
+        out: list[Size] = []
+        for d in range(t.rank):
+            size = self._mapped_scalar(dynamic.pop(0)) if t.is_dynamic_dim(d) else int(t.shape[d])
+            if size is None:
+                return None
+            out.append(size)
+        return tuple(out)
+
+    def _allocate(self, value: Any, sizes: tuple[Size, ...]) -> Buffer:
+        return self._alloc(ir.RankedTensorType(value.type).element_type, sizes)
+
+    def _alloc(self, element: Any, sizes: tuple[Size, ...]) -> Buffer:
+        dims = [s if isinstance(s, int) else ir.ShapedType.get_dynamic_size() for s in sizes]
+        root = memref.AllocOp(
+            ir.MemRefType.get(dims, element), [s for s in sizes if not isinstance(s, int)], [], alignment=64
+        ).result
+        return whole(root, sizes)
+
+    def _contiguous(self, buffer: Buffer) -> Buffer:
+        fresh = self._alloc(buffer.element, buffer.sizes)
+        self._copy(buffer, fresh)
+        return fresh
+
+    def _copy(self, source: Buffer, target: Buffer) -> None:
+        if not source.same_place(target):
+            memref.CopyOp(source.materialize(), target.materialize())
+
+    # --- ops ----------------------------------------------------------------------------------
+    def _ml_program_global_load_const(self, op: Any) -> None:
+        sym = str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
+        t = ir.RankedTensorType(op.results[0].type)
+        root = memref.ViewOp(
+            ir.MemRefType.get(t.shape, t.element_type), self.weights, const_index(self.offsets[sym]), []
+        ).result
+        self.buffers[op.results[0]] = whole(root, tuple(t.shape), owned=False)
+
+    def _tensor_empty(self, op: Any) -> None:
+        """Memory is found when something is written."""
+
+    def _written(self, value: Any) -> Buffer:
+        """The buffer of a tensor that may still be an unwritten tensor.empty."""
+        if value not in self.buffers:
+            found = self.destinations.place(value)
+            assert found is not None
+            self.buffers[value] = found
+        return self.buffers[value]
+
+    def _func_call(self, op: Any) -> None:
+        name = str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
+        kernel = self.sources[name]
+        tensors = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        indices = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
+        operands = [*tensors, *indices]
+        results: list[Buffer] = []
+        for k, result in enumerate(op.results):
+            self._note_sizes(result, result_sizes(kernel, k, operands))
+            home = self.destinations.place(result)
+            assert home is not None
+            self.buffers[result] = home
+            results.append(home)
+        amounts = pad_amounts_of(op, self.sources)
+        if amounts is not None and tensors[0].same_place(
+            results[0].slice(amounts[0], tensors[0].sizes, [1] * tensors[0].rank)
+        ):
+            self._launch(border_kernel(self.module, self.sources, op, results[0]), results, [])
+            return
+        buffers = [*tensors, *results]
+        variant = self.kernels.variant(name, buffers, indices, len(results))
+        self._launch(variant, buffers, indices)
+
+    def _note_sizes(self, value: Any, sizes: tuple[Size, ...]) -> None:
+        t = ir.RankedTensorType(value.type)
+        if not t.has_static_shape and self.destinations.home(value) is None:
+            self.destinations.claim(value, self._alloc(t.element_type, sizes))
+
+    def _launch(self, kernel: str, buffers: list[Buffer], indices: list[Any]) -> None:
+        operands = [self.entry.context, *(b.materialize() for b in buffers), *indices]
+        symbol = f"{kernel}_launch"
+        if symbol not in self.declared:
+            t = ir.FunctionType.get([v.type for v in operands], [])
+            with ir.InsertionPoint(self.entry.func), ir.Location.unknown():
+                self.declared[symbol] = func.FuncOp(symbol, t, visibility="private")
+        func.CallOp([], ir.FlatSymbolRefAttr.get(symbol), operands)
+
+    def _tensor_expand_shape(self, op: Any) -> None:
+        source = self._written(op.operands[0])
+        groups = reassociation_of(op)
+        t = ir.RankedTensorType(op.results[0].type)
+        sizes = self._mixed(t, list(op.operands)[1:])
+        assert sizes is not None
+        self.buffers[op.results[0]] = source.expand(groups, sizes)
+
+    def _tensor_collapse_shape(self, op: Any) -> None:
+        source = self._written(op.operands[0])
+        groups = reassociation_of(op)
+        merged = source.collapse(groups) if groups else Buffer(source.root, source.element, source.offset, (), (), source.owned)
+        if merged is None:
+            merged = self._contiguous(source).collapse(groups)
+            assert merged is not None
+        self.buffers[op.results[0]] = merged
+
+    def _tensor_extract_slice(self, op: Any) -> None:
+        where = slice_of(op, self._mapped_scalar)
+        assert where is not None
+        small = self._written(op.operands[0]).slice(*where)
+        self.buffers[op.results[0]] = small.keep(kept_dims(op.results[0].type, where[1]))
+
+    def _tensor_insert_slice(self, op: Any) -> None:
+        source = self._written(op.operands[0])
+        where = slice_of(op, self._mapped_scalar)
+        assert where is not None
+        dest = self._writable(op.operands[1], op)
+        self._copy(source, dest.slice(*where).keep(kept_dims(op.operands[0].type, where[1])))
+        self.buffers[op.results[0]] = dest
+
+    def _writable(self, value: Any, user: Any) -> Buffer:
+        """The buffer of `value` if nobody reads it after `user`, else a copy of it."""
+        op = defining_op(value)
+        if op is not None and op.name == "tensor.empty":
+            home = self.destinations.place(user.results[0]) or self._written(value)
+            return home
+        buffer = self._written(value)
+        is_last = len(list(value.uses)) == 1 and (op is None or op.name in ("func.call", "tensor.insert_slice"))
+        if buffer.owned and is_last:
+            return buffer
+        fresh = self.destinations.home(user.results[0]) or self._alloc(buffer.element, buffer.sizes)
+        self._copy(buffer, fresh)
+        return fresh
+
+    def _tensor_cast(self, op: Any) -> None:
+        self.buffers[op.results[0]] = self._written(op.operands[0])
+
+    def _tensor_dim(self, op: Any) -> None:
+        d = self._scalar(op.operands[1])
+        sizes = self.sizes(op.operands[0])
+        assert sizes is not None and isinstance(d, int)
+        self.scalars[op.results[0]] = as_value(sizes[d])
+
+    def _tensor_extract(self, op: Any) -> None:
+        buffer = self._written(op.operands[0])
+        position = [as_value(self._scalar(v)) for v in list(op.operands)[1:]]
+        self.scalars[op.results[0]] = memref.LoadOp(buffer.materialize(), position).result
+
+    def _tensor_from_elements(self, op: Any) -> None:
+        buffer = self._written(op.results[0])
+        view = buffer.materialize()
+        shape = [int(s) for s in ir.RankedTensorType(op.results[0].type).shape]
+        for k, v in enumerate(op.operands):
+            position = []
+            for s in reversed(shape):
+                position.insert(0, const_index(k % s))
+                k //= s
+            memref.StoreOp(as_value(self._scalar(v)), view, position)
+
+    def _tensor_insert(self, op: Any) -> None:
+        dest = self._writable(op.operands[1], op)
+        position = [as_value(self._scalar(v)) for v in list(op.operands)[2:]]
+        memref.StoreOp(as_value(self._scalar(op.operands[0])), dest.materialize(), position)
+        self.buffers[op.results[0]] = dest
+
+    def _linalg_fill(self, op: Any) -> None:
+        """Only initializes reductions: made again inside each kernel."""
+
+    def _func_return(self, op: Any) -> None:
+        for k, value in enumerate(op.operands):
+            buffer = self._written(value)
+            out = self.outputs[k]
+            if out is None:
+                t = ir.RankedTensorType(value.type)
+                n_inputs = len(self.main.regions[0].blocks[0].arguments)
+                out = self._dynamic_output(k, n_inputs, t, buffer.sizes)
+            self._copy(buffer, out)
+        zero = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0)
+        func.ReturnOp([arith.ConstantOp(zero.type, zero).result])
+
+    def _dynamic_output(self, k: int, n_inputs: int, t: Any, sizes: tuple[Size, ...]) -> Buffer:
+        return self.entry.output(n_inputs + k, t, sizes)
+
+    def _size_expression(self, value: Any, d: int) -> Any | None:
+        """The size of a returned value as an int or as a scalar of the old `main`."""
+        t = ir.RankedTensorType(value.type)
+        if not t.is_dynamic_dim(d):
+            return int(t.shape[d])
+        size = self.buffers[value].sizes[d]
+        back = {v: k for k, v in self.scalars.items()}
+        return back.get(size)
+
+    # --- control flow -------------------------------------------------------------------------
+    def _scf_for(self, op: Any) -> None:
+        """Loop-carried tensors live in slots; the body's results are copied into them before the next round."""
+        low, high, step, *starts = op.operands
+        slots = self._slots(starts, [r for r in op.results])
+        bounds = [as_value(self._scalar(v)) for v in (low, high, step)]
+        scalars = [v for v in starts if not isinstance(v.type, ir.RankedTensorType)]
+        loop = scf.ForOp(*bounds, [as_value(self._scalar(v)) for v in scalars])
+        body = op.regions[0].blocks[0]
+        self.scalars[body.arguments[0]] = loop.induction_variable
+        carried = iter(loop.inner_iter_args)
+        for argument, slot in zip(list(body.arguments)[1:], slots, strict=True):
+            if slot is None:
+                self.scalars[argument] = next(carried)
+            else:
+                self.buffers[argument] = slot
+        with ir.InsertionPoint(loop.body):
+            yielded = self._region(body)
+            scf.YieldOp(self._yield_into(yielded, slots))
+        results = iter(loop.results)
+        for result, slot in zip(op.results, slots, strict=True):
+            if slot is None:
+                self.scalars[result] = next(results)
+            else:
+                self.buffers[result] = slot
+
+    def _region(self, block: Any) -> list[Any]:
+        """Builds the ops of a region; returns what it yields (values of the old program)."""
+        ops = [o.operation for o in block.operations]
+        for o in ops[:-1]:
+            with o.location:
+                self._op(o)
+        return list(ops[-1].operands)
+
+    def _slots(self, starts: list[Any], results: list[Any]) -> list[Buffer | None]:
+        slots: list[Buffer | None] = []
+        for start, result in zip(starts, results, strict=True):
+            if not isinstance(start.type, ir.RankedTensorType):
+                slots.append(None)
+                continue
+            op = defining_op(start)
+            if op is not None and op.name == "tensor.empty":
+                slot = self.destinations.place(start)
+                assert slot is not None
+            else:
+                source = self._written(start)
+                slot = self._alloc(source.element, source.sizes)
+                self._copy(source, slot)
+            slots.append(slot)
+        return slots
+
+    def _yield_into(self, values: list[Any], slots: list[Buffer | None]) -> list[Any]:
+        """Copies yielded tensors into their slots; returns the scalars to yield."""
+        roots = [s.root for s in slots if s is not None]
+        moves: list[tuple[Buffer, Buffer]] = []
+        scalars: list[Any] = []
+        for value, slot in zip(values, slots, strict=True):
+            if slot is None:
+                scalars.append(as_value(self._scalar(value)))
+                continue
+            buffer = self._written(value)
+            if not buffer.same_place(slot) and buffer.root in roots:
+                buffer = self._contiguous(buffer)  # slots that change places
+            moves.append((buffer, slot))
+        for source, slot in moves:
+            self._copy(source, slot)
+        return scalars
+
+    def _scf_if(self, op: Any) -> None:
+        condition = as_value(self._scalar(op.operands[0]))
+        slots: list[Buffer | None] = []
+        for r in op.results:
+            if isinstance(r.type, ir.RankedTensorType):
+                t = ir.RankedTensorType(r.type)
+                if not t.has_static_shape:
+                    raise CompileError("AICC-2002", "an scf.if yields a tensor of dynamic shape.", stage="buffers")
+                slots.append(self._alloc(t.element_type, tuple(t.shape)))
+            else:
+                slots.append(None)
+        scalar_types = [r.type for r, s in zip(op.results, slots, strict=True) if s is None]
+        has_else = len(op.regions[1].blocks) > 0
+        branch = scf.IfOp(condition, scalar_types, has_else=has_else)
+        for region, block in zip(op.regions, [branch.then_block] + ([branch.else_block] if has_else else []), strict=False):
+            with ir.InsertionPoint(block):
+                scf.YieldOp(self._yield_into(self._region(region.blocks[0]), slots))
+        results = iter(branch.results)
+        for r, slot in zip(op.results, slots, strict=True):
+            if slot is None:
+                self.scalars[r] = next(results)
+            else:
+                self.buffers[r] = slot

@@ -1,0 +1,216 @@
+"""Where a value should be written so that nobody has to copy it later.
+
+A value that will be inserted into a bigger tensor (concatenation, halo of a padded convolution) or
+returned is computed in its place there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aicc.bindings import ir
+from aicc.passes.buffers.layout import Buffer, Size
+from aicc.passes.kernels.ir_tools import defining_op
+
+
+class Destinations:
+    """Finds the home of values; `allocate(value)` makes a buffer for one that has none."""
+
+    def __init__(
+        self,
+        outputs: Sequence[Buffer | None],
+        sizes: Callable[[Any], tuple[Size, ...] | None],
+        scalar: Callable[[Any], Any | None],
+        allocate: Callable[[Any, tuple[Size, ...]], Buffer],
+        pad_amounts: Callable[[Any], tuple[tuple[int, ...], tuple[int, ...]] | None],
+    ) -> None:
+        self._outputs = list(outputs)
+        self._sizes = sizes
+        self._scalar = scalar
+        self._allocate = allocate
+        self._pad_amounts = pad_amounts
+        self._homes: dict[Any, Buffer] = {}
+
+    def home(self, value: Any) -> Buffer | None:
+        """The place in a bigger buffer or an output where `value` belongs, if there is one."""
+        if value in self._homes:
+            return self._homes[value]
+        found = self._returned(value) or self._viewed(value) or self._inserted(value) or self._padded(value)
+        if found is not None:
+            self._homes[value] = found
+        return found
+
+    def place(self, value: Any) -> Buffer | None:
+        """The home of `value`, or a new buffer; None when its size is not known yet."""
+        found = self.home(value)
+        if found is None:
+            sizes = self._sizes(value)
+            if sizes is None:
+                return None
+            found = self._homes[value] = self._allocate(value, sizes)
+        return found
+
+    def claim(self, value: Any, buffer: Buffer) -> None:
+        """Makes `buffer` the home of `value`."""
+        self._homes[value] = buffer
+
+    def _returned(self, value: Any) -> Buffer | None:
+        for use in value.uses:
+            user = use.owner.operation
+            if user.name == "func.return":
+                out = self._outputs[use.operand_number]
+                if out is not None:
+                    self._outputs[use.operand_number] = None
+                    return out
+        return None
+
+    def _viewed(self, value: Any) -> Buffer | None:
+        for use in value.uses:
+            user = use.owner.operation
+            if user.name not in ("tensor.expand_shape", "tensor.collapse_shape") or use.operand_number != 0:
+                continue
+            target = self.home(user.results[0])
+            if target is None:
+                continue
+            groups = reassociation_of(user)
+            if user.name == "tensor.expand_shape":
+                inner = target.collapse(groups) if groups else None
+            else:
+                sizes = self._sizes(value)
+                inner = target.expand(groups, sizes) if groups and sizes is not None else None
+            if inner is not None:
+                return inner
+        return None
+
+    def _inserted(self, value: Any) -> Buffer | None:
+        for use in value.uses:
+            user = use.owner.operation
+            if user.name != "tensor.insert_slice" or use.operand_number != 0 or not _is_fresh_chain(user):
+                continue
+            where = slice_of(user, self._scalar)
+            if where is None:
+                continue
+            whole = self.place(chain_end(user))
+            if whole is None:
+                continue
+            return whole.slice(*where).keep(kept_dims(user.operands[0].type, where[1]))
+        return None
+
+    def _padded(self, value: Any) -> Buffer | None:
+        for use in value.uses:
+            user = use.owner.operation
+            amounts = self._pad_amounts(user)
+            if amounts is None or defining_op(value) is None or user.block != value.owner.operation.block:
+                continue
+            low, _ = amounts
+            sizes = ir.RankedTensorType(value.type).shape
+            padded = self.place(user.results[0])
+            if padded is None:
+                continue
+            return padded.slice(low, list(sizes), [1] * len(low))
+        return None
+
+
+def chain_end(insert: Any) -> Any:
+    """The result of the last of a chain of insert_slices into one tensor."""
+    value = insert.results[0]
+    while True:
+        uses = list(value.uses)
+        if len(uses) != 1:
+            return value
+        user = uses[0].owner.operation
+        if user.name != "tensor.insert_slice" or uses[0].operand_number != 1 or user.block != insert.block:
+            return value
+        value = user.results[0]
+
+
+def _is_fresh_chain(insert: Any) -> bool:
+    """A chain that starts at a tensor.empty and writes disjoint pieces of it."""
+    chain = [insert]
+    dest = defining_op(insert.operands[1])
+    while dest is not None and dest.name == "tensor.insert_slice":
+        if len(list(dest.results[0].uses)) != 1 or dest.block != insert.block:
+            return False
+        chain.insert(0, dest)
+        dest = defining_op(dest.operands[1])
+    if dest is None or dest.name != "tensor.empty":
+        return False
+    end = chain_end(insert)
+    op = insert
+    while op.results[0] != end:
+        op = next(iter(op.results[0].uses)).owner.operation
+        chain.append(op)
+    return len(chain) == 1 or _disjoint(chain)
+
+
+def _disjoint(chain: list[Any]) -> bool:
+    """Static offsets ascend along one dim by at least the sizes (concatenation), all steps 1."""
+    boxes = []
+    for op in chain:
+        offsets, sizes, steps = (
+            [int(x) for x in ir.DenseI64ArrayAttr(op.attributes[f"static_{k}"])] for k in ("offsets", "sizes", "strides")
+        )
+        if any(s != 1 for s in steps):
+            return False
+        boxes.append((offsets, sizes))
+    dynamic = ir.ShapedType.get_dynamic_size()
+    for i, (o1, s1) in enumerate(boxes):
+        for o2, s2 in boxes[i + 1 :]:
+            if not any(
+                dynamic not in (a, b, x, y) and (a + x <= b or b + y <= a)
+                for a, x, b, y in zip(o1, s1, o2, s2, strict=True)
+            ):
+                return False
+    return True
+
+
+def slice_of(op: Any, scalar: Callable[[Any], Any | None]) -> tuple[list[Size], list[Size], list[Size]] | None:
+    """Offsets, sizes and steps of an extract_slice or insert_slice; None if one is not available yet."""
+    segments = [int(x) for x in ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])]
+    dynamic = ir.ShapedType.get_dynamic_size()
+    operands = list(op.operands)[sum(segments[:-3]) :]
+    position = 0
+    out: list[list[Size]] = []
+    for k, count in zip(("offsets", "sizes", "strides"), segments[-3:], strict=True):
+        values = operands[position : position + count]
+        position += count
+        row: list[Size] = []
+        for x in ir.DenseI64ArrayAttr(op.attributes[f"static_{k}"]):
+            if int(x) != dynamic:
+                row.append(int(x))
+                continue
+            mapped = scalar(values.pop(0))
+            if mapped is None:
+                return None
+            row.append(mapped)
+        out.append(row)
+    return out[0], out[1], out[2]
+
+
+def kept_dims(small: Any, sizes: Sequence[Size]) -> list[int]:
+    """Dims of a slice of `sizes` that remain in the (rank-reduced) tensor type `small`."""
+    t = ir.RankedTensorType(small)
+    if t.rank == len(sizes):
+        return list(range(t.rank))
+    kept: list[int] = []
+    surplus = len(sizes) - t.rank
+    for d, s in enumerate(sizes):
+        k = len(kept)
+        matches = k < t.rank and (
+            (isinstance(s, int) and s == t.shape[k]) or (not isinstance(s, int) and t.is_dynamic_dim(k))
+        )
+        if isinstance(s, int) and s == 1 and surplus and not (matches and len(sizes) - d <= t.rank - k):
+            # a unit dim goes while there are more dims than the result has
+            rest_units = sum(1 for x in t.shape[k:] if x == 1)
+            later_units = sum(1 for x in sizes[d + 1 :] if isinstance(x, int) and x == 1)
+            if later_units >= rest_units:
+                surplus -= 1
+                continue
+        kept.append(d)
+    return kept
+
+
+def reassociation_of(op: Any) -> list[list[int]]:
+    """The dim groups of an expand_shape or collapse_shape."""
+    return [[int(ir.IntegerAttr(i).value) for i in group] for group in op.attributes["reassociation"]]
