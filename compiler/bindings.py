@@ -21,6 +21,7 @@ def _load(name: str) -> Any:
 ir: Any = _load("ir")
 passmanager: Any = _load("passmanager")
 PassManager: Any = passmanager.PassManager
+execution_engine: Any = _load("execution_engine")
 rewrite: Any = _load("rewrite")
 
 affine: Any = _load("dialects.affine")

@@ -1,0 +1,72 @@
+"""Linear accesses: the address of an operand's element as a function of the iteration dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aicc.passes.schedules.cpu.indexing import Expr, Quotient
+from aicc.passes.schedules.cpu.nest import Buffer
+from aicc.passes.schedules.cpu.sizes import Size
+
+
+@dataclass(frozen=True)
+class Access:
+    """Element `offset + sum of coefs[d] * d + sum of factor * quotient` of the buffer's memory."""
+
+    buffer: Buffer
+    offset: Size
+    coefs: tuple[Size, ...]
+    quotients: tuple[tuple[Quotient, Size], ...] = ()
+
+    @property
+    def linear(self) -> bool:
+        """Whether it has no quotient."""
+        return not self.quotients
+
+    def coef(self, dim: int) -> int | None:
+        """The static distance between neighbours along `dim`; None when unknown or not constant."""
+        if any(dim in quotient.value.used() for quotient, _ in self.quotients):
+            return None
+        return self.coefs[dim].static
+
+    def moves(self, dim: int) -> bool:
+        """Whether the address depends on `dim`."""
+        return bool(self.coefs[dim].terms) or any(dim in q.value.used() for q, _ in self.quotients)
+
+
+def access_of(buffer: Buffer, indices: Sequence[Expr], extents: Sequence[Size]) -> Access:
+    """The access of element `indices` of the buffer's tensor."""
+    offset = Size()
+    coefs = [Size() for _ in extents]
+    quotients: dict[Quotient, Size] = {}
+    for index, stride in zip(buffer.physical(indices, extents), buffer.strides, strict=True):
+        offset = offset + stride * index.const
+        for dim, factor in index.dims:
+            coefs[dim] = coefs[dim] + stride * factor
+        for quotient, factor in index.quotients:
+            quotients[quotient] = quotients.get(quotient, Size()) + stride * factor
+    return Access(buffer, offset, tuple(coefs), tuple(quotients.items()))
+
+
+def can_merge(accesses: Sequence[Access], extents: Sequence[Size], outer: int, inner: int) -> bool:
+    """Whether every access sees `outer` and `inner` as one dimension of `extents[outer]*extents[inner]`."""
+    for access in accesses:
+        if any({outer, inner} & quotient.value.used() for quotient, _ in access.quotients):
+            return False
+        if access.coefs[outer] != access.coefs[inner] * extents[inner]:
+            return False
+    return True
+
+
+def merged_groups(
+    accesses: Sequence[Access], extents: Sequence[Size], order: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """The dimensions of `order` (outermost first) in groups that every access sees as one dimension."""
+    groups: list[tuple[int, ...]] = []
+    for dim in order:
+        if groups and can_merge(accesses, extents, groups[-1][-1], dim):
+            groups[-1] = (*groups[-1], dim)
+        else:
+            groups.append((dim,))
+    return groups

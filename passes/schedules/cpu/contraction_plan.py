@@ -1,0 +1,139 @@
+"""The register tile of a contraction and how rows are cut into tiles and blocks.
+
+A register tile is `rows x vectors` accumulators, kept through the whole sum. A core issues two fused
+multiply-adds and two vector loads a cycle, and a multiply-add takes four cycles: a tile needs eight
+accumulators or more, and more multiply-adds than loads (figures: docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.schedule import Config
+from aicc.target import Target
+
+_PORTS = 2
+_LATENCY = 4
+
+
+@dataclass(frozen=True)
+class ContractionConfig(Config):
+    """`mr` rows and `nv` vectors of a register tile, sums unrolled `ku` times; 0: chosen from the sizes.
+
+    `block` bounds the rows of a tile of the kernel (0: from the caches and cores); `ahead`: the next
+    panel of B is prefetched while this one is used (-1: when B is larger than half the L2 cache);
+    `pack`: B is wanted in panels.
+    """
+
+    mr: int = 0
+    nv: int = 0
+    ku: int = 4
+    block: int = 0
+    ahead: int = -1
+    pack: bool = True
+
+
+@dataclass(frozen=True)
+class RowTile:
+    """A register tile of `high x wide` rows of the last two row axes."""
+
+    high: int
+    wide: int
+
+    @property
+    def rows(self) -> int:
+        """Rows in all."""
+        return self.high * self.wide
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """An extent cut into `(start, count, size)`, sizes differing by at most one."""
+
+    pieces: tuple[tuple[int, int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of tiles."""
+        return sum(count for _, count, _ in self.pieces)
+
+
+def split_evenly(extent: int, limit: int) -> Pieces:
+    """`extent` in the fewest parts of at most `limit`, all of nearly one size: 128 by 6 is 18x6 + 4x5."""
+    parts = -(-extent // limit)
+    small, large = extent // parts, extent % parts
+    pieces = []
+    if large:
+        pieces.append((0, large, small + 1))
+    pieces.append((large * (small + 1), parts - large, small))
+    return Pieces(tuple(pieces))
+
+
+def max_rows(target: Target, vectors: int) -> int:
+    """Rows of a register tile that leave room for a row of B and one broadcast."""
+    return max(1, (target.registers - 1 - vectors) // vectors)
+
+
+def cycles(rows: int, vectors: int) -> float:
+    """Cycles of one step of the sum in a register tile."""
+    return max(rows * vectors / _PORTS, (rows + vectors) / _PORTS, min(_LATENCY, rows * vectors * _LATENCY))
+
+
+def vectors_for(columns: Size, target: Target, lanes: int) -> int:
+    """Vectors of a panel: two, unless another number wastes fewer lanes."""
+    static = columns.static
+    if static is None:
+        return 2
+    needed = -(-static // lanes)
+    if needed <= 2:
+        return needed
+    candidates = (2, 3, 4) if target.registers >= 32 else (2, 3)
+    # Only a clear gain is worth leaving the tile that has the best ratio of work to loads.
+    waste = {nv: -(-needed // nv) * nv / needed * (1.0 if nv == 2 else 1.06) for nv in candidates}
+    return min(waste, key=lambda nv: waste[nv])
+
+
+def tile_shapes(height: Size | None, width: Size, rows: int, vectors: int) -> list[RowTile]:
+    """Register tiles worth trying for rows `height x width`, the one of the fewest cycles first.
+
+    Two lines at once pay when one line is too short to fill a tile (7x7 images).
+    """
+    static = width.static
+    if static is None:
+        return [RowTile(1, rows)]
+    shapes: dict[RowTile, float] = {}
+    for high in (1, 2) if height is not None and height.static != 1 and rows >= 2 else (1,):
+        wide = min(static, rows // high)
+        if not wide:
+            continue
+        parts = split_evenly(static, wide)
+        total = sum(count * cycles(size * high, vectors) for _, count, size in parts.pieces) / high
+        shapes[RowTile(high, wide)] = total * (1.0 if high == 1 else 1.02)
+    return sorted(shapes, key=lambda shape: shapes[shape])
+
+
+def block_rows(target: Target, rows: Size, row_bytes: int, tiles: int, step: int) -> int:
+    """Rows of one tile of the kernel, a multiple of `step`: A's part stays in half the L2 cache, and there
+    are a few tiles for each core. `tiles` is the number of tiles there are without cutting rows."""
+    total = rows.guess(1024)
+    by_cache = max(step, target.l2 // 2 // max(row_bytes, 1))
+    wanted = 4 * target.cores if target.cores > 1 else 1
+    cuts = -(-wanted // tiles)
+    by_cores = -(-total // cuts)
+    rows_each = min(by_cache, by_cores, total)
+    cuts = -(-total // rows_each)
+    even = -(-total // cuts)
+    return max(step, -(-even // step) * step)
+
+
+def unroll(extent: int | None, wanted: int) -> int:
+    """Steps of the sum in one turn of its loop: a divisor of the extent when one is near."""
+    if extent is None:
+        return wanted
+    if extent <= 2 * wanted:
+        return extent
+    for steps in (wanted, *range(2 * wanted, wanted // 2, -1)):
+        if extent % steps == 0:
+            return steps
+    return wanted

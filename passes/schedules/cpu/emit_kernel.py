@@ -1,0 +1,186 @@
+"""The frame of an emitted kernel: its signature over a range of tiles, flat views of its arguments, and
+the scalar values that sizes name (contract 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aicc.bindings import ir
+from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.emit import Emitter, Index
+from aicc.passes.schedules.cpu.indexing import Expr
+from aicc.passes.schedules.cpu.nest import Buffer, Nest
+from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.schedule import NoMatch
+
+
+class KernelEmitter(Emitter):
+    """An emitter for the function that replaces `nest.func`. `%lo`, `%hi` are its range of tiles."""
+
+    def __init__(self, nest: Nest) -> None:
+        super().__init__()
+        self.nest = nest
+        self._names: dict[Any, str] = {}
+        self._flat: dict[int, str] = {}
+        self._values: dict[str, str] = {}
+        self._arguments = list(nest.func.regions[0].blocks[0].arguments)
+        self._aliased = _aliased(nest.func)
+
+    # Arguments -------------------------------------------------------------------------------------
+
+    def base(self, buffer: Buffer) -> str:
+        """The flat `memref<?xelement>` of an argument."""
+        if buffer.number not in self._flat:
+            kind = self._arguments[buffer.number].type
+            name = f"%m{buffer.number}"
+            self.head.append(
+                f"{name} = memref.reinterpret_cast %a{buffer.number} to offset: [0], "
+                f"sizes: [{self.constant('1', 'index')}], strides: [1] : {kind} to memref<?x{buffer.element}>"
+            )
+            self._flat[buffer.number] = name
+        return self._flat[buffer.number]
+
+    def scalar(self, value: Any) -> str:
+        """The SSA name of a scalar value of the old function: an argument, or a clone of what computes it."""
+        if value in self._names:
+            return self._names[value]
+        owner = value.owner
+        if isinstance(owner, ir.Block):
+            if owner != self.nest.func.regions[0].blocks[0]:
+                raise NoMatch("a scalar of another block")
+            return f"%a{value.arg_number}"
+        op = owner.operation
+        if op.name == "arith.constant":
+            name = self.constant(str(op.attributes["value"]).rsplit(" : ", 1)[0], str(value.type))
+        elif op.name in ("tensor.extract", "memref.load") or op.regions or len(op.results) != 1:
+            raise NoMatch(f"a scalar from {op.name}")
+        else:
+            args = [self.scalar(operand) for operand in op.operands]
+            names = [entry.name if hasattr(entry, "name") else entry for entry in op.attributes]
+            attributes = ", ".join(f"{name} = {op.attributes[name]}" for name in names)
+            types = ", ".join(str(operand.type) for operand in op.operands)
+            name = self.name()
+            with self.at_start():
+                self.do(
+                    f'{name} = "{op.name}"({", ".join(args)}) {{{attributes}}} : ({types}) -> {value.type}'
+                )
+        self._names[value] = name
+        return name
+
+    # Sizes and addresses ---------------------------------------------------------------------------
+
+    def size(self, size: Size) -> Index:
+        """The index a size is; run-time products are computed once, at the start."""
+        static = size.static
+        if static is not None:
+            return static
+        key = str(size)
+        if key not in self._values:
+            with self.at_start():
+                total: Index = 0
+                for names, factor in size.terms:
+                    term: Index = factor
+                    for name in names:
+                        term = self.mul(term, self.scalar(self.nest.values[name]))
+                    total = self.add(total, term)
+                self._values[key] = self.index(total)
+        return self._values[key]
+
+    def expr(self, expr: Expr, position: Callable[[int], Index]) -> Index:
+        """The value of an index expression."""
+        total: Index = expr.const
+        for dim, factor in expr.dims:
+            total = self.add(total, self.mul(position(dim), factor))
+        for quotient, factor in expr.quotients:
+            # Never negative where the element is read: maps index tensors.
+            divide = self.rem if quotient.remainder else self.div
+            value = divide(self.expr(quotient.value, position), quotient.divisor)
+            total = self.add(total, self.mul(value, factor))
+        return total
+
+    def address(self, access: Access, position: Callable[[int], Index]) -> Index:
+        """The element number of an access at a point of the iteration space."""
+        total = self.size(access.offset)
+        for dim, coef in enumerate(access.coefs):
+            if coef.terms:
+                total = self.add(total, self.mul(position(dim), self.size(coef)))
+        for quotient, factor in access.quotients:
+            value = self.expr(Expr(0, (), ((quotient, 1),)), position)
+            total = self.add(total, self.mul(value, self.size(factor)))
+        return total
+
+    # The function ----------------------------------------------------------------------------------
+
+    def finish(self, tiles: int | Callable[[KernelEmitter], Index], grain: int, scratch: int = 0) -> str:
+        """The text of the kernel's function, and of the one that counts its tiles when they are not static.
+
+        `tiles` is called with the emitter of that second function; `scratch` is bytes for each thread.
+        """
+        signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]
+        signature += ["%lo: index", "%hi: index", f"%scratch: memref<{scratch}xi8>"]
+        attributes = [
+            self._old_attributes(),
+            f"aicc.grain = {grain} : i64",
+            f"aicc.scratch = {scratch} : i64",
+        ]
+        companion = ""
+        if callable(tiles):
+            counter = KernelEmitter(self.nest)
+            count = counter.index(tiles(counter))
+            scalars = [i for i, value in enumerate(self._arguments) if isinstance(value.type, ir.IndexType)]
+            companion = (
+                f"func.func private @{self.nest.name}_tiles({', '.join(f'%a{i}: index' for i in scalars)}) -> index "
+                f"{{\n{counter.body()}\nreturn {count} : index\n}}\n"
+            )
+            attributes.append(f"aicc.tiles = @{self.nest.name}_tiles")
+        else:
+            attributes.append(f"aicc.tiles = {tiles} : i64")
+        return (
+            f"func.func @{self.nest.name}({', '.join(signature)}) attributes {{"
+            f"{', '.join(x for x in attributes if x)}}} {{\n{self.body()}\nreturn\n}}\n{companion}"
+        )
+
+    def body(self) -> str:
+        """What has been emitted."""
+        return "\n".join([*self.head, *self.lines])
+
+    def _old_attributes(self) -> str:
+        skip = {"sym_name", "function_type", "arg_attrs", "res_attrs", "sym_visibility"}
+        names = [entry.name if hasattr(entry, "name") else entry for entry in self.nest.func.attributes]
+        kept = []
+        for name in names:
+            if name not in skip:
+                value = str(self.nest.func.attributes[name])
+                kept.append(name if value == "unit" else f"{name} = {value}")
+        return ", ".join(kept)
+
+    def _attributes(self, number: int) -> str:
+        kind = self._arguments[number].type
+        if not isinstance(kind, ir.MemRefType):
+            return ""
+        entries = []
+        attributes = self.nest.func.attributes
+        if "arg_attrs" in attributes:
+            entry = ir.DictAttr(ir.ArrayAttr(attributes["arg_attrs"])[number])
+            entries = [f"{x.name} = {x.attr}" for x in entry if x.name != "llvm.noalias"]
+        if number not in self._aliased:
+            entries.append("llvm.noalias")
+        return f" {{{', '.join(entries)}}}" if entries else ""
+
+
+def _aliased(func: Any) -> set[int]:
+    """Arguments that `aicc.alias` says may share memory."""
+    if "aicc.alias" not in func.attributes:
+        return set()
+    pairs = ir.ArrayAttr(func.attributes["aicc.alias"])
+    return {ir.IntegerAttr(x).value for pair in pairs for x in ir.ArrayAttr(pair)}
+
+
+def replace(module: Any, func: Any, text: str) -> None:
+    """Puts the functions of `text` in the place of `func`."""
+    with module.context, ir.Location.unknown():
+        parsed = ir.Module.parse(text)
+        for op in parsed.body.operations:
+            op.operation.clone(ip=ir.InsertionPoint(func))
+        func.erase()
