@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
+from rich.console import Console, RenderableType
 
 from aicc.errors import AiccError, CompileError
 from aicc.knobs import knobs
@@ -111,3 +112,17 @@ def value_pairs(values: Sequence[str], option: str) -> dict[str, str]:
             raise click.UsageError(f"{option} names '{name}' twice")
         pairs[name] = text
     return pairs
+
+
+def sizes(values: Sequence[str], option: str) -> dict[str, int]:
+    """`NAME=N` arguments of an option. Raises a usage error."""
+    pairs = value_pairs(values, option)
+    for name, text in pairs.items():
+        if not text.isdigit():
+            raise click.UsageError(f"{option} {name}={text}: a size is a number of elements")
+    return {name: int(text) for name, text in pairs.items()}
+
+
+def show(renderable: RenderableType) -> None:
+    """Prints a table: as wide as the terminal, or as wide as it needs to be in a file or a pipe."""
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(renderable)

@@ -6,64 +6,93 @@ what an integer input is for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Array = NDArray[np.generic]
+if TYPE_CHECKING:
+    from aicc.runtime.library import TensorInfo
+
+Array = NDArray[Any]
 
 # Ops through which an index keeps its value on its way to a table.
-_CARRIERS = {"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Expand", "Slice"}
+_CARRIERS = {
+    "Cast",
+    "Identity",
+    "Reshape",
+    "Unsqueeze",
+    "Squeeze",
+    "Flatten",
+    "Transpose",
+    "Expand",
+    "Slice",
+}
 _FREE_SIZE = 16
 
 
-def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+@dataclass(frozen=True)
+class InputSpec:
+    """One input: `shape` has an int per static dim, a name or None per dynamic one; `rows` is the size of the
+    smallest constant table it indexes, None when it indexes none."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | str | None, ...]
+    rows: int | None = None
+
+    def static_shape(self, dims: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape with dynamic dims filled in: from `dims`, else 1 for a batch and 16 for anything else."""
+        return tuple(
+            dim if isinstance(dim, int) else dims.get(dim or "", 1 if _is_batch(dim) else _FREE_SIZE)
+            for dim in self.shape
+        )
+
+
+def specs_of_model(model: onnx.ModelProto) -> list[InputSpec]:
     """The inputs a caller gives: those without an initializer."""
     weights = {t.name for t in model.graph.initializer}
-    return [i for i in model.graph.input if i.name not in weights]
+    tables = _table_sizes(model.graph)
+    specs = []
+    for value in model.graph.input:
+        if value.name not in weights:
+            kind = value.type.tensor_type
+            shape = tuple(
+                d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim
+            )
+            string = kind.elem_type == TensorProto.STRING
+            dtype = np.dtype(object) if string else helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            specs.append(InputSpec(value.name, dtype, shape, tables.get(value.name)))
+    return specs
 
 
-def input_shape(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> tuple[int, ...]:
-    """The static shape of an input. A symbolic dim not in `dims` is 1 if it is a batch, else 16."""
-    shape = []
-    for dim in value.type.tensor_type.shape.dim:
-        if dim.HasField("dim_value"):
-            shape.append(dim.dim_value)
-        else:
-            shape.append(dims.get(dim.dim_param, 1 if _is_batch(dim.dim_param) else _FREE_SIZE))
-    return tuple(shape)
+def specs_of_library(inputs: Sequence[TensorInfo]) -> list[InputSpec]:
+    """The inputs of a compiled model, which no longer tells what an integer is for."""
+    return [InputSpec(info.name, info.dtype, info.shape) for info in inputs]
 
 
 def random_inputs(
-    model: onnx.ModelProto, dims: Mapping[str, int] | None = None, seed: int = 0
+    model: onnx.ModelProto | Sequence[InputSpec], dims: Mapping[str, int] | None = None, seed: int = 0
 ) -> dict[str, Array]:
-    """One array per graph input, the same for the same seed.
+    """One array per input, the same for the same seed.
 
     Floats are standard normal; inputs called a mask are ones; integers that index a constant table lie in it,
     positions count up, other integers are 0 or 1; bytes span their whole range. `dims` gives symbolic dims.
     """
     rng = np.random.default_rng(seed)
-    tables = _table_sizes(model.graph)
-    return {
-        value.name: _random(value, input_shape(value, dims or {}), tables.get(value.name), rng)
-        for value in graph_inputs(model)
-    }
+    specs = specs_of_model(model) if isinstance(model, onnx.ModelProto) else model
+    return {spec.name: random_input(spec, dims or {}, rng) for spec in specs}
 
 
-def _is_batch(symbol: str) -> bool:
-    return not symbol or "batch" in symbol.lower() or symbol.lower() in ("n", "b")
-
-
-def _random(
-    value: onnx.ValueInfoProto, shape: tuple[int, ...], table: int | None, rng: np.random.Generator
-) -> Array:
-    code = value.type.tensor_type.elem_type
-    if code == TensorProto.STRING:
+def random_input(spec: InputSpec, dims: Mapping[str, int], rng: np.random.Generator) -> Array:
+    """One input as in `random_inputs`."""
+    shape, dtype, name = spec.static_shape(dims), spec.dtype, spec.name.lower()
+    if dtype.kind == "O":
         return np.full(shape, "text", dtype=object)
-    dtype, name = helper.tensor_dtype_to_np_dtype(code), value.name.lower()
     if "mask" in name:
         return np.ones(shape, dtype)
     if dtype == np.bool_:
@@ -75,10 +104,14 @@ def _random(
         if dtype.itemsize == 1:
             info = np.iinfo(dtype)
             return rng.integers(info.min, info.max + 1, shape).astype(dtype)
-        return rng.integers(0, table or 2, shape).astype(dtype)
+        return rng.integers(0, spec.rows or 2, shape).astype(dtype)
     if np.issubdtype(dtype, np.complexfloating):
         return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
     return rng.standard_normal(shape).astype(dtype)
+
+
+def _is_batch(symbol: str | None) -> bool:
+    return not symbol or "batch" in symbol.lower() or symbol.lower() in ("n", "b")
 
 
 def _table_sizes(graph: onnx.GraphProto) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""Timing runtimes against each other fairly: separate processes, pinned, measured in turn."""
