@@ -26,12 +26,12 @@ class Executable:
     >>> y = exe(input=x)
     >>> y = exe({"input": x})
 
-    Arrays are NumPy arrays or anything with `__dlpack__`; what is on the host, compact and row-major is read in
-    place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays to
-    write the outputs to: one array, or a sequence with None where the result should be new.
+    Arrays are NumPy arrays or anything with `__dlpack__`; what is on the host, compact and row-major is read
+    in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
+    to write the outputs to: one array, or a sequence with None where the result should be new.
 
-    It may be called from several threads: calls at the same time get contexts of their own (an arena and a pool
-    of threads each) and share the weights.
+    It may be called from several threads: calls at the same time get contexts of their own (an arena and a
+    pool of threads each) and share the weights.
     """
 
     def __init__(self, library: Library) -> None:
@@ -109,12 +109,21 @@ class Executable:
             results = runner.run(arrays, targets)
         finally:
             self._free.append(runner)
-        return [given if given is not None else new for given, new in zip(out, results, strict=True)] if out else results
+        return (
+            [given if given is not None else new for given, new in zip(out, results, strict=True)]
+            if out
+            else results
+        )
 
     def _targets(self, out: Sequence[Any]) -> list[Array | None]:
         if len(out) != len(self.outputs):
-            raise RuntimeError_("AICC-5002", f"out has {len(out)} entries, the model has {len(self.outputs)} outputs.")
-        return [None if value is None else as_output(value, info) for value, info in zip(out, self.outputs, strict=True)]
+            raise RuntimeError_(
+                "AICC-5002", f"out has {len(out)} entries, the model has {len(self.outputs)} outputs."
+            )
+        return [
+            None if value is None else as_output(value, info)
+            for value, info in zip(out, self.outputs, strict=True)
+        ]
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Inputs in order, from positional arguments, keywords and a dict."""
@@ -137,7 +146,8 @@ class Executable:
         return tuple(given[name] for name in self._names)
 
     def _signature(self, message: str) -> RuntimeError_:
-        return RuntimeError_("AICC-5002", message, hint=f"the inputs are {'; '.join(map(str, self.inputs)) or 'none'}.")
+        inputs = "; ".join(map(str, self.inputs))
+        return RuntimeError_("AICC-5002", message, hint=f"the inputs are {inputs or 'none'}.")
 
     def _acquire(self) -> Runner:
         """A runner nobody uses. Lists' pop and append are atomic, so that this needs no lock."""
@@ -192,7 +202,7 @@ class Executable:
     # ---- files ---------------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copies the model to `path`, and external weights to `path` + ".weights"; both appear whole or not at all.
+        """Copies the model to `path`, external weights to `path` + ".weights"; each appears whole or not at all.
 
         Raises CompileError AICC-4001.
         """

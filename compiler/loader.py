@@ -11,11 +11,11 @@ from aicc.runtime.library import Library
 def load(path: str | os.PathLike[str], num_threads: int = 0) -> Executable:
     """The model in the shared library at `path`.
 
-    Nothing is read or copied in proportion to the weights, and the file may be deleted afterwards. Each call gives
-    an independent Executable. `num_threads`: 0 for AICC_NUM_THREADS, else the number of cores.
+    Nothing is read or copied in proportion to the weights, and the file may be deleted afterwards. Each call
+    gives an independent Executable. `num_threads`: 0 for AICC_NUM_THREADS, else the number of cores.
 
-    Raises RuntimeError_ AICC-5001 (not a model, made for another CPU or by an incompatible version), AICC-5004
-    (external weights).
+    Raises RuntimeError_ AICC-5001 (not a model, made for another CPU or by an incompatible version),
+    AICC-5004 (external weights).
     """
     executable = Executable(Library(path))
     if num_threads:

@@ -125,7 +125,9 @@ class InferenceSession:
 
     @staticmethod
     def _unknown(kind: str, name: str, known: Mapping[str, int]) -> RuntimeError_:
-        return RuntimeError_("AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}.")
+        return RuntimeError_(
+            "AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}."
+        )
 
 
 def _node_arg(info: TensorInfo) -> NodeArg:

@@ -11,13 +11,13 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 
 CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread")
-"""Flags the runtime is compiled with. No -march: the CPU check must run on every machine of the target's kind."""
+"""Flags the runtime is compiled with. No -march: the CPU check must run on every machine of the target."""
 
 LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 
 
 def runtime_sources() -> list[Path]:
-    """C files to compile into every model, in a stable order; compile with `CFLAGS` and `-I include_dir()`."""
+    """C files to compile into every model, sorted; compile with `CFLAGS` and `-I include_dir()`."""
     return sorted(_HERE.glob("*.c"))
 
 

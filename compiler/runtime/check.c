@@ -93,12 +93,12 @@ static int32_t check_symbol(aicc_context *ctx, int32_t input, int32_t i, int64_t
   if (source < 0) {
     ctx->symbol_sources[symbol] = input;
     ctx->symbol_values[symbol] = value;
-    if (value < s->min)
-      return rt_error(AICC_ERROR_INPUT, "input '%s': dim %d ('%s') is %lld, the model was compiled for %lld or more",
-                      desc->info.name, i, s->name, (long long)value, (long long)s->min);
-    if (s->max >= 0 && value > s->max)
-      return rt_error(AICC_ERROR_INPUT, "input '%s': dim %d ('%s') is %lld, the model was compiled for %lld to %lld",
-                      desc->info.name, i, s->name, (long long)value, (long long)s->min, (long long)s->max);
+    if (value < s->min || (s->max >= 0 && value > s->max)) {
+      char most[32] = "more";
+      if (s->max >= 0) snprintf(most, sizeof most, "%lld", (long long)s->max);
+      return rt_error(AICC_ERROR_INPUT, "input '%s': dim %d ('%s') is %lld, the model was compiled for %lld %s %s",
+                      desc->info.name, i, s->name, (long long)value, (long long)s->min, s->max >= 0 ? "to" : "or", most);
+    }
   } else if (ctx->symbol_values[symbol] != value) {
     return rt_error(AICC_ERROR_INPUT, "input '%s': dim %d ('%s') is %lld, but '%s' is %lld in input '%s'", desc->info.name,
                     i, s->name, (long long)value, s->name, (long long)ctx->symbol_values[symbol],

@@ -72,12 +72,14 @@ def from_dlpack_type(code: int, bits: int) -> ElementType:
     """The type of a model's tensor. Raises RuntimeError_ AICC-5001 for one this version does not know."""
     found = _BY_DLPACK.get((code, bits))
     if found is None:
-        raise RuntimeError_("AICC-5001", f"The model has a tensor of unknown type (DLPack code {code}, {bits} bits).")
+        raise RuntimeError_(
+            "AICC-5001", f"The model has a tensor of unknown type (DLPack code {code}, {bits} bits)."
+        )
     return found
 
 
 def of_array(dtype: np.dtype[Any]) -> ElementType | None:
-    """The type of arrays of `dtype` (NumPy's or ml_dtypes'), in this machine's byte order; None if there is none."""
+    """The type of arrays of `dtype` (NumPy's or ml_dtypes', in this machine's byte order), None: no type."""
     return _BY_NAME.get(dtype.name) if dtype.isnative else None
 
 
@@ -88,6 +90,7 @@ def _dtype(t: ElementType) -> np.dtype[Any]:
     try:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, t.name))
+        found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, t.name))
+        return found
     except (ImportError, AttributeError):
         return t.raw

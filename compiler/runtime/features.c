@@ -8,35 +8,35 @@
 
 #include "runtime.h"
 
-struct feature {
-  const char *name; /* LLVM's */
-  uint32_t a, b, c; /* x86: CPUID leaf << 8 | subleaf, register 0..3 (eax …), bit. aarch64: AT_HWCAP word, -, bit */
-  uint32_t state;   /* x86: bits of XCR0 that must be set */
-};
-
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 
 enum { EAX, EBX, ECX, EDX };
-enum { L1 = 1 << 8, L7 = 7 << 8, L7_1 = 7 << 8 | 1, E1 = (int)(0x80000001u << 8) };
-enum { NONE = 0, YMM = 0x6, ZMM = 0xe6, TILE = 0x60000 };
+enum { NONE = 0, YMM = 0x6, ZMM = 0xe6, TILE = 0x60000 }; /* registers' bits in XCR0 */
+
+struct feature {
+  const char *name; /* LLVM's */
+  uint32_t leaf, subleaf, reg, bit;
+  uint32_t state; /* bits of XCR0 that must be set */
+};
 
 static const struct feature table[] = {
-    {"sse2", L1, EDX, 26, NONE},         {"sse3", L1, ECX, 0, NONE},           {"ssse3", L1, ECX, 9, NONE},
-    {"sse4.1", L1, ECX, 19, NONE},       {"sse4.2", L1, ECX, 20, NONE},        {"popcnt", L1, ECX, 23, NONE},
-    {"pclmul", L1, ECX, 1, NONE},        {"aes", L1, ECX, 25, NONE},           {"movbe", L1, ECX, 22, NONE},
-    {"fma", L1, ECX, 12, YMM},           {"avx", L1, ECX, 28, YMM},            {"f16c", L1, ECX, 29, YMM},
-    {"bmi", L7, EBX, 3, NONE},           {"avx2", L7, EBX, 5, YMM},            {"bmi2", L7, EBX, 8, NONE},
-    {"avx512f", L7, EBX, 16, ZMM},       {"avx512dq", L7, EBX, 17, ZMM},       {"adx", L7, EBX, 19, NONE},
-    {"avx512ifma", L7, EBX, 21, ZMM},    {"avx512cd", L7, EBX, 28, ZMM},       {"avx512bw", L7, EBX, 30, ZMM},
-    {"avx512vl", L7, EBX, 31, ZMM},      {"avx512vbmi", L7, ECX, 1, ZMM},      {"avx512vbmi2", L7, ECX, 6, ZMM},
-    {"gfni", L7, ECX, 8, NONE},          {"vaes", L7, ECX, 9, YMM},            {"vpclmulqdq", L7, ECX, 10, YMM},
-    {"avx512vnni", L7, ECX, 11, ZMM},    {"avx512bitalg", L7, ECX, 12, ZMM},   {"avx512vpopcntdq", L7, ECX, 14, ZMM},
-    {"avx512vp2intersect", L7, EDX, 8, ZMM}, {"amx-bf16", L7, EDX, 22, TILE},  {"avx512fp16", L7, EDX, 23, ZMM},
-    {"amx-tile", L7, EDX, 24, TILE},     {"amx-int8", L7, EDX, 25, TILE},      {"avxvnni", L7_1, EAX, 4, YMM},
-    {"avx512bf16", L7_1, EAX, 5, ZMM},   {"amx-fp16", L7_1, EAX, 21, TILE},    {"avxifma", L7_1, EAX, 23, YMM},
-    {"avxvnniint8", L7_1, EDX, 4, YMM},  {"avxneconvert", L7_1, EDX, 5, YMM},  {"avxvnniint16", L7_1, EDX, 10, YMM},
-    {"lzcnt", (uint32_t)E1, ECX, 5, NONE},
+    {"sse2", 1, 0, EDX, 26, NONE}, {"sse3", 1, 0, ECX, 0, NONE}, {"ssse3", 1, 0, ECX, 9, NONE},
+    {"sse4.1", 1, 0, ECX, 19, NONE}, {"sse4.2", 1, 0, ECX, 20, NONE}, {"popcnt", 1, 0, ECX, 23, NONE},
+    {"pclmul", 1, 0, ECX, 1, NONE}, {"aes", 1, 0, ECX, 25, NONE}, {"movbe", 1, 0, ECX, 22, NONE},
+    {"fma", 1, 0, ECX, 12, YMM}, {"avx", 1, 0, ECX, 28, YMM}, {"f16c", 1, 0, ECX, 29, YMM},
+    {"bmi", 7, 0, EBX, 3, NONE}, {"avx2", 7, 0, EBX, 5, YMM}, {"bmi2", 7, 0, EBX, 8, NONE},
+    {"avx512f", 7, 0, EBX, 16, ZMM}, {"avx512dq", 7, 0, EBX, 17, ZMM}, {"adx", 7, 0, EBX, 19, NONE},
+    {"avx512ifma", 7, 0, EBX, 21, ZMM}, {"avx512cd", 7, 0, EBX, 28, ZMM}, {"avx512bw", 7, 0, EBX, 30, ZMM},
+    {"avx512vl", 7, 0, EBX, 31, ZMM}, {"avx512vbmi", 7, 0, ECX, 1, ZMM}, {"avx512vbmi2", 7, 0, ECX, 6, ZMM},
+    {"gfni", 7, 0, ECX, 8, NONE}, {"vaes", 7, 0, ECX, 9, YMM}, {"vpclmulqdq", 7, 0, ECX, 10, YMM},
+    {"avx512vnni", 7, 0, ECX, 11, ZMM}, {"avx512bitalg", 7, 0, ECX, 12, ZMM},
+    {"avx512vpopcntdq", 7, 0, ECX, 14, ZMM}, {"avx512vp2intersect", 7, 0, EDX, 8, ZMM},
+    {"amx-bf16", 7, 0, EDX, 22, TILE}, {"avx512fp16", 7, 0, EDX, 23, ZMM}, {"amx-tile", 7, 0, EDX, 24, TILE},
+    {"amx-int8", 7, 0, EDX, 25, TILE}, {"avxvnni", 7, 1, EAX, 4, YMM}, {"avx512bf16", 7, 1, EAX, 5, ZMM},
+    {"amx-fp16", 7, 1, EAX, 21, TILE}, {"avxifma", 7, 1, EAX, 23, YMM}, {"avxvnniint8", 7, 1, EDX, 4, YMM},
+    {"avxneconvert", 7, 1, EDX, 5, YMM}, {"avxvnniint16", 7, 1, EDX, 10, YMM},
+    {"lzcnt", 0x80000001, 0, ECX, 5, NONE},
 };
 
 static uint32_t saved_state(void) {
@@ -48,28 +48,32 @@ static uint32_t saved_state(void) {
 }
 
 static bool have(const struct feature *f) {
-  /* The extended leaf's number fills all bits: only the basic leaves carry a subleaf. */
-  bool extended = f->a == (uint32_t)E1;
   uint32_t r[4] = {0};
-  if (!__get_cpuid_count(extended ? 0x80000001u : f->a >> 8, extended ? 0 : f->a & 255, &r[EAX], &r[EBX], &r[ECX], &r[EDX]))
-    return false;
-  return (r[f->b] >> f->c & 1) && (saved_state() & f->state) == f->state;
+  if (!__get_cpuid_count(f->leaf, f->subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX])) return false;
+  return (r[f->reg] >> f->bit & 1) && (saved_state() & f->state) == f->state;
 }
 
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 
-static const struct feature table[] = {
-    {"neon", AT_HWCAP, 0, 1, 0},      {"fp-armv8", AT_HWCAP, 0, 0, 0}, {"fullfp16", AT_HWCAP, 0, 10, 0},
-    {"lse", AT_HWCAP, 0, 8, 0},       {"rdm", AT_HWCAP, 0, 12, 0},     {"dotprod", AT_HWCAP, 0, 20, 0},
-    {"sve", AT_HWCAP, 0, 22, 0},      {"sve2", AT_HWCAP2, 0, 1, 0},    {"i8mm", AT_HWCAP2, 0, 13, 0},
-    {"bf16", AT_HWCAP2, 0, 14, 0},
+struct feature {
+  const char *name; /* LLVM's */
+  unsigned long word, bit;
 };
 
-static bool have(const struct feature *f) { return getauxval(f->a) >> f->c & 1; }
+static const struct feature table[] = {
+    {"fp-armv8", AT_HWCAP, 0}, {"neon", AT_HWCAP, 1},  {"lse", AT_HWCAP, 8},   {"fullfp16", AT_HWCAP, 10},
+    {"rdm", AT_HWCAP, 12},     {"dotprod", AT_HWCAP, 20}, {"sve", AT_HWCAP, 22}, {"sve2", AT_HWCAP2, 1},
+    {"i8mm", AT_HWCAP2, 13},   {"bf16", AT_HWCAP2, 14},
+};
+
+static bool have(const struct feature *f) { return getauxval(f->word) >> f->bit & 1; }
 
 #else
-static const struct feature table[] = {{"", 0, 0, 0, 0}};
+struct feature {
+  const char *name;
+};
+static const struct feature table[] = {{""}};
 static bool have(const struct feature *f) { return f != NULL; }
 #endif
 

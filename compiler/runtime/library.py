@@ -62,7 +62,9 @@ class TensorInfo:
         return all(isinstance(d, int) for d in self.shape)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.element.name}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+        return (
+            f"{self.name}: {self.element.name}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+        )
 
 
 class Library:
@@ -81,7 +83,7 @@ class Library:
         with _loadable(self.path, self.file) as loadable:
             handle, self.functions = _load(loadable, self.file)
             self._finalizer = weakref.finalize(self, _close, handle, self.functions, self._contexts, files)
-            # At exit the system takes everything back; a thread of the program may still be inside a run then.
+            # At exit the system takes everything back; a thread of the program may still be in a run then.
             self._finalizer.atexit = False
             self.first_context = self.create_context()
         self.name, self.producer, self.target = (
@@ -122,7 +124,7 @@ class Library:
         return RuntimeError_(structs.STATUS.get(status, "AICC-5003"), message[:1].upper() + message[1:] + ".")
 
     def copy(self, path: Path) -> None:
-        """Writes the library to `path`, and external weights to `path` + ".weights". Raises CompileError AICC-4001."""
+        """Writes the library to `path`, external weights to `path` + ".weights". Raises CompileError AICC-4001."""
         if self.weights_file is not None:
             _copy(self.weights_file, path.with_name(path.name + ".weights"))
         _copy(self.file, path)
@@ -133,10 +135,12 @@ class Library:
         for i in range(info.ndim):
             name = info.dim_names[i] if info.dim_names else None
             shape.append(info.dims[i] if info.dims[i] >= 0 else name.decode() if name else None)
-        return TensorInfo(info.name.decode(), tuple(shape), from_dlpack_type(info.dtype.code, info.dtype.bits))
+        return TensorInfo(
+            info.name.decode(), tuple(shape), from_dlpack_type(info.dtype.code, info.dtype.bits)
+        )
 
 
-# ---- files -----------------------------------------------------------------------------------------------------
+# ---- files -------------------------------------------------------------------------------------------
 
 
 def _open_file(path: Path, code: str) -> int:
@@ -163,7 +167,7 @@ def _copy(file: int, path: Path) -> None:
         raise CompileError("AICC-4001", f"'{path}' cannot be written: {error.strerror}.") from None
 
 
-# ---- loading ---------------------------------------------------------------------------------------------------
+# ---- loading -----------------------------------------------------------------------------------------
 
 _loaded: dict[Path, tuple[int, int]] = {}
 """Path to (device, inode) of its last load."""
@@ -173,8 +177,8 @@ _loaded: dict[Path, tuple[int, int]] = {}
 def _loadable(path: Path, file: int) -> Iterator[Path]:
     """A name under which the dynamic loader opens `file`, valid within the block.
 
-    It answers a path it knows with the library it has, even after the file was replaced (a model compiled again
-    to the same name): then a link with a new name makes it look at the file.
+    It answers a path it knows with the library it has, even after the file was replaced (a model compiled
+    again to the same name): then a link with a new name makes it look at the file.
     """
     status = os.fstat(file)
     identity = (status.st_dev, status.st_ino)
@@ -204,7 +208,11 @@ def _load(path: Path, file: int) -> tuple[int, dict[str, Any]]:
     version = functions["abi_version"]() if "abi_version" in functions else None
     if len(functions) < len(_PROTOTYPES) or version != structs.ABI_VERSION:
         _close(library._handle, functions, [], [file])
-        what = "is not an aicc model" if version is None else f"has ABI version {version}, not {structs.ABI_VERSION}"
+        what = (
+            "is not an aicc model"
+            if version is None
+            else f"has ABI version {version}, not {structs.ABI_VERSION}"
+        )
         raise RuntimeError_("AICC-5001", f"'{path}' {what}.", hint="compile the model again with this aicc.")
     return library._handle, functions
 

@@ -24,7 +24,7 @@ class KernelTime:
 class Profile:
     """Filled in when the `with` block of `Executable.profile()` ends; `kernels` sorted by time.
 
-    `seconds` is the time inside the model of all `runs`. What kernels do not account for is the host program's.
+    `seconds` is the time inside the model of all `runs`: kernels and, between them, the host program.
     """
 
     runs: int = 0
@@ -64,7 +64,10 @@ def collect(library: Library, contexts: list[int]) -> Profile:
             library.check(library.functions["profile_get"](context, n, ctypes.byref(entry)))
             old = totals.get(n, KernelTime(entry.name.decode(), 0, 0.0, 0))
             totals[n] = KernelTime(
-                old.name, old.calls + entry.calls, old.seconds + entry.nanoseconds * 1e-9, old.tiles + entry.tiles
+                old.name,
+                old.calls + entry.calls,
+                old.seconds + entry.nanoseconds * 1e-9,
+                old.tiles + entry.tiles,
             )
     run = totals.pop(0)
     kernels = sorted((t for t in totals.values() if t.calls), key=lambda t: -t.seconds)

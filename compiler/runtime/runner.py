@@ -62,7 +62,7 @@ def address(array: Array) -> int:
     """Address of the array's data; several times faster than `array.ctypes.data` where it can be."""
     if array.flags.writeable and array.size:
         try:
-            return _address(_byte(array))
+            return _address(_byte(array))  # type: ignore[arg-type]
         except (TypeError, ValueError, BufferError):
             pass  # dtypes without a buffer interface (ml_dtypes)
     return int(array.ctypes.data)
@@ -84,8 +84,8 @@ class Runner:
         )
 
     def run(self, inputs: Sequence[Array], out: Sequence[Array | None]) -> list[Array]:
-        """`inputs` have the model's dtypes and are compact and aligned, `out` (empty, or one per output) too and
-        are writable; shapes are checked here. Raises RuntimeError_ AICC-5002, AICC-5003."""
+        """`inputs` have the model's dtypes and are compact and aligned; `out` (empty, or one per output) too,
+        and writable. Shapes are checked here. Raises RuntimeError_ AICC-5002, AICC-5003."""
         shapes = tuple([array.shape for array in inputs])
         if shapes != self._current:
             self._set_shapes(shapes)
@@ -142,9 +142,13 @@ class Runner:
     def _caller_output(self, n: int, shape: Shape | None, array: Array | None) -> Array | None:
         if array is None or array.shape == shape:
             return array
-        wanted = "depends on data, so that only the model can allocate it" if shape is None else f"must be {shape}"
+        wanted = (
+            "depends on data, so that only the model can allocate it" if shape is None else f"must be {shape}"
+        )
         name = self.library.outputs[n].name
-        raise RuntimeError_("AICC-5002", f"Output '{name}' has shape {array.shape}; for these inputs it {wanted}.")
+        raise RuntimeError_(
+            "AICC-5002", f"Output '{name}' has shape {array.shape}; for these inputs it {wanted}."
+        )
 
     def _take(self, n: int) -> Array:
         """A copy of a library-owned output."""

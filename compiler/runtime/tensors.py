@@ -1,8 +1,8 @@
 """Whatever holds a tensor → a NumPy array the model can read or write in place.
 
 Zero-copy for NumPy arrays and anything with `__dlpack__` (PyTorch, JAX, TensorFlow, …) that is on the host,
-compact and row-major; another layout is copied. DLPack capsules are read here rather than by `np.from_dlpack`,
-which refuses the types NumPy lacks (bfloat16, float8).
+compact and row-major; another layout is copied. DLPack capsules are read here rather than by
+`np.from_dlpack`, which refuses the types NumPy lacks (bfloat16, float8).
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class _Memory:
 
     def __init__(self, tensor: structs.DLTensor, capsule: object, raw: np.dtype[Any]) -> None:
         shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
-        strides = tuple(tensor.strides[i] * raw.itemsize for i in range(tensor.ndim)) if tensor.strides else None
+        strides = (
+            tuple(tensor.strides[i] * raw.itemsize for i in range(tensor.ndim)) if tensor.strides else None
+        )
         self.capsule = capsule
         self.__array_interface__ = {
             "version": 3,
@@ -76,14 +78,16 @@ def as_input(value: Any, info: TensorInfo) -> np.ndarray[Any, Any]:
     if array.dtype != info.dtype:
         # Raw bits are accepted for the types NumPy lacks.
         if info.element.native or array.dtype != info.element.raw:
-            raise RuntimeError_("AICC-5002", f"Input '{info.name}' is {_name(array)}, the model wants {info.element.name}.")
+            raise RuntimeError_(
+                "AICC-5002", f"Input '{info.name}' is {_name(array)}, the model wants {info.element.name}."
+            )
         array = array.view(info.dtype)
     # ascontiguousarray makes a scalar's shape (1,): ask first.
     return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C")
 
 
 def as_output(value: Any, info: TensorInfo) -> np.ndarray[Any, Any]:
-    """The caller's memory for output `info`, to be written in place; its shape is not checked. Raises AICC-5002."""
+    """The caller's memory for output `info`, to be written in place; shapes are not checked. Raises AICC-5002."""
     what = f"Output '{info.name}'"
     array = value if isinstance(value, np.ndarray) else None
     if array is None and hasattr(value, "__dlpack__"):
@@ -102,7 +106,9 @@ def _from_python(value: Any, info: TensorInfo) -> np.ndarray[Any, Any]:
     try:
         return np.asarray(value, info.dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise RuntimeError_("AICC-5002", f"Input '{info.name}' cannot be made from {type(value).__name__}: {error}.") from None
+        raise RuntimeError_(
+            "AICC-5002", f"Input '{info.name}' cannot be made from {type(value).__name__}: {error}."
+        ) from None
 
 
 def _name(array: np.ndarray[Any, Any]) -> str:
