@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aicc.dialects.attributes import Float, Int
+from aicc.dialects.attributes import Bool, Float, Int
 from aicc.dialects.broadcast import check_broadcasts_to
 from aicc.dialects.numerics import Array, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
@@ -132,19 +132,27 @@ def _rms_norm(x: Array, scale: Array | None, *, axis: int, epsilon: float) -> Ar
 class GroupNorm(Op, name="group_norm"):
     """Each of `num_groups` groups of channels (dimension 1 of x) of each sample to mean 0 and variance 1.
 
-    `y = (x - mean) / sqrt(variance + epsilon) * scale + bias` with scale and bias per channel or per group.
+    `y = (x - mean) / sqrt(variance + epsilon) * scale + bias` with scale and bias per channel, or `per_group`.
     """
 
     operands = (Operand("x", FLOAT), Operand("scale", FLOAT), Operand("bias", FLOAT))
-    attributes = (Attribute("num_groups", Int), _EPSILON)
+    attributes = (Attribute("num_groups", Int), _EPSILON, Attribute("per_group", Bool, default=False))
 
     @staticmethod
     def infer(
-        x: TensorType, scale: TensorType, bias: TensorType, *, num_groups: int, epsilon: float
+        x: TensorType,
+        scale: TensorType,
+        bias: TensorType,
+        *,
+        num_groups: int,
+        epsilon: float,
+        per_group: bool,
     ) -> TensorType:
         for name, t in (("scale", scale), ("bias", bias)):
-            if t.shape != (num_groups,):
+            if not per_group:
                 _check_channels(x, t, name)
+            elif t.rank != 1 or t.shape[0] != num_groups and isinstance(t.shape[0], int):
+                raise TypeRuleError(f"operand '{name}' is {t}; expected one element per group")
         if num_groups < 1 or (isinstance(x.shape[1], int) and x.shape[1] % num_groups):
             raise TypeRuleError(
                 f"attribute 'num_groups' is {num_groups}, which does not divide {x.shape[1]} channels"
@@ -152,15 +160,20 @@ class GroupNorm(Op, name="group_norm"):
         return x.plain()
 
     @staticmethod
-    def fold(x: Array, scale: Array, bias: Array, *, num_groups: int, epsilon: float) -> Array:
-        return _group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon)
+    def fold(
+        x: Array, scale: Array, bias: Array, *, num_groups: int, epsilon: float, per_group: bool
+    ) -> Array:
+        return _group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon, per_group=per_group)
 
 
 @widened
-def _group_norm(x: Array, scale: Array, bias: Array, *, num_groups: int, epsilon: float) -> Array:
+def _group_norm(
+    x: Array, scale: Array, bias: Array, *, num_groups: int, epsilon: float, per_group: bool
+) -> Array:
     grouped = x.reshape(x.shape[0], num_groups, -1)
     y = _standardized(grouped, (2,), epsilon).reshape(x.shape)
-    scale, bias = (np.repeat(a, x.shape[1] // len(a)) for a in (scale, bias))
+    if per_group:
+        scale, bias = (np.repeat(a, x.shape[1] // num_groups) for a in (scale, bias))
     out: Array = y * _per_channel(scale, x) + _per_channel(bias, x)
     return out
 
@@ -181,4 +194,4 @@ class InstanceNorm(Op, name="instance_norm"):
 
     @staticmethod
     def fold(x: Array, scale: Array, bias: Array, *, epsilon: float) -> Array:
-        return _group_norm(x, scale, bias, num_groups=x.shape[1], epsilon=epsilon)
+        return _group_norm(x, scale, bias, num_groups=x.shape[1], epsilon=epsilon, per_group=False)

@@ -99,6 +99,7 @@ def group_norm(n: Node) -> Any:
         n.required(1),
         n.required(2),
         num_groups=n.required_attr("num_groups"),
+        per_group=n.by_opset({1: True, 21: False}),
         epsilon=n.attr("epsilon", 1e-5),
     )
 

@@ -279,12 +279,12 @@ class Builder:
             return tensor.CollapseShapeOp(out.mlir(storage=True), value, []).result
         if t.rank == 0 or any(not g for g in groups):
             groups = []
-        # a size that expands to a dynamic one must be dynamic itself
+        # a size is static exactly when all that it expands to is
         unknown = ir.ShapedType.get_dynamic_size()
-        loose = [
-            d if isinstance(d, int) and all(isinstance(out.shape[i], int) for i in g) else unknown
-            for d, g in zip(t.shape, groups, strict=False)
-        ]
+        loose = []
+        for g in groups:
+            size = _prod(out.shape[i] for i in g)
+            loose.append(size if all(isinstance(out.shape[i], int) for i in g) else unknown)
         source = ir.RankedTensorType(value.type)
         if groups and loose != list(source.shape):
             value = tensor.CastOp(ir.RankedTensorType.get(loose, source.element_type), value).result

@@ -122,8 +122,7 @@ def group_norm(b: Builder, n: Lowered) -> Any:
     x, groups = n.typed(0), n.attrs["num_groups"]
     channels: DimLike = x.shape[1]
     inner = floordiv(channels, groups)
-    per_group = n.typed(1).shape[0] == groups
-    parameters = (groups, 1, 1) if per_group else (groups, inner, 1)
+    parameters = (groups, 1, 1) if n.attrs["per_group"] else (groups, inner, 1)
     return _by_group(b, n, (x.shape[0], groups, inner, product(x.shape[2:])), (2, 3), parameters)
 
 
