@@ -42,12 +42,12 @@ demo: $(VENV)/.aicc  ## build a small network, compile it, run it, compare it wi
 
 test: $(VENV)/.test  ## lit and pytest: what CI runs
 	@PATH="$(abspath $(BIN)):$$PATH"; export PATH; status=0; \
-	$(RUN) -m lit.main -q -j $(JOBS) test || status=1; \
+	$(BIN)/lit -q -j $(JOBS) test || status=1; \
 	$(RUN) -m pytest -q -n $(JOBS) $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 lit: $(VENV)/.test  ## the IR tests alone
-	@$(RUN) -m lit.main -v -j $(JOBS) test
+	@$(BIN)/lit -v -j $(JOBS) test
 
 pytest: $(VENV)/.test  ## the pytest tests alone
 	@$(RUN) -m pytest -q -n $(JOBS) $(PYTEST_ARGS)

@@ -163,14 +163,15 @@ def main(
     files = [a for a in arguments if not a.startswith("--")]
     if len(files) > 1:
         raise click.UsageError(f"more than one input: {', '.join(files)}")
-    steps = parse_pipeline(pass_pipeline)
+    target = Target.cpu_named(mcpu, mtriple)
+    steps = parse_pipeline(pass_pipeline, target)
     for flag in (a[2:] for a in arguments if a.startswith("--")):
         name, _, text = flag.partition("=")
-        steps += step(name, text)
+        steps += step(name, text, target=target)
     name = files[0] if files and files[0] != "-" else "<stdin>"
     text = console.read_text(Path(name)) if name != "<stdin>" else sys.stdin.read()
     options = Options(
-        target=Target.cpu_named(mcpu, mtriple),
+        target=target,
         name=name,
         verify_diagnostics=verify_diagnostics,
         allow_unregistered=allow_unregistered_dialect,

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import aicc.passes
 from aicc.errors import CompileError
 from aicc.passes.base import PASSES, Pass, Upstream, make_pass
+from aicc.pipeline import MODULE_STAGES
+from aicc.target import Target
 
 Step: TypeAlias = Pass
 
@@ -50,14 +52,14 @@ def split_top_level(text: str) -> list[str]:
     return [part for part in (*parts, current.strip()) if part]
 
 
-def parse_pipeline(text: str) -> list[Step]:
+def parse_pipeline(text: str, target: Target | None = None) -> list[Step]:
     """The passes of a pipeline text; `builtin.module(…)` around it is allowed. Raises CompileError AICC-2003."""
     text = text.strip()
     match = re.fullmatch(r"builtin\.module\s*\((.*)\)", text, re.DOTALL)
     steps: list[Step] = []
     for entry in split_top_level(match[1] if match else text):
         if own := _ENTRY.fullmatch(entry):
-            steps += step(own["name"], own["options"] or "", entry)
+            steps += step(own["name"], own["options"] or "", entry, target)
         elif entry.startswith("mlir(") and entry.endswith(")"):
             steps.append(Upstream(entry[5:-1]))
         else:
@@ -65,13 +67,15 @@ def parse_pipeline(text: str) -> list[Step]:
     return steps
 
 
-def step(name: str, options: str = "", text: str | None = None) -> list[Step]:
+def step(name: str, options: str = "", text: str | None = None, target: Target | None = None) -> list[Step]:
     """The pass `name`, or the passes of the stage `name`, with options as text (`size=32 unroll`).
 
     `text` is how a pass of MLIR itself is written, when that differs. Raises CompileError AICC-2003.
     """
     if name in all_passes():
         return [make_pass(name, parse_options(options))]
+    if name in MODULE_STAGES:
+        return list(aicc.cpu_pipeline(target).stage(name).passes)
     return [Upstream(text or (f"{name}{{{options}}}" if options else name))]
 
 

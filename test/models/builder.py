@@ -1,4 +1,4 @@
-"""Writes an ONNX graph as one expression after the other: `y = g.Relu(g.Conv(x, g.weight(64, 3, 7, 7), pads=[3] * 4))`."""
+"""Writes an ONNX graph as expressions: `y = g.Relu(g.Conv(x, g.weight(64, 3, 7, 7), pads=[3] * 4))`."""
 
 from __future__ import annotations
 

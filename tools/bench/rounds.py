@@ -73,11 +73,12 @@ class WorkerProcess:
 
     def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
+        self.log = tempfile.TemporaryFile("w+", errors="replace")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "aicc.tools.bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if os.environ.get("AICC_DEBUG") is None else None,
+            stderr=self.log,
             text=True,
         )
 
@@ -90,14 +91,18 @@ class WorkerProcess:
         line = self.process.stdout.readline()
         if not line:
             code = self.process.wait()
-            raise RuntimeError_("AICC-5003", f"{self.contestant.runtime} ended with status {code}.")
+            self.log.seek(0)
+            notes = self.log.read().splitlines()[-3:]
+            raise RuntimeError_(
+                "AICC-5003", f"{self.contestant.runtime} ended with status {code}.", notes=notes
+            )
         answer = json.loads(line)
         if isinstance(answer, dict) and "error" in answer:
             raise RuntimeError_("AICC-5003", f"{self.contestant.runtime}: {answer['error']}")
         return answer
 
     def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for stream in (self.process.stdin, self.process.stdout, self.log):
             if stream:
                 stream.close()
         try:
