@@ -27,8 +27,11 @@ Array = np.ndarray[Any, Any]
 class GraphImporter:
     """Imports one graph into the function being built; values by ONNX name."""
 
-    def __init__(self, model: onnx.ModelProto, directory: Path, weights: WeightStore) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, directory: Path, weights: WeightStore, path: Path | None = None
+    ) -> None:
         self.model = model
+        self.path = path
         self.directory = directory
         self.weights = weights
         self.shapes = Shapes()
@@ -49,7 +52,7 @@ class GraphImporter:
         load = tensor_loader(proto, self.directory)
         if t.size * t.dtype.numpy.itemsize <= CONSTANT_BYTES:
             return Constant.build(value=load(), shapes=self.shapes)
-        sym = self.weights.add(proto.name, t, load, {"initializer": proto.name})
+        sym = self.weights.add(proto.name, t, load, {"model": str(self.path), "initializer": proto.name})
         return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
 
     def _tensor_type(self, proto: onnx.TensorProto) -> TensorType:

@@ -98,7 +98,7 @@ def import_model(
     from aicc.importer.functions import expand_functions
     from aicc.importer.graph import GraphImporter
 
-    directory = Path.cwd()
+    directory, path = Path.cwd(), None
     if isinstance(source, onnx.ModelProto):
         model = source
         check_model(model, "the model")
@@ -109,9 +109,10 @@ def import_model(
             raise ImportError_("AICC-1001", f"the bytes given are not an ONNX model: {error}.") from error
         check_model(model, "the model")
     else:
-        directory = Path(source).resolve().parent
+        path = Path(source).resolve()
+        directory = path.parent
         model = load_model(Path(source))
     model = expand_functions(model)
     weights = WeightStore()
-    module = GraphImporter(model, directory, weights).run(model.graph, dims or {})
+    module = GraphImporter(model, directory, weights, path).run(model.graph, dims or {})
     return module, weights

@@ -42,7 +42,12 @@ class BufferizeHost(Pass):
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
         ctx.stats["weight_bytes"] = total
-        _Host(module, main, offsets, total).run()
+        host = _Host(module, main, offsets, total)
+        host.run()
+        attributes = host.entry.func.attributes
+        attributes["aicc.weights"] = ir.ArrayAttr.get([ir.StringAttr.get(s) for s in symbols])
+        for new, old in (("aicc.inputs", "arg_attrs"), ("aicc.results", "res_attrs")):
+            attributes[new] = main.attributes[old] if old in main.attributes else ir.ArrayAttr.get([])
         main.operation.erase()
         for op in [o.operation for o in module.body.operations]:
             if op.name == "ml_program.global":

@@ -45,6 +45,7 @@ class PlanArena(Pass):
         lives = [_live_range(o, block, position) for o in static]
         sizes = [_bytes(o) for o in static]
         offsets, total = place(lives, sizes) if self.reuse else place([(0, 1)] * len(lives), sizes)
+        main.attributes["aicc.arena_bytes"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), total)
         ctx.stats["arena_bytes"] = total
         ctx.stats["intermediate_bytes"] = sum(sizes)
         if not static:

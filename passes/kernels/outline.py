@@ -69,6 +69,10 @@ class _Outliner:
                 members[0].move_before(last)
         for op in reversed(erase):
             op.erase()
+        # what only served as an init is now made inside the kernels
+        for op in reversed([o.operation for o in block.operations]):
+            if op.name in CHEAP and not any(True for r in op.results for _ in r.uses):
+                op.erase()
 
     def _outline(self, block: Any, members: list[Any], before: Any) -> None:
         inside = set(members)

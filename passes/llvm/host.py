@@ -7,17 +7,19 @@ with bodies are `!llvm.ptr`, integers, `index`, or memrefs of static shape (pass
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aicc.bindings import PassManager, func, ir, linalg
 from aicc.errors import CompileError
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.kernel import symbol
+from aicc.passes.llvm.launcher import launch_name
 from aicc.passes.llvm.pointers import memref_to_pointer, pointer_type
 from aicc.target import Target
 
 
-def lower_host(module: Any, target: Target) -> None:
+def lower_host(module: Any, target: Target, symbols: Mapping[str, str] | None = None) -> None:
     """Lowers a host module to the llvm dialect, in place.
 
         func.func private @k_launch(!llvm.ptr, memref<?x8xf32>, index)
@@ -26,10 +28,12 @@ def lower_host(module: Any, target: Target) -> None:
         llvm.func @k_launch(!llvm.ptr, !llvm.ptr, i64)
         llvm.call @k_launch(%ctx, %pointer_of_m, %n) : …
 
+    `symbols` maps names of kernels to the symbols of their objects; calls of `@name_launch` follow it.
     Raises CompileError AICC-2002.
     """
     copies_to_loops(module)
     pass_pointers(module)
+    _rename(module, {launch_name(k): launch_name(s) for k, s in (symbols or {}).items()})
     for op in module.body.operations:
         operation = op.operation
         if operation.name != "func.func" or not _has_body(operation):
@@ -40,6 +44,22 @@ def lower_host(module: Any, target: Target) -> None:
         else:
             operation.attributes["llvm.linkage"] = ir.Attribute.parse("#llvm.linkage<internal>")
     convert(module, target)
+
+
+def _rename(module: Any, names: Mapping[str, str]) -> None:
+    """Renames declarations with their uses; two that get one name become one (kernels that are the same)."""
+    table = ir.SymbolTable(module.operation)
+    known: set[str] = set()
+    for op in list(module.body.operations):
+        new = names.get(symbol(op.operation))
+        if new is None:
+            continue
+        table.replace_all_symbol_uses(symbol(op.operation), new, module.operation)
+        if new in known:
+            op.operation.erase()
+        else:
+            op.operation.attributes["sym_name"] = ir.StringAttr.get(new)
+        known.add(new)
 
 
 def pass_pointers(module: Any) -> None:

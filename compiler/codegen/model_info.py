@@ -1,0 +1,157 @@
+"""Generates `model_info.c`, the description of a compiled model that the runtime reads (compiler/runtime/model.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aicc.dialects.types import DType
+from aicc.target import Target
+
+# DLPack's type codes.
+_CODES = {"int": "kDLInt", "uint": "kDLUInt", "float": "kDLFloat", "bfloat": "kDLBfloat", "bool": "kDLBool"}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output. A dim is a size, the name of a symbol, or None: dynamic without a name."""
+
+    name: str
+    dtype: DType
+    dims: tuple[int | str | None, ...]
+
+
+@dataclass(frozen=True)
+class SymbolInfo:
+    """A named dynamic dim and the sizes it may have, both ends included; `max` None: no bound."""
+
+    name: str
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True)
+class KernelInfo:
+    """A kernel for profiling: its readable name, and the symbol of its object (`k_…`)."""
+
+    name: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the runtime knows of a model; sizes in bytes.
+
+    `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
+    host object defines `aicc_model_shapes` (some output dim is dynamic).
+    """
+
+    name: str
+    producer: str
+    target: Target
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    symbols: tuple[SymbolInfo, ...] = ()
+    kernels: tuple[KernelInfo, ...] = field(default=())
+    arena_bytes: int = 0
+    weights_bytes: int = 0
+    weights_file: str | None = None
+    weights_id: str | None = None
+    has_shapes: bool = False
+
+
+def model_info_source(info: ModelInfo) -> str:
+    """The text of `model_info.c`."""
+    embedded = info.weights_bytes > 0 and info.weights_file is None
+    hidden = 'extern __attribute__((visibility("hidden")))'
+    lines = ['#include "model.h"', "#include <stddef.h>", ""]
+    lines += [f"{hidden} int aicc_model_main(void *, void **, const int64_t *, const char *, char *);"]
+    if info.has_shapes:
+        lines += [f"{hidden} void aicc_model_shapes(const int64_t *, int64_t *);"]
+    if embedded:
+        lines += [f"{hidden} const char aicc_weights_begin[];"]
+    for symbol in dict.fromkeys(kernel.symbol for kernel in info.kernels):
+        lines += [f"{hidden} void {symbol}_range(void **, int64_t, int64_t, void *);"]
+
+    symbols = {symbol.name: number for number, symbol in enumerate(info.symbols)}
+    for prefix, tensors in (("in", info.inputs), ("out", info.outputs)):
+        for number, tensor in enumerate(tensors):
+            lines += _tensor_tables(f"{prefix}{number}", tensor, symbols)
+    lines += _array(
+        "static const struct aicc_tensor_desc inputs", [_tensor(f"in{i}", t) for i, t in enumerate(info.inputs)]
+    )
+    lines += _array(
+        "static const struct aicc_tensor_desc outputs", [_tensor(f"out{i}", t) for i, t in enumerate(info.outputs)]
+    )
+    lines += _array(
+        "static const struct aicc_symbol_desc symbols",
+        [f"{{{_string(s.name)}, {s.min}, {-1 if s.max is None else s.max}}}" for s in info.symbols],
+    )
+    lines += _array(
+        "static const struct aicc_kernel_desc kernels",
+        [f"{{{_string(kernel.name)}, {kernel.symbol}_range}}" for kernel in info.kernels],
+    )
+    lines += _array(
+        "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.features)), "NULL"]
+    )
+    fields = {
+        "magic": "AICC_MODEL_MAGIC",
+        "version": "AICC_MODEL_VERSION",
+        "name": _string(info.name),
+        "producer": _string(info.producer),
+        "target": _string(f"{info.target.triple} {info.target.cpu}"),
+        "n_inputs": len(info.inputs),
+        "n_outputs": len(info.outputs),
+        "n_symbols": len(info.symbols),
+        "n_kernels": len(info.kernels),
+        "inputs": "inputs",
+        "outputs": "outputs",
+        "symbols": "symbols",
+        "kernels": "kernels",
+        "cpu_features": "cpu_features",
+        "arena_bytes": info.arena_bytes,
+        "weights": "aicc_weights_begin" if embedded else "NULL",
+        "weights_file": _string(info.weights_file),
+        "weights_id": _string(info.weights_id),
+        "weights_bytes": info.weights_bytes,
+        "main": "aicc_model_main",
+        "shapes": "aicc_model_shapes" if info.has_shapes else "NULL",
+    }
+    lines += ["const struct aicc_model_desc aicc_model = {"]
+    lines += [f"  .{name} = {value}," for name, value in fields.items()]
+    return "\n".join([*lines, "};", ""])
+
+
+def _tensor_tables(prefix: str, tensor: TensorInfo, symbols: dict[str, int]) -> list[str]:
+    sizes = [str(d) if isinstance(d, int) else "-1" for d in tensor.dims]
+    names = [_string(d) if isinstance(d, str) else "NULL" for d in tensor.dims]
+    numbers = [str(symbols.get(d, -1)) if isinstance(d, str) else "-1" for d in tensor.dims]
+    return [
+        *_array(f"static const int64_t {prefix}_dims", sizes),
+        *_array(f"static const char *const {prefix}_names", names),
+        *_array(f"static const int32_t {prefix}_symbols", numbers),
+    ]
+
+
+def _tensor(prefix: str, tensor: TensorInfo) -> str:
+    kind = tensor.dtype.name.rstrip("0123456789").lower()
+    code = _CODES[{"f": "float", "bf": "bfloat", "i": "int", "u": "uint", "bool": "bool"}[kind]]
+    dtype = f"{{{code}, {tensor.dtype.bits}, 1}}"
+    rank = len(tensor.dims)
+    return f"{{{{{_string(tensor.name)}, {dtype}, {rank}, {prefix}_dims, {prefix}_names}}, {prefix}_symbols}}"
+
+
+def _array(declaration: str, items: Sequence[str]) -> list[str]:
+    """A table; C knows no empty ones, so those hold one zero that nobody reads."""
+    if not items:
+        head, _, name = declaration.rpartition(" ")
+        return [f"{head} {name}[1];"]
+    return [f"{declaration}[] = {{{', '.join(items)}}};"]
+
+
+def _string(text: str | None) -> str:
+    """A C string literal of the UTF-8 bytes; NULL for None."""
+    if text is None:
+        return "NULL"
+    plain = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+./:;,()[]{}<>=*@!#$%&|^~")
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'

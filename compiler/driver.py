@@ -1,0 +1,224 @@
+"""The whole compiler, top to bottom: what `aicc model.onnx -o model.so` does.
+
+Section 1 of the design reads like `Compilation.run` below: module stages, then each kernel by itself,
+then the link.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aicc import contracts
+from aicc.bindings import ir
+from aicc.dialects import context
+from aicc.errors import AiccError, CompileError
+from aicc.kernel_jobs import build_program
+from aicc.knobs import knobs
+from aicc.passes.base import PassContext, Upstream
+from aicc.passes.buffers.bufferize import BufferizeHost
+from aicc.passes.buffers.plan import PlanArena
+from aicc.passes.graph import graph_passes
+from aicc.passes.kernels.choose import ChooseSchedules
+from aicc.passes.kernels.constants import InlineConstants
+from aicc.passes.kernels.outline import FormKernels
+from aicc.passes.kernels.transposes import FoldTransposes
+from aicc.passes.kernels.weights import FoldWeightViews
+from aicc.passes.linalg.lower import LowerToLinalg
+from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
+from aicc.source import Source, open_source
+from aicc.target import Target
+
+if TYPE_CHECKING:
+    from aicc.executable import Executable
+
+
+def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
+    """The module passes for CPUs, in order."""
+    target = target or Target.host()
+    tidy = Upstream("canonicalize,cse")
+    return Pipeline(
+        [
+            Stage("graph", graph_passes(target)),
+            Stage("linalg", [LowerToLinalg(), tidy]),
+            Stage(
+                "kernels",
+                [InlineConstants(), FoldWeightViews(), FoldTransposes(), tidy, FormKernels(), ChooseSchedules()],
+            ),
+            Stage("buffers", [BufferizeHost(), PlanArena(), tidy]),
+        ]
+    )
+
+
+PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {"cpu": cpu_pipeline}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile. `dims` fixes symbolic dimensions; `dump` is a folder for the IR after each stage;
+    `emit` is what to write: so, obj, asm, llvm, or the name of a stage."""
+
+    target: Target = field(default_factory=Target.host)
+    opt_level: int = 2
+    dims: Mapping[str, int] = field(default_factory=dict)
+    dump: Path | None = None
+    stop_after: str | None = None
+    start_from: str | None = None
+    pipeline: Pipeline | None = None
+    weights: str = "embedded"
+    linker: str | None = None
+    cache: bool = True
+    jobs: int | None = None
+    check_ir: bool = False
+    progress: Callable[[str, int, int], None] | None = None
+    """Called as (stage, done, total)."""
+
+    def __post_init__(self) -> None:
+        for option, value in (("--stop-after", self.stop_after), ("--start-from", self.start_from)):
+            if value is not None and value not in STAGES:
+                raise CompileError(
+                    "AICC-4002", f"{option} {value}: there is no such stage.", hint=f"stages: {', '.join(STAGES)}."
+                )
+        if self.weights not in ("embedded", "external"):
+            raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
+
+    def chosen_pipeline(self) -> Pipeline:
+        return self.pipeline or PIPELINES[self.target.kind](self.target, self.opt_level)
+
+
+@dataclass
+class CompileResult:
+    """`path` of what was written (None when compilation stopped before), `text` of the last module stage
+    when it was asked for, `stats` for `--stats`."""
+
+    path: Path | None
+    stats: dict[str, Any]
+    text: str = ""
+
+
+def compile_model(source: Any, out: str | os.PathLike[str] | None, options: Options | None = None) -> CompileResult:
+    """Compiles `source` (a path to .onnx or .mlir, bytes, a ModelProto) to the shared library `out`.
+
+    Raises AiccError; on failure nothing is written to `out`.
+    """
+    options = options or Options()
+    if out is not None:
+        check_writable(Path(out))
+    started = time.perf_counter()
+    run = Compilation(open_source(source), options)
+    path = run.run(Path(out) if out is not None else None)
+    run.ctx.stats["total_seconds"] = time.perf_counter() - started
+    return CompileResult(path, run.ctx.stats, run.text)
+
+
+def compile(model: Any, target: str | Target = "cpu", **options: Any) -> Executable:
+    """Compiles a model and loads it: the Python entry.
+
+    `model` is a path, bytes or a ModelProto; keyword arguments are those of `Options`. The library lives in a
+    temporary folder until the Executable is gone; `save` keeps it. Raises AiccError.
+    """
+    from aicc.loader import load
+
+    resolved = Target.host() if isinstance(target, str) else target
+    if isinstance(target, str) and target != "cpu":
+        raise CompileError("AICC-3002", f"target '{target}' is not supported.", hint="supported: cpu.")
+    with tempfile.TemporaryDirectory(prefix="aicc-") as folder:
+        path = Path(folder) / "model.so"
+        compile_model(model, path, Options(target=resolved, **options))
+        return load(path)
+
+
+def check_writable(path: Path) -> None:
+    """Raises CompileError AICC-4001 before any work is done."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise CompileError("AICC-4001", f"{path} cannot be written: there is no folder {folder}.")
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        raise CompileError("AICC-4001", f"{path} cannot be written: {'it is a folder' if path.is_dir() else 'no permission'}.")
+
+
+class Compilation:
+    """One run of the compiler."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source = source
+        self.options = options
+        self.ctx = PassContext(options.target, opt_level=options.opt_level)
+        self.ctx.stats["seconds"] = {}
+        self.text = ""
+
+    def run(self, out: Path | None) -> Path | None:
+        """import → graph → linalg → kernels → buffers, then kernels to objects, then the link."""
+        with context() as mlir, ir.Location.unknown():
+            mlir.emit_error_diagnostics = False
+            module = self._stage("import", lambda: self._import())
+            for stage in self.options.chosen_pipeline().stages:
+                if self._wanted(stage.name):
+                    self._stage(stage.name, lambda m=module, s=stage: self._passes(m, s))  # type: ignore[misc]
+                if self.options.stop_after == stage.name:
+                    return None
+            if self.options.stop_after == "import":
+                return None
+            return build_program(module, self.ctx, self.options, out)
+
+    def _wanted(self, stage: str) -> bool:
+        start = self.options.start_from
+        if self.options.stop_after is not None and STAGES.index(stage) > STAGES.index(self.options.stop_after):
+            return False
+        return start is None or STAGES.index(stage) >= STAGES.index(start)
+
+    def _import(self) -> Any:
+        module, self.ctx.weights = self.source.module(self.options.dims)
+        return module
+
+    def _passes(self, module: Any, stage: Stage) -> Any:
+        for p in stage.passes:
+            try:
+                p.run(module, self.ctx)
+            except ir.MLIRError as error:
+                raise CompileError(
+                    "AICC-2002", f"pass '{p}' failed: {error}", stage=stage.name, hint=_dump_hint(self.options)
+                ) from error
+            except AiccError as error:
+                raise replace(error, stage=error.stage or stage.name) from error
+        return module
+
+    def _stage(self, name: str, work: Callable[[], Any]) -> Any:
+        if self.options.progress:
+            self.options.progress(name, 0, 1)
+        start = time.perf_counter()
+        module = work()
+        self.ctx.stats["seconds"][name] = time.perf_counter() - start
+        if (self.options.check_ir or knobs.check_ir) and self.source.kind != "mlir":
+            contracts.check(module, name)
+        if self.options.dump is not None:
+            self._dump(module, name)
+        if self.options.stop_after == name:
+            self.text = str(module)
+        return module
+
+    def _dump(self, module: Any, stage: str) -> None:
+        """`01-import.mlir` …, and `weights.json`, from which a later run finds the weights again."""
+        folder = self.options.dump
+        assert folder is not None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = module.operation.get_asm(large_elements_limit=256)
+            (folder / f"{STAGES.index(stage) + 1:02}-{stage}.mlir").write_text(text)
+            self.ctx.weights.save(folder / "weights.json")
+        except OSError as error:
+            raise CompileError("AICC-4001", f"the dump cannot be written: {error}.", stage=stage) from error
+
+
+def _dump_hint(options: Options) -> str:
+    if options.dump is not None:
+        return f"the IR after the last good stage is in {options.dump}; resume with --start-from."
+    return "--dump DIR writes the IR after each stage."
+
+
+__all__ = ["MODULE_STAGES", "CompileResult", "Options", "compile", "compile_model", "cpu_pipeline"]

@@ -1,0 +1,168 @@
+"""From the program on buffers to objects: each kernel by itself in a worker, the host program, the link."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aicc.bindings import ir
+from aicc.bindings import llvm as llvm_dialect
+from aicc.codegen.cache import ObjectCache
+from aicc.codegen.jobs import KernelJob, KernelResult
+from aicc.codegen.kernel_build import scheduled
+from aicc.codegen.objects import compile_llvm_text
+from aicc.codegen.workers import build_kernels
+from aicc.errors import CompileError
+from aicc.knobs import knobs
+from aicc.passes.base import PassContext
+from aicc.passes.buffers.entry import ENTRY, SHAPES
+from aicc.passes.llvm import lower_host, lower_kernel
+from aicc.passes.schedules import registry
+from aicc.pipeline import STAGES
+from aicc.signature import Signature
+
+if TYPE_CHECKING:
+    from aicc.driver import Options
+
+
+def build_program(module: Any, ctx: PassContext, options: Options, out: Path | None) -> Path | None:
+    """schedule → loops → llvm → object → link for a module of stage *buffers*; returns what was written."""
+    jobs = [_job(f, ctx) for f in module.body.operations if "aicc.kernel" in f.attributes]
+    signature = Signature.read(_entry(module), SHAPES in _functions(module))
+    if options.dump is not None or _stops_at(options, ("schedule", "loops", "llvm")):
+        dump_kernels(jobs, module, options)
+    if _stops_at(options, ("schedule", "loops", "llvm")):
+        return None
+    results = _objects(jobs, ctx, options)
+    host = _host_object(module, {r.name: r.symbol for r in results}, ctx, options)
+    if options.stop_after == "object" or out is None:
+        return None
+    return _link(results, host, signature, ctx, options, out)
+
+
+def _stops_at(options: Options, stages: tuple[str, ...]) -> bool:
+    return options.stop_after in stages
+
+
+def _functions(module: Any) -> dict[str, Any]:
+    return {f.sym_name.value: f for f in module.body.operations if f.operation.name == "func.func"}
+
+
+def _entry(module: Any) -> Any:
+    entry = _functions(module).get(ENTRY)
+    if entry is None:
+        raise CompileError("AICC-2001", f"the IR has no @{ENTRY}: it is not of stage buffers.", stage="schedule")
+    return entry
+
+
+def _job(kernel: Any, ctx: PassContext) -> KernelJob:
+    """The kernel alone in a module, with the schedules to try: the chosen one first, the last matches all."""
+    alone = ir.Module.create(ir.Location.unknown())
+    alone.body.append(kernel.operation.clone(ip=False))
+    text = alone.operation.get_asm(enable_debug_info=False)
+    chosen = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
+    names = [s.name for s in registry.for_target(ctx.target)]
+    fallbacks = [] if chosen == names[-1] else [n for n in names if n != chosen]
+    return KernelJob(text, (chosen, *fallbacks), ctx.target)
+
+
+def _objects(jobs: list[KernelJob], ctx: PassContext, options: Options) -> list[KernelResult]:
+    done = 0
+
+    def progress(_: KernelResult) -> None:
+        nonlocal done
+        done += 1
+        if options.progress:
+            options.progress("object", done, len(jobs))
+
+    start = time.perf_counter()
+    scope: dict[str, Any] = {} if options.jobs is None else {"jobs": options.jobs}
+    with knobs.scope(**scope):
+        results = build_kernels(jobs, ObjectCache.from_knobs() if options.cache else None, progress)
+    ctx.stats["seconds"]["object"] = time.perf_counter() - start
+    ctx.stats["kernel_results"] = {
+        r.name: {
+            "schedule": r.built.schedule,
+            "config": r.built.config,
+            "tiles": r.built.tiles,
+            "cached": r.cached,
+            "failures": [str(f) for f in r.failures],
+            "seconds": r.built.times,
+            "bytes": len(r.built.object),
+        }
+        for r in results
+    }
+    return results
+
+
+def _host_object(module: Any, symbols: dict[str, str], ctx: PassContext, options: Options) -> bytes:
+    """The host program as an object that calls the kernels' launchers by their content names."""
+    start = time.perf_counter()
+    for name, f in _functions(module).items():
+        if "aicc.kernel" in f.attributes:
+            f.operation.erase()
+        elif name.endswith("_launch"):
+            new = f"{symbols[name.removesuffix('_launch')]}_launch"
+            table = ir.SymbolTable(module.operation)
+            table.replace_all_symbol_uses(name, new, module.operation)
+            if new in _functions(module):
+                f.operation.erase()
+            else:
+                table.set_symbol_name(f.operation, new)
+    for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes"):
+        entry = _entry(module)
+        if key in entry.attributes:
+            del entry.attributes[key]
+    lower_host(module, ctx.target)
+    if options.dump is not None:
+        _write(options, "llvm", "host", str(module))
+    text = llvm_dialect.translate_module_to_llvmir(module.operation)
+    data = compile_llvm_text(text, ctx.target, 1)
+    ctx.stats["seconds"]["host"] = time.perf_counter() - start
+    return data
+
+
+def _link(
+    results: list[KernelResult], host: bytes, signature: Signature, ctx: PassContext, options: Options, out: Path
+) -> Path:
+    from aicc.codegen.model_link import link_model
+
+    start = time.perf_counter()
+    if options.progress:
+        options.progress("link", 0, 1)
+    path = link_model(results, host, signature, ctx, out, options)
+    ctx.stats["seconds"]["link"] = time.perf_counter() - start
+    ctx.stats["output_bytes"] = path.stat().st_size
+    return path
+
+
+def dump_kernels(jobs: list[KernelJob], module: Any, options: Options) -> None:
+    """Writes the kernels after schedule and loops, and in the llvm dialect, as split files."""
+    texts: dict[str, list[str]] = {"schedule": [], "llvm": []}
+    for job in jobs:
+        for number in range(len(job.schedules)):
+            with ir.Context() as own, ir.Location.unknown():
+                own.emit_error_diagnostics = False
+                try:
+                    kernel, _, _ = scheduled(job.attempt(number), {})
+                    texts["schedule"].append(str(kernel))
+                    lower_kernel(kernel, job.target)
+                    texts["llvm"].append(str(kernel))
+                    break
+                except Exception as error:  # the build reports it; the dump shows what there is
+                    texts["schedule"].append(f"// {job.name}: {job.schedules[number]}: {error}\n")
+    for stage, parts in texts.items():
+        _write(options, stage, "kernels", "\n// -----\n\n".join(parts))
+
+
+def _write(options: Options, stage: str, what: str, text: str) -> None:
+    if options.dump is None:
+        return
+    try:
+        options.dump.mkdir(parents=True, exist_ok=True)
+        (options.dump / f"{STAGES.index(stage) + 1:02}-{stage}-{what}.mlir").write_text(text)
+    except OSError as error:
+        raise CompileError("AICC-4001", f"the dump cannot be written: {error}.", stage=stage) from error
+
+

@@ -1,0 +1,395 @@
+"""Rewriting aicc ops in place: patterns by root op, a worklist, and an erase that keeps the analyses right.
+
+A pattern is a function of the rewriter and a root op that returns whether it changed anything:
+
+    @pattern("add")
+    def drop_zero(rw: Rewriter, op: Any) -> bool:
+        '''`x + 0 --> x`'''
+        x, zero = rw.operands(op)
+        return rw.scalar(zero) == 0 and rw.replace(op, x)
+
+`apply(module, ctx, patterns)` runs patterns until none matches. Ops are visited in program order; a
+changed op's users and the new ops are visited again. An op that becomes dead lets go of its operands at
+once, so that "has one use" always means one live use, but leaves the IR only at the end: handles of ops
+and values stay valid, and analyses may memoize by them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from aicc.bindings import ir, tensor
+from aicc.dialects.constants import CONSTANT_BYTES
+from aicc.dialects.op import OPS, declaration, none_value, operand_values
+from aicc.dialects.shapes import Shapes
+from aicc.dialects.types import DType, TensorType
+from aicc.errors import CompileError
+from aicc.passes.base import PassContext
+
+Array = np.ndarray[Any, Any]
+_MAX_LOCATIONS = 8
+_REWRITES_PER_OP = 64
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """`apply(rewriter, op)` on ops named one of `roots` (without the dialect prefix)."""
+
+    name: str
+    roots: tuple[str, ...]
+    apply: Callable[[Rewriter, Any], bool]
+
+
+def pattern(*roots: str) -> Callable[[Callable[[Rewriter, Any], bool]], Pattern]:
+    """Makes a function a pattern for ops named `roots`."""
+
+    def make(function: Callable[[Rewriter, Any], bool]) -> Pattern:
+        return Pattern(function.__name__.replace("_", "-"), roots, function)
+
+    return make
+
+
+def main_function(module: Any) -> Any:
+    """The public function of the module."""
+    for op in module.body.operations:
+        if op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == "main":
+            return op
+    raise CompileError("AICC-2001", "the module has no function @main.", stage="graph")
+
+
+def block_ops(block: Any) -> Iterator[Any]:
+    """The ops of a block in program order, each before the ops of its regions."""
+    for view in list(block.operations):
+        op = view.operation
+        yield op
+        for region in op.regions:
+            for inner in region.blocks:
+                yield from block_ops(inner)
+
+
+def module_ops(module: Any) -> list[Any]:
+    """All ops of `main`, nested ones included."""
+    body = main_function(module).regions[0].blocks[0]
+    return list(block_ops(body))
+
+
+def kind(op: Any) -> str:
+    """An op's name without the dialect prefix; other dialects' ops keep theirs."""
+    return str(op.name.removeprefix("aicc."))
+
+
+class Rewriter:
+    """Builds, replaces and erases ops of `main`, and answers questions about them."""
+
+    def __init__(self, module: Any, ctx: PassContext) -> None:
+        self.module = module
+        self.ctx = ctx
+        self.weights = ctx.weights
+        self.shapes = Shapes()
+        self.main = main_function(module)
+        self.changes = 0
+        self._queue: deque[Any] = deque()
+        self._queued: set[Any] = set()
+        self._dead: dict[Any, None] = {}
+        self._nothing: Any = None
+        self._point: Any = None
+        self._location: Any = None
+
+    # What is known of values and ops
+
+    def info(self, value: Any) -> TensorType:
+        """Symbolic shape, dtype and, where known, the value."""
+        return self.shapes.info(value)
+
+    def shape(self, value: Any) -> tuple[Any, ...]:
+        return self.shapes.info(value).shape
+
+    def rank(self, value: Any) -> int:
+        return len(self.shapes.info(value).shape)
+
+    def dtype(self, value: Any) -> DType:
+        return self.shapes.info(value).dtype
+
+    def constant(self, value: Any) -> Array | None:
+        """The elements of a small constant or of shape arithmetic that is fully known, else None."""
+        return None if value is None else self.shapes.value(value)
+
+    def ints(self, value: Any) -> tuple[int, ...] | None:
+        """A known integer tensor as a tuple."""
+        known = self.constant(value)
+        return None if known is None else tuple(int(x) for x in known.reshape(-1))
+
+    def scalar(self, value: Any) -> float | None:
+        """The one number a constant consists of (of any shape), else None."""
+        known = self.constant(value)
+        if known is None or known.size == 0 or known.dtype == object:
+            return None
+        first = known.reshape(-1)[0]
+        return float(first) if known.size == 1 or bool((known == first).all()) else None
+
+    def operands(self, op: Any) -> list[Any]:
+        """The operands, None for absent ones, padded to the declared number."""
+        found = operand_values(op)
+        declared = declaration(op)
+        fixed = 0 if declared is None else sum(not o.variadic for o in declared.operands)
+        return found + [None] * (fixed - len(found))
+
+    def attrs(self, op: Any) -> dict[str, Any]:
+        """The attributes as Python values, defaults filled in."""
+        declared = declaration(op)
+        assert declared is not None, op.name
+        return declared.decode_attributes(op)
+
+    def producer(self, value: Any, *names: str) -> Any | None:
+        """The op that makes `value`, when it is one of `names` (any aicc op if none are given)."""
+        if value is None:
+            return None
+        owner = value.owner
+        if isinstance(owner, ir.Block):
+            return None
+        op = owner.operation
+        if names:
+            return op if op.name in {f"aicc.{n}" for n in names} else None
+        return op if op.name.startswith("aicc.") else None
+
+    def inner(self, value: Any, *names: str) -> Any | None:
+        """`producer`, when `value` has no other use than the one that asks."""
+        op = self.producer(value, *names)
+        return op if op is not None and self.has_one_use(value) else None
+
+    def users(self, value: Any) -> list[Any]:
+        """The using ops, one entry per use."""
+        return [use.owner.operation for use in value.uses]
+
+    def has_one_use(self, value: Any) -> bool:
+        uses = iter(value.uses)
+        return next(uses, None) is not None and next(uses, None) is None
+
+    def is_weight(self, value: Any) -> bool:
+        """Whether a value is a constant or comes from the weight store."""
+        return self.producer(value, "constant", "weight") is not None
+
+    # Editing
+
+    def at(self, op: Any, *merged: Any) -> Rewriter:
+        """Builds what follows before `op`, with its location and those of the ops it takes in."""
+        self._point = op
+        self._location = fused_location([op, *merged])
+        return self
+
+    def build(self, name: str, *operands: Any, **attrs: Any) -> Any:
+        """Builds `aicc.<name>` at the point set by `at`; the result, or the list of several."""
+        with ir.InsertionPoint(self._point), self._location:
+            out = OPS[name].build(*operands, shapes=self.shapes, **attrs)
+        made = out[0] if isinstance(out, list) else out
+        self.enqueue(made.owner.operation)
+        return out
+
+    def const(self, array: Any, dtype: DType | None = None, hint: str = "const") -> Any:
+        """A constant, or an array in the weight store when it is large."""
+        a = np.asarray(array, dtype=None if dtype is None else dtype.numpy)
+        if a.nbytes <= CONSTANT_BYTES:
+            return self.build("constant", value=a)
+        return self.weight(self.weights.add_array(hint, a))
+
+    def weight(self, sym: str) -> Any:
+        """Reads an entry of the weight store."""
+        t = self.weights.type(sym)
+        return self.build("weight", sym=sym, shape=t.shape, dtype=t.dtype)
+
+    def remember_shape(self, value: Any, shape: Sequence[Any]) -> None:
+        """Notes the symbolic shape of a new value where it is known better than by the op's type rule."""
+        info = self.shapes.info(value)
+        if info.shape != tuple(shape):
+            self.shapes.remember(value, replace(info, shape=tuple(shape)))
+
+    def none(self) -> Any:
+        """The absent operand as a value."""
+        with ir.InsertionPoint(self._point), self._location:
+            return none_value()
+
+    def replace(self, op: Any, *values: Any) -> bool:
+        """Replaces all results of `op`, erases it and what only it used. True, for patterns to return."""
+        for old, new in zip(op.results, values, strict=True):
+            if new is not None and old != new:
+                self.replace_uses(old, new)
+        self.erase_if_dead(op)
+        return True
+
+    def replace_uses(self, old: Any, new: Any) -> None:
+        """Lets all users of `old` read `new`; they are visited again."""
+        if old.type != new.type:
+            new = self._with_type_for(old, new)
+        for user in self.users(old):
+            self.enqueue(user)
+        old.replace_all_uses_with(new)
+        self.changes += 1
+
+    def set_operand(self, op: Any, index: int, value: Any) -> None:
+        """Lets `op` read `value` as operand `index`; the operand's old producer goes if nothing else reads it."""
+        before = op.operands[index]
+        op.operands[index] = value
+        for result in op.results:
+            self.forget_users(result)
+        self.enqueue(op)
+        self.changes += 1
+        if not isinstance(before.owner, ir.Block):
+            self.erase_if_dead(before.owner.operation)
+
+    def set_attr(self, op: Any, name: str, attribute: Any) -> None:
+        """Changes an attribute in place."""
+        op.attributes[name] = attribute
+        for result in op.results:
+            self.forget_users(result)
+        self.enqueue(op)
+        self.changes += 1
+
+    def forget_users(self, value: Any) -> None:
+        """Forgets what was inferred of `value` and everything computed from it."""
+        stack = [value]
+        while stack:
+            v = stack.pop()
+            if not self.shapes.knows(v):
+                continue
+            self.shapes.forget(v)
+            for user in self.users(v):
+                stack.extend(user.results)
+
+    def enqueue(self, op: Any) -> None:
+        """Visits `op` (again)."""
+        if op not in self._queued:
+            self._queued.add(op)
+            self._queue.append(op)
+
+    def _with_type_for(self, old: Any, new: Any) -> Any:
+        """`new` made fit for uses of `old` whose type says less, or more, of the shape.
+
+        Type rules of aicc ops take any refinement; ops of other dialects need the very type.
+        """
+        before, after = ir.RankedTensorType(old.type), ir.RankedTensorType(new.type)
+        refined = ir.RankedTensorType.get(
+            [
+                before.get_dim_size(i) if after.is_dynamic_dim(i) and not before.is_dynamic_dim(i) else d
+                for i, d in enumerate(after.shape)
+            ],
+            after.element_type,
+        )
+        if refined != after and not isinstance(new.owner, ir.Block):
+            new.set_type(refined)
+        foreign = [u for u in self.users(old) if not u.name.startswith("aicc.") and u.name != "func.return"]
+        if foreign and refined != before:
+            with ir.InsertionPoint(foreign[0]), foreign[0].location:
+                cast = tensor.CastOp(before, new)
+            for user in foreign:
+                user.replace_uses_of_with(old, cast.result)
+        return new
+
+    def is_dead(self, op: Any) -> bool:
+        """Whether an op was erased (it leaves the IR when the rewriter finishes)."""
+        return op in self._dead
+
+    def erase_if_dead(self, op: Any) -> None:
+        """Erases a pure op without uses, then what it alone used."""
+        stack = [op]
+        while stack:
+            dead = stack.pop()
+            if dead in self._dead or not dead.name.startswith("aicc."):
+                continue
+            if any(next(iter(r.uses), None) is not None for r in dead.results):
+                self._fewer_uses(dead)
+                continue
+            operands = dead.operands
+            inputs = list(operands)
+            if inputs and self._nothing is None:
+                self._nothing = self._make_nothing()
+            for i in range(len(inputs)):
+                operands[i] = self._nothing
+            self._dead[dead] = None
+            self.changes += 1
+            stack.extend(v.owner.operation for v in inputs if not isinstance(v.owner, ir.Block))
+
+    def _make_nothing(self) -> Any:
+        """What erased ops read, so that they count as no one's users."""
+        with ir.InsertionPoint.at_block_begin(self.main.regions[0].blocks[0]), ir.Location.unknown():
+            return none_value()
+
+    def _fewer_uses(self, op: Any) -> None:
+        """Visits `op` and its only user: patterns that ask for a single use may match now."""
+        self.enqueue(op)
+        for result in op.results:
+            if self.has_one_use(result):
+                self.enqueue(self.users(result)[0])
+
+    # Driving
+
+    def run(self, patterns: Iterable[Pattern]) -> int:
+        """Applies patterns until none matches; the number of rewrites. Raises CompileError if they never settle."""
+        by_root: dict[str, list[Pattern]] = {}
+        for p in patterns:
+            for root in p.roots:
+                by_root.setdefault(f"aicc.{root}", []).append(p)
+        ops = [op for op in module_ops(self.module) if op.name in by_root]
+        for op in ops:
+            self.enqueue(op)
+        budget = 1000 + _REWRITES_PER_OP * len(ops)
+        done = 0
+        counts: dict[str, int] = self.ctx.stats.setdefault("rewrites", {})
+        while self._queue:
+            op = self._queue.popleft()
+            self._queued.discard(op)
+            if op in self._dead:
+                continue
+            for p in by_root.get(op.name, ()):
+                self.at(op)
+                if p.apply(self, op):
+                    counts[p.name] = counts.get(p.name, 0) + 1
+                    done += 1
+                    break
+            if done > budget:
+                raise CompileError("AICC-2002", f"rewrites do not settle (last: {p.name}).", stage="graph")
+        return done
+
+    def erase_dead(self) -> None:
+        """Erases every aicc op without a use."""
+        for op in reversed(module_ops(self.module)):
+            self.erase_if_dead(op)
+
+    def finish(self) -> None:
+        """Takes erased ops out of the IR and makes `main`'s type agree with what it returns now."""
+        for op in self._dead:
+            op.erase()
+        if self._nothing is not None:
+            self._nothing.owner.operation.erase()
+        self._dead, self._nothing = {}, None
+        block = self.main.regions[0].blocks[0]
+        returned = list(block.operations[len(block.operations) - 1].operands)
+        found = ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in returned])
+        if ir.TypeAttr(self.main.attributes["function_type"]).value != found:
+            self.main.attributes["function_type"] = ir.TypeAttr.get(found)
+
+
+def fused_location(ops: Sequence[Any]) -> Any:
+    """The location of a new op made of `ops`: the names of the ONNX nodes they came from, each once."""
+    found: list[Any] = []
+    for op in ops:
+        location = op.location
+        for part in location.locations if isinstance(location, ir.FusedLoc) else [location]:
+            if part not in found and not isinstance(part, ir.UnknownLoc):
+                found.append(part)
+    if not found:
+        return ops[0].location
+    return found[0] if len(found) == 1 else ir.Location.fused(found[:_MAX_LOCATIONS])
+
+
+def apply(module: Any, ctx: PassContext, patterns: Iterable[Pattern]) -> int:
+    """Runs patterns on `main` until none matches; the number of rewrites."""
+    rewriter = Rewriter(module, ctx)
+    done = rewriter.run(patterns)
+    rewriter.erase_dead()
+    rewriter.finish()
+    return done

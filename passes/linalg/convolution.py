@@ -1,0 +1,191 @@
+"""Convolution as one generic over padded input.
+
+before --> after
+  aicc.conv(x, w, bias) {pads}  -->  tensor.pad; linalg.generic {mulf, addf}; linalg.generic {+ bias}
+
+Dims of the contraction, in order: batch, spatial, [group,] output channels, kernel, input channels (channels
+last), or batch, [group,] output channels, spatial, input channels, kernel (channels first). Kernel sizes of 1
+have no dim, so that a pointwise convolution is a matrix product. A depthwise convolution (one input channel
+a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aicc.bindings import ir
+from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
+from aicc.dialects.symbolic import DimLike
+from aicc.dialects.types import DType, TensorType
+from aicc.dialects.windows import Window, channel_axis, spatial_axes
+from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.scalars import Scalars, cast
+from aicc.passes.linalg.views import insert_slice, pad, pad_value
+
+
+@dataclass
+class Dims:
+    """Numbers the dims of a generic as they are asked for."""
+
+    iterators: list[str] = field(default_factory=list)
+
+    def new(self, iterator: str) -> Any:
+        self.iterators.append(iterator)
+        return ir.AffineExpr.get_dim(len(self.iterators) - 1)
+
+    def map(self, exprs: Sequence[Any]) -> Any:
+        return ir.AffineMap.get(len(self.iterators), 0, list(exprs))
+
+
+@lowering("conv")
+def conv(b: Builder, n: Lowered) -> Any:
+    attrs = n.attrs
+    out_t = n.results[0]
+    channels_last = attrs["layout"] == "NHWC"
+    wide = compute_dtype(out_t.dtype)
+    x, x_t = padded_input(b, n)
+    out_channels, in_channels, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
+    windows = conv_windows(kernel, attrs)
+    group = attrs["group"]
+    depthwise = group > 1 and in_channels == 1
+    x, x_t = _split_channels(b, x, x_t, attrs["layout"], group, drop=depthwise)
+    w, w_t = _split_kernel(b, n, group, [k for k in kernel if k != 1], out_channels, in_channels, depthwise)
+
+    d = Dims()
+    batch = d.new("parallel")
+    groups: list[Any] = []
+    if channels_last:
+        at = [d.new("parallel") for _ in windows]
+        groups += [d.new("parallel")] if group > 1 else []
+        oc = [d.new("parallel")] if not depthwise or out_channels != group else []
+        taps = _taps(d, windows)
+        ic = [] if depthwise else [d.new("reduction")]
+    else:
+        groups += [d.new("parallel")] if group > 1 else []
+        oc = [d.new("parallel")] if not depthwise or out_channels != group else []
+        at = [d.new("parallel") for _ in windows]
+        ic = [] if depthwise else [d.new("reduction")]
+        taps = _taps(d, windows)
+    read = [_position(o, win, k) for o, win, k in zip(at, windows, taps, strict=True)]
+    kernel_dims = [k for k in taps if k is not None]
+    hwio = attrs["kernel_layout"] == "HWIO"
+    x_map = d.map([batch, *read, *groups, *ic] if channels_last else [batch, *groups, *ic, *read])
+    w_map = d.map([*kernel_dims, *ic, *groups, *oc] if hwio else [*groups, *oc, *ic, *kernel_dims])
+    out_map = d.map([batch, *at, *groups, *oc] if channels_last else [batch, *groups, *oc, *at])
+    acc_t = TensorType(_split_shape(out_t, attrs["layout"], group, bool(oc)), wide)
+    x, w = widen(b, x, x_t, wide), widen(b, w, w_t, wide)
+    s = Scalars(wide)
+    y = b.generic(
+        [acc_t],
+        [(x, x_map), (w, w_map)],
+        d.iterators,
+        lambda u, v, acc: s.add(acc, s.mul(u, v)),
+        out_maps=[out_map],
+        inits=[b.fill(acc_t, 0)],
+    )[0]
+    y, y_t = b.reshape(y, acc_t, out_t.shape)
+    return _epilogue(b, n, y, y_t)
+
+
+def _taps(d: Dims, windows: Sequence[Window]) -> list[Any]:
+    """A reduction dim per kernel size, None where it is 1."""
+    return [d.new("reduction") if w.size != 1 else None for w in windows]
+
+
+def _position(o: Any, w: Window, k: Any) -> Any:
+    """`o·stride + k·dilation`."""
+    base = o if w.stride == 1 else o * w.stride
+    if k is None:
+        return base
+    return base + (k if w.dilation == 1 else k * w.dilation)
+
+
+def padded_input(b: Builder, n: Lowered) -> tuple[Any, TensorType]:
+    """The input with `input_dilations` and pads applied, zeros between and around its elements."""
+    attrs, x, x_t = n.attrs, n.operands[0], n.typed(0)
+    _, _, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
+    axes = spatial_axes(attrs["layout"], x_t.rank)
+    steps = [1] * x_t.rank
+    low: list[DimLike] = [0] * x_t.rank
+    high: list[DimLike] = [0] * x_t.rank
+    for axis, win, step in zip(axes, conv_windows(kernel, attrs), input_dilations(attrs), strict=True):
+        low[axis], high[axis] = win.pads(dilated(x_t.shape[axis], step))
+        steps[axis] = step
+    zero = pad_value(x_t.dtype, 0)
+    if all(step == 1 for step in steps):
+        return pad(b, x, x_t, low, high, zero)
+    inside = [max(p, 0) if isinstance(p, int) else p for p in low]
+    rest_high = [max(p, 0) if isinstance(p, int) else p for p in high]
+    shape = tuple(
+        dilated(size, step) + lo + hi
+        for size, step, lo, hi in zip(x_t.shape, steps, inside, rest_high, strict=True)
+    )
+    wide_t = TensorType(shape, x_t.dtype)
+    y = insert_slice(b, x, x_t, b.fill(wide_t, 0), inside, steps)
+    crop_low = [lo - i for lo, i in zip(low, inside, strict=True)]
+    crop_high = [hi - i for hi, i in zip(high, rest_high, strict=True)]
+    return pad(b, y, wide_t, crop_low, crop_high, zero)
+
+
+def _split_shape(t: TensorType, layout: str, group: int, has_oc: bool) -> tuple[DimLike, ...]:
+    """The shape of `t` with its channels as `[group, channels of a group]`."""
+    if group == 1:
+        return t.shape
+    axis = channel_axis(layout, t.rank)
+    inner = [t.shape[axis] // group] if has_oc else []
+    return (*t.shape[:axis], group, *inner, *t.shape[axis + 1 :])
+
+
+def _split_channels(
+    b: Builder, x: Any, t: TensorType, layout: str, group: int, drop: bool
+) -> tuple[Any, TensorType]:
+    if group == 1 or drop:
+        return x, t
+    return b.reshape(x, t, _split_shape(t, layout, group, True))
+
+
+def _split_kernel(
+    b: Builder,
+    n: Lowered,
+    group: int,
+    kernel: Sequence[DimLike],
+    out_channels: DimLike,
+    in_channels: DimLike,
+    depthwise: bool,
+) -> tuple[Any, TensorType]:
+    """The weights with unit kernel dims dropped and output channels as `[group, channels of a group]`."""
+    oc: list[DimLike] = [out_channels]
+    if group > 1:
+        oc = [group] if depthwise and out_channels == group else [group, out_channels // group]
+    ic = [] if depthwise else [in_channels]
+    hwio = n.attrs["kernel_layout"] == "HWIO"
+    shape = [*kernel, *ic, *oc] if hwio else [*oc, *ic, *kernel]
+    return b.reshape(n.operands[1], n.typed(1), shape)
+
+
+def widen(b: Builder, value: Any, t: TensorType, wide: DType) -> Any:
+    """`value` with elements of dtype `wide`."""
+    if t.dtype is wide:
+        return value
+    return b.pointwise(t.with_dtype(wide), [(value, t)], lambda e: cast(e, t.dtype, wide))
+
+
+def _epilogue(b: Builder, n: Lowered, y: Any, y_t: TensorType) -> Any:
+    """Bias, and the result's dtype."""
+    out_t = n.results[0]
+    wide = y_t.dtype
+    if n.operands[2] is None:
+        return widen(b, y, y_t, out_t.dtype)
+    axis = channel_axis(n.attrs["layout"], out_t.rank)
+    channel = ir.AffineMap.get(out_t.rank, 0, [ir.AffineExpr.get_dim(axis)])
+    identity = ir.AffineMap.get_identity(out_t.rank)
+    s = Scalars(wide)
+    return b.generic(
+        [out_t.plain()],
+        [(y, identity), (n.operands[2], channel)],
+        ["parallel"] * out_t.rank,
+        lambda v, bias, _: cast(s.add(v, cast(bias, out_t.dtype, wide)), wide, out_t.dtype),
+    )[0]
