@@ -10,6 +10,7 @@ from aicc.bindings import ir
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import Emitter, Index
 from aicc.passes.schedules.cpu.indexing import Expr
+from aicc.passes.schedules.cpu.inline import literal
 from aicc.passes.schedules.cpu.nest import Buffer, Nest
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.schedule import NoMatch
@@ -52,7 +53,7 @@ class KernelEmitter(Emitter):
             return f"%a{value.arg_number}"
         op = owner.operation
         if op.name == "arith.constant":
-            name = self.constant(str(op.attributes["value"]).rsplit(" : ", 1)[0], str(value.type))
+            name = self.constant(literal(op.attributes["value"]), str(value.type))
         elif op.name in ("tensor.extract", "memref.load") or op.regions or len(op.results) != 1:
             raise NoMatch(f"a scalar from {op.name}")
         else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction_roles import Roles
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
-from aicc.passes.schedules.cpu.inline import Inliner
+from aicc.passes.schedules.cpu.inline import Inliner, Lanes, uniform, varying, widened
 from aicc.passes.schedules.cpu.nest import Fill, Generic, Result
-from aicc.passes.schedules.cpu.read import read_fill, read_vector
+from aicc.passes.schedules.cpu.read import read_scalar, read_vector
 from aicc.passes.schedules.schedule import NoMatch
 
 
@@ -22,7 +23,7 @@ class Epilogue:
         self._roles = roles
         self._lanes = lanes
         self._element = element
-        self._loaded: dict[Any, str] = {}
+        self._loaded: dict[Any, Lanes] = {}
 
     def emit(
         self,
@@ -52,7 +53,7 @@ class Epilogue:
         if wanted != self._element:
             source, target = vector(self._element, self._lanes), vector(wanted, self._lanes)
             accumulator = e.op(f"arith.truncf {accumulator} : {source} to {target}")
-        values: dict[tuple[Generic, int], str] = {(roles.root, 0): accumulator}
+        values: dict[tuple[Generic, int], Lanes] = {(roles.root, 0): varying(accumulator)}
         for stage in roles.epilogue:
             args = [self._operand(stage, i, values, place, key, mask) for i in range(len(stage.operands))]
             inliner = Inliner(
@@ -67,7 +68,9 @@ class Epilogue:
         for store in roles.nest.stores:
             assert isinstance(store.source, Result)
             access = roles.accesses[store]
-            value = values[store.source.stage, store.source.number]
+            value = widened(
+                e, values[store.source.stage, store.source.number], store.target.element, self._lanes
+            )
             address = e.address(access, lambda axis: place[axis])
             e.store(value, e.base(store.target), address, store.target.element, self._lanes, mask)
 
@@ -75,21 +78,21 @@ class Epilogue:
         self,
         stage: Generic,
         number: int,
-        values: dict[tuple[Generic, int], str],
+        values: dict[tuple[Generic, int], Lanes],
         place: dict[int, Index],
         key: Any,
         mask: str | None,
-    ) -> str | None:
+    ) -> Lanes | None:
         operand = stage.operands[number]
         source = operand.source
         if isinstance(source, Result):
             return values[source.stage, source.number]
         if isinstance(source, Fill):
-            return read_fill(self._e, source, self._lanes)
+            return uniform(read_scalar(self._e, source.value, source.element))
         access = self._roles.accesses.get((stage, number))
         return None if access is None else self._load(access, place, key, mask)
 
-    def _load(self, access: Access, place: dict[int, Index], key: Any, mask: str | None) -> str:
+    def _load(self, access: Access, place: dict[int, Index], key: Any, mask: str | None) -> Lanes:
         """Loaded once for all rows that share it."""
         axes = self._roles.axes
         row, v = key
@@ -112,11 +115,11 @@ class Epilogue:
                 return axis
         return None
 
-    def _position(self, stage: Generic, dim: int, place: dict[int, Index]) -> Index:
-        axis = self._root_axis(stage, dim)
-        return 0 if axis is None else place[axis]
+    def _positions(self, stage: Generic, place: dict[int, Index]) -> Callable[[int], tuple[Index, bool]]:
+        """The index of a dimension of a stage, and whether it is the column."""
 
-    def _column_of(self, stage: Generic) -> int | None:
-        column = self._roles.groups[self._roles.axes.column][0]
-        numbers = self._roles.dimensions[stage]
-        return numbers.index(column) if column in numbers else None
+        def position(dim: int) -> tuple[Index, bool]:
+            axis = self._root_axis(stage, dim)
+            return (0, False) if axis is None else (place[axis], axis == self._roles.axes.column)
+
+        return position
