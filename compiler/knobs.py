@@ -84,7 +84,16 @@ def _seconds(text: str) -> float:
 
 
 def _boolean(text: str) -> bool:
-    words = {"1": True, "on": True, "true": True, "yes": True, "0": False, "off": False, "false": False, "no": False}
+    words = {
+        "1": True,
+        "on": True,
+        "true": True,
+        "yes": True,
+        "0": False,
+        "off": False,
+        "false": False,
+        "no": False,
+    }
     if text.lower() not in words:
         raise ValueError(text)
     return words[text.lower()]

@@ -1,7 +1,7 @@
 """One kernel object loaded into this process, without a linker: for tests and for measuring schedules.
 
-    with LoadedKernel(obj, "k0_conv") as kernel:
-        kernel.run([x, w, y], sizes=[], tiles=16, scratch=4096)
+with LoadedKernel(obj, "k0_conv") as kernel:
+    kernel.run([x, w, y], sizes=[], tiles=16, scratch=4096)
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ class LoadedKernel:
         table = (ctypes.c_int64 * (len(buffers) + len(sizes)))(*(b.ctypes.data for b in buffers), *sizes)
         memory = aligned(scratch)
         for lo in range(0, tiles, chunk or max(tiles, 1)):
-            self._range(
-                ctypes.addressof(table), lo, min(lo + (chunk or tiles), tiles), memory.ctypes.data
-            )
+            self._range(ctypes.addressof(table), lo, min(lo + (chunk or tiles), tiles), memory.ctypes.data)
 
     def close(self) -> None:
         """Unloads the code."""

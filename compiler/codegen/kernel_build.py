@@ -124,7 +124,9 @@ def scheduled(attempt: Attempt, times: dict[str, float]) -> tuple[Any, Schedule,
         try:
             module = ir.Module.parse(attempt.text)
         except ir.MLIRError as error:
-            raise CompileError("AICC-2001", f"the kernel's text is invalid: {error}", stage="schedule") from error
+            raise CompileError(
+                "AICC-2001", f"the kernel's text is invalid: {error}", stage="schedule"
+            ) from error
     with _timed(times, "schedule"):
         kernel = find_kernel(module)
         schedule = registry.get(attempt.schedule, attempt.target.kind)

@@ -111,7 +111,9 @@ def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | No
         folder = Path(name)
         flags = [*runtime.CFLAGS, "-ffunction-sections", "-I", str(runtime.include_dir())]
         paths = [str(path) for path in sources]
-        toolchain.run([*flags, "-r", "-nostdlib", "-o", "runtime.o", *paths], "compiling the runtime", cwd=folder)
+        toolchain.run(
+            [*flags, "-r", "-nostdlib", "-o", "runtime.o", *paths], "compiling the runtime", cwd=folder
+        )
         data = (folder / "runtime.o").read_bytes()
     if cache is not None:
         cache.put(key, {}, data)

@@ -21,7 +21,8 @@ import re
 import struct
 
 _LITERAL = re.compile(
-    r" ([+-]?)(?:f0x([0-9A-Fa-f]+)|(\d+\.\d*(?:[eE][+-]?\d+)?)|(inf|(?:[qs]?nan)(?:\((0x[0-9A-Fa-f]+)\))?))(?=[ ,)>\]}\n]|$)"
+    r" ([+-]?)(?:f0x([0-9A-Fa-f]+)|(\d+\.\d*(?:[eE][+-]?\d+)?)"
+    r"|(inf|(?:[qs]?nan)(?:\((0x[0-9A-Fa-f]+)\))?))(?=[ ,)>\]}\n]|$)"
 )
 _TYPE = re.compile(r"(?<![\w.%@\"-])(half|bfloat|float|double)(?![\w.\"(-])")
 

@@ -78,10 +78,12 @@ def model_info_source(info: ModelInfo) -> str:
         for number, tensor in enumerate(tensors):
             lines += _tensor_tables(f"{prefix}{number}", tensor, symbols)
     lines += _array(
-        "static const struct aicc_tensor_desc inputs", [_tensor(f"in{i}", t) for i, t in enumerate(info.inputs)]
+        "static const struct aicc_tensor_desc inputs",
+        [_tensor(f"in{i}", t) for i, t in enumerate(info.inputs)],
     )
     lines += _array(
-        "static const struct aicc_tensor_desc outputs", [_tensor(f"out{i}", t) for i, t in enumerate(info.outputs)]
+        "static const struct aicc_tensor_desc outputs",
+        [_tensor(f"out{i}", t) for i, t in enumerate(info.outputs)],
     )
     lines += _array(
         "static const struct aicc_symbol_desc symbols",

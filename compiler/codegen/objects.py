@@ -45,7 +45,9 @@ def compile_llvm_text(text: str, target: Target, opt: int = 2, emit: Emit = "obj
         module.data_layout = str(machine.target_data)
         module.verify()
     except RuntimeError as error:
-        raise CompileError("AICC-3002", f"LLVM rejects the kernel's IR: {error}".strip(), stage="object") from error
+        raise CompileError(
+            "AICC-3002", f"LLVM rejects the kernel's IR: {error}".strip(), stage="object"
+        ) from error
     _optimize(module, machine, opt)
     try:
         if emit == "llvm":

@@ -26,7 +26,9 @@ class Toolchain:
     def run(self, arguments: list[str], what: str, cwd: Path | None = None) -> None:
         """Raises CompileError AICC-3004, with what the driver says, or AICC-3003 if it cannot be started."""
         try:
-            done = subprocess.run([*self.command, *arguments], capture_output=True, text=True, cwd=cwd, check=False)
+            done = subprocess.run(
+                [*self.command, *arguments], capture_output=True, text=True, cwd=cwd, check=False
+            )
         except OSError as error:
             raise CompileError(
                 "AICC-3003",
@@ -72,7 +74,9 @@ def find_toolchain(target: Target, linker: str | None = None) -> Toolchain:
     if importlib.util.find_spec("ziglang") is not None:
         zig = (sys.executable, "-m", "ziglang", "cc", "-target", f"{_arch(target.triple)}-linux-gnu")
         return Toolchain(zig)
-    raise CompileError("AICC-3003", f"no C compiler driver for {target.triple} was found.", stage="link", hint=_HINT)
+    raise CompileError(
+        "AICC-3003", f"no C compiler driver for {target.triple} was found.", stage="link", hint=_HINT
+    )
 
 
 def _given(text: str) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, cast
 
 from aicc.codegen.cache import ObjectCache, cache_key
 from aicc.codegen.frames import receive, send
@@ -68,7 +68,9 @@ def build_kernels(
 
 def job_key(job: KernelJob) -> str:
     """What the object of `job` depends on."""
-    return cache_key(neutral_text(job.text), job.symbol, job.schedules, job.target, sorted(job.target.features), job.opt)
+    # The set of features as text has another order in every process.
+    features, rest = sorted(job.target.features), replace(job.target, features=frozenset())
+    return cache_key(neutral_text(job.text), job.symbol, job.schedules, features, rest, job.opt)
 
 
 def _header(result: KernelResult) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _build_here(job: KernelJob) -> KernelResult:
         outcome, value = answer(job.attempt(number))
         if outcome == "ok":
             return KernelResult(job.name, job.symbol, value, tuple(failures))
-        failures.append(Failure(job.schedules[number], outcome, value))
+        failures.append(Failure(job.schedules[number], cast(Outcome, outcome), value))
     raise _hopeless(job, failures)
 
 
@@ -238,7 +240,7 @@ class WorkerPool:
     def _fork(self) -> _Worker:
         control = self._control or self._launch()
         ours, theirs = socket.socketpair()
-        errors = tempfile.TemporaryFile()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
         with theirs:
             socket.send_fds(control, [b"+"], [theirs.fileno(), errors.fileno()])
             pid = int(_line(control))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aicc.passes.llvm.host import lower_host
-from aicc.passes.llvm.kernel import KernelInterface, lower_kernel
-from aicc.passes.llvm.launcher import launch_name, range_name
+from aicc.passes.llvm.kernel import lower_kernel
+from aicc.passes.llvm.launcher import KernelInterface, launch_name, range_name
 from aicc.passes.llvm.pointers import memref_to_pointer, pointer_to_memref
 
 __all__ = [

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.bindings import PassManager, ir
+from aicc.bindings import PassManager, arith, ir
 from aicc.errors import CompileError
 from aicc.target import Target
 
-_BEFORE = (
-    "canonicalize,cse,convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine"
-)
+_BEFORE = "canonicalize,cse,convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine"
 _VECTOR = "convert-vector-to-llvm{{reassociate-fp-reductions=1{x86}}}"
 _AFTER = "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-to-llvm,reconcile-unrealized-casts"
 
 # Arithmetic on 16-bit floats in float; conversions from and to bfloat in integer operations, since no
 # CPU before AVX512-BF16 has them and LLVM would call helpers that old compiler libraries lack.
-_SMALL_FLOATS = (
-    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,arith-expand{include-bf16=1}"
-)
+_SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,arith-expand{include-bf16=1}"
 
 
 def pipeline(target: Target, small_floats: bool) -> str:
@@ -40,7 +36,9 @@ def convert(module: Any, target: Target) -> None:
     try:
         PassManager.parse(f"builtin.module({text})").run(module.operation)
     except ir.MLIRError as error:
-        raise CompileError("AICC-2002", f"lowering to the llvm dialect failed: {error}", stage="llvm") from error
+        raise CompileError(
+            "AICC-2002", f"lowering to the llvm dialect failed: {error}", stage="llvm"
+        ) from error
     check_llvm_only(module)
 
 
@@ -72,8 +70,6 @@ def split_fma(module: Any) -> None:
 
     %r = vector.fma %a, %b, %c --> %m = arith.mulf %a, %b; %r = arith.addf %m, %c
     """
-    from aicc.bindings import arith
-
     for op in _collect(module, {"vector.fma", "math.fma"}):
         a, b, c = op.operands
         with ir.InsertionPoint(op), op.location:

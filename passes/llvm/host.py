@@ -80,7 +80,8 @@ def pass_pointers(module: Any) -> None:
     for call in calls:
         with ir.InsertionPoint(call), call.location:
             operands = [
-                memref_to_pointer(value) if isinstance(value.type, ir.MemRefType) else value for value in call.operands
+                memref_to_pointer(value) if isinstance(value.type, ir.MemRefType) else value
+                for value in call.operands
             ]
             results = [result.type for result in call.results]
             new = func.CallOp(results, call.attributes["callee"].value, operands)
@@ -141,9 +142,8 @@ def _check_arguments(operation: Any) -> None:
         if isinstance(argument.type, ir.MemRefType) and not argument.type.has_static_shape:
             raise CompileError(
                 "AICC-2002",
-                f"argument {argument.arg_number} of @{symbol(operation)} is {argument.type}: a bare pointer has no sizes.",
+                f"argument {argument.arg_number} of @{symbol(operation)} is {argument.type}, "
+                "and a bare pointer has no sizes.",
                 stage="llvm",
                 hint="pass !llvm.ptr or memref<T> and the sizes as index.",
             )
-
-

@@ -37,7 +37,9 @@ def find_kernel(module: Any) -> Any:
     """The `func.func` with attribute `aicc.kernel`. Raises CompileError AICC-2002."""
     found = [op.operation for op in module.body.operations if "aicc.kernel" in op.operation.attributes]
     if len(found) != 1:
-        raise CompileError("AICC-2002", f"a kernel module holds one kernel, this one {len(found)}.", stage="llvm")
+        raise CompileError(
+            "AICC-2002", f"a kernel module holds one kernel, this one {len(found)}.", stage="llvm"
+        )
     return found[0]
 
 
@@ -124,7 +126,10 @@ def _mark_pointers(func: Any) -> None:
 def _pairs(func: Any) -> list[list[int]]:
     if "aicc.alias" not in func.attributes:
         return []
-    return [[int(i.value) if hasattr(i, "value") else int(i) for i in pair] for pair in func.attributes["aicc.alias"]]
+    return [
+        [int(i.value) if hasattr(i, "value") else int(i) for i in pair]
+        for pair in func.attributes["aicc.alias"]
+    ]
 
 
 def _append(module: Any, text: str) -> None:

@@ -53,7 +53,9 @@ def launcher_text(kernel: KernelInterface) -> str:
     for companion in {c for c in (kernel.tiles, kernel.scratch) if isinstance(c, str)}:
         lines.append(f"llvm.func @{companion}({', '.join([I64] * kernel.indices)}) -> i64")
 
-    lines.append(f"llvm.func hidden @{range_name(name)}(%args: {PTR}, %lo: i64, %hi: i64, %scratch: {PTR}) {{")
+    lines.append(
+        f"llvm.func hidden @{range_name(name)}(%args: {PTR}, %lo: i64, %hi: i64, %scratch: {PTR}) {{"
+    )
     for i, kind in enumerate(types):
         lines.append(f"  %s{i} = llvm.getelementptr inbounds %args[{i}] : ({PTR}) -> {PTR}, i64")
         lines.append(f"  %a{i} = llvm.load %s{i} : {PTR} -> {kind}")
@@ -62,7 +64,7 @@ def launcher_text(kernel: KernelInterface) -> str:
 
     arguments = ", ".join(f"%a{i}: {kind}" for i, kind in enumerate(types))
     lines.append(f"llvm.func hidden @{launch_name(name)}(%ctx: {PTR}, {arguments}) {{")
-    lines.append(f"  %one = llvm.mlir.constant(1 : i64) : i64")
+    lines.append("  %one = llvm.mlir.constant(1 : i64) : i64")
     lines.append(f"  %args = llvm.alloca %one x !llvm.array<{slots} x i64> : (i64) -> {PTR}")
     for i, kind in enumerate(types):
         lines.append(f"  %s{i} = llvm.getelementptr inbounds %args[{i}] : ({PTR}) -> {PTR}, i64")

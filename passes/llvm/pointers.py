@@ -58,8 +58,10 @@ def pointer_to_memref(pointer: Any, kind: Any, sizes: Sequence[Any] = ()) -> Any
     arrays = f", array<{rank} x i64>, array<{rank} x i64>" if rank else ""
     struct = ir.Type.parse(f"!llvm.struct<(ptr, ptr, i64{arrays})>")
     out = llvm_dialect.UndefOp(struct).result
-    fields = [((0,), pointer), ((1,), pointer), ((2,), offset)]
-    fields += [((3, i), size) for i, size in enumerate(shape)] + [((4, i), step) for i, step in enumerate(strides)]
+    fields: list[tuple[tuple[int, ...], Any]] = [((0,), pointer), ((1,), pointer), ((2,), offset)]
+    fields += [((3, i), size) for i, size in enumerate(shape)] + [
+        ((4, i), step) for i, step in enumerate(strides)
+    ]
     for position, value in fields:
         where = ir.DenseI64ArrayAttr.get(list(position))
         out = llvm_dialect.InsertValueOp(out, value, where).result

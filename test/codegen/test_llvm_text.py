@@ -1,4 +1,4 @@
-"""The literal rewrite is bit exact: constants go through MLIR, the rewrite and LLVM 22 and are read back from memory."""
+"""The literal rewrite is bit exact: constants go through MLIR, the rewrite and LLVM 22, and are read back."""
 
 from __future__ import annotations
 
@@ -96,5 +96,7 @@ def test_instructions_of_every_form() -> None:
 
 
 def test_text_without_literals_is_untouched() -> None:
-    text = '@m = constant [20 x i8] c"float 1.5 and -inf 2\\00"\ndefine i32 @f(i32 %x.1) {\n  ret i32 %x.1\n}\n'
+    text = (
+        '@m = constant [20 x i8] c"float 1.5 and -inf 2\\00"\ndefine i32 @f(i32 %x.1) {\n  ret i32 %x.1\n}\n'
+    )
     assert downgrade(text) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aicc.bindings import ir
+from aicc.bindings import arith, ir, tensor
 
 
 def walk(root: Any, *names: str) -> list[Any]:
@@ -186,8 +186,6 @@ def copy_loop_inits(func: Any) -> None:
 
 
 def _dynamic_sizes(value: Any) -> list[Any]:
-    from aicc.bindings import arith, tensor
-
     index = ir.IndexType.get()
     kind = value.type
     return [

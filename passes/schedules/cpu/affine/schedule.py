@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aicc.bindings import PassManager, ir
+from aicc.bindings import PassManager, ir, linalg
 from aicc.passes.schedules.cpu.affine.loop_order import (
     order_loops,
     reassociate_reductions,
@@ -80,8 +80,6 @@ def lower_in(module: Any, config: AffineConfig) -> None:
     lo, hi, scratch = _add_tile_arguments(kernel)
     tiles = split_into_tiles(kernel, lo, hi) if config.tiles and not aliased else 1
     _run(module, _LOOPS)
-    if tiles == 1:
-        pass
     size = plan_scratch(kernel, scratch)
     _set_type(kernel)
     i64 = ir.IntegerType.get_signless(64)
@@ -100,8 +98,6 @@ def _expand_copies(kernel: Any) -> None:
     for op in walk(kernel, "memref.copy"):
         source, target = op.operands
         with ir.InsertionPoint(op), op.location:
-            from aicc.bindings import linalg
-
             linalg.copy(source, outs=[target])
         op.erase()
 
