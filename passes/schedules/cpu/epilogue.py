@@ -56,13 +56,7 @@ class Epilogue:
         values: dict[tuple[Generic, int], Lanes] = {(roles.root, 0): varying(accumulator)}
         for stage in roles.epilogue:
             args = [self._operand(stage, i, values, place, key, mask) for i in range(len(stage.operands))]
-            inliner = Inliner(
-                e,
-                self._lanes,
-                lambda d, s=stage: self._position(s, d, place),
-                self._column_of(stage),
-                e.scalar,
-            )
+            inliner = Inliner(e, self._lanes, self._positions(stage, place), e.scalar)
             for number, value in enumerate(inliner.inline(stage.block, args)):
                 values[stage, number] = value
         for store in roles.nest.stores:
