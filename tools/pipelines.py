@@ -7,15 +7,18 @@ import importlib
 import inspect
 import pkgutil
 import re
+import runpy
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TypeAlias
 
 import aicc.passes
-from aicc.errors import CompileError
+from aicc.errors import AiccError, CompileError
 from aicc.passes.base import PASSES, Pass, Upstream, make_pass
-from aicc.pipeline import MODULE_STAGES
+from aicc.pipeline import MODULE_STAGES, Pipeline
 from aicc.target import Target
+from aicc.tools.console import read_text
 
 Step: TypeAlias = Pass
 
@@ -93,3 +96,28 @@ def list_passes() -> str:
         summary = (inspect.getdoc(cls) or "").split("\n")[0]
         lines.append(f"{name + ('{' + options + '}' if options else ''):<44} {summary}")
     return "\n".join(lines)
+
+
+def load_pipeline(path: Path, target: Target, opt_level: int) -> Pipeline:
+    """The pipeline of a file: what its function `pipeline(target, opt_level)` returns, or, when it does not end
+    in `.py`, the text that `aicc --print-pipeline` prints.
+
+    Raises CompileError AICC-2003, AICC-4002.
+    """
+    if path.suffix != ".py":
+        all_passes()
+        return Pipeline.parse(" ".join(read_text(path).split()))
+    read_text(path)
+    try:
+        function = runpy.run_path(str(path)).get("pipeline")
+        result = function(target, opt_level) if callable(function) else None
+    except AiccError:
+        raise
+    except Exception as error:
+        raise CompileError("AICC-2003", f"'{path}' fails: {type(error).__name__}: {error}") from error
+    if not isinstance(result, Pipeline):
+        raise CompileError(
+            "AICC-2003",
+            f"'{path}' has no function pipeline(target, opt_level) that returns an aicc.Pipeline.",
+        )
+    return result

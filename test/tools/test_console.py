@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from aicc.errors import CompileError
 from aicc.tools import console
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from aicc.tools.inputs import InputSpec, random_inputs, specs_of_model
 from models import FAMILIES, encoder, gpt_decode, resnet
 from models.builder import Graph
+
+from aicc.tools.inputs import InputSpec, random_inputs, specs_of_model
 
 
 def test_ids_stay_in_the_vocabulary_and_masks_are_ones() -> None:
     inputs = random_inputs(encoder(batch="batch", seq="seq"), {"batch": 3, "seq": 40})
     assert inputs["input_ids"].shape == (3, 40)
     assert inputs["input_ids"].dtype == np.int64
-    assert 0 <= inputs["input_ids"].min() and inputs["input_ids"].max() < 100
+    assert inputs["input_ids"].min() >= 0 and inputs["input_ids"].max() < 100
     assert (inputs["attention_mask"] == 1).all()
 
 

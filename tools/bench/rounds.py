@@ -73,7 +73,7 @@ class WorkerProcess:
 
     def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
-        self.log = tempfile.TemporaryFile("w+", errors="replace")
+        self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by close()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "aicc.tools.bench.worker"],
             stdin=subprocess.PIPE,
