@@ -34,9 +34,9 @@ def _flattened(n: Node, x: Any, op: type[Op], axis: int) -> Any:
     t = n.info(x)
     if op is Hardmax:
         shape = [0] * axis + [-1]
-        flat = n.build(OPS["reshape"], x, n.ints(shape), allow_zero=False)
+        flat = n.build(OPS["reshape"], x, n.ints(shape), allowzero=False)
         return n.build(
-            OPS["reshape"], n.build(op, flat, axis=axis), n.build(OPS["shape"], x), allow_zero=False
+            OPS["reshape"], n.build(op, flat, axis=axis), n.build(OPS["shape"], x), allowzero=False
         )
     axes = tuple(range(axis, t.rank))
     shifted = n.build(Sub, x, n.build(ReduceMax, x, axes=axes))

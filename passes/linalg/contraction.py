@@ -56,8 +56,7 @@ def contract(b: Builder, operands: Sequence[Operand], out: str, result: TensorTy
     """The sum of products of one or two labelled operands; halves accumulate in f32."""
     wide = compute_dtype(result.dtype)
     s = Scalars(wide)
-    if wide is not result.dtype:
-        operands = [(*_widened(b, v, t, wide), term) for v, t, term in operands]
+    operands = [(*_widened(b, v, t, wide), term) for v, t, term in operands]
     labels = dim_order([term for _, _, term in operands], out)
     sizes = label_sizes([term for _, _, term in operands], [t.shape for _, t, _ in operands])
     position = {label: i for i, label in enumerate(labels)}
@@ -106,5 +105,7 @@ def _map(term: str, t: TensorType, position: dict[str, int], sizes: dict[str, An
 
 
 def _widened(b: Builder, value: Any, t: TensorType, wide: Any) -> tuple[Any, TensorType]:
+    if t.dtype is wide:
+        return value, t
     out = t.with_dtype(wide)
     return b.pointwise(out, [(value, t)], lambda x: cast(x, t.dtype, wide)), out
