@@ -9,7 +9,7 @@ from aicc.bindings import arith, func, ir, memref, scf
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
-from aicc.passes.buffers.destinations import Destinations, kept_dims, reassociation_of, slice_of
+from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
 from aicc.passes.buffers.entry import Entry, build_shapes
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
@@ -264,7 +264,7 @@ class _Host:
         """The buffer of `value` if nobody reads it after `user`, else a copy of it."""
         op = defining_op(value)
         if op is not None and op.name == "tensor.empty":
-            home = self.destinations.place(user.results[0]) or self._written(value)
+            home = self.destinations.place(chain_end(user)) or self._written(value)
             return home
         buffer = self._written(value)
         is_last = len(list(value.uses)) == 1 and (op is None or op.name in ("func.call", "tensor.insert_slice"))

@@ -1,1 +1,28 @@
-"""Passes on the aicc dialect."""
+"""Passes on the aicc dialect, and the order they run in.
+
+`graph_passes(target)` is the stage `graph`: what an imported model becomes before it is lowered to linalg.
+"""
+
+from __future__ import annotations
+
+from aicc.passes.base import Pass
+from aicc.passes.graph.canonicalize import Canonicalize
+from aicc.passes.graph.cleanup import EliminateCommon, EliminateDead
+from aicc.passes.graph.fold_constants import FoldConstants
+from aicc.passes.graph.recognize_activations import RecognizeActivations
+from aicc.passes.graph.recognize_norms import RecognizeNorms
+from aicc.target import Target
+
+
+def graph_passes(target: Target) -> list[Pass]:
+    """The passes of the stage `graph`, in order."""
+    return [
+        FoldConstants(),
+        EliminateCommon(),
+        Canonicalize(),
+        RecognizeActivations(),
+        RecognizeNorms(),
+        FoldConstants(),
+        EliminateCommon(),
+        EliminateDead(),
+    ]
