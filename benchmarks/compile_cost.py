@@ -1,0 +1,86 @@
+"""What compiling a model costs: seconds without and with a cache of kernels, peak memory of all processes, size."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class CompileCost:
+    """Seconds and bytes. `library` is the size of the shared library without its weights."""
+
+    cold: float
+    warm: float
+    memory: int
+    library: int
+
+
+class CompileFailed(Exception):
+    """The compiler said no; the text is its message."""
+
+
+def compile_cost(model: Path, out: Path, options: tuple[str, ...] = ()) -> CompileCost:
+    """Compiles `model` to `out` with an empty cache, then with the cache that left. Raises CompileFailed."""
+    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name:
+        folder = Path(name)
+        cold, memory = _compile(model, out, folder / "cache", options)
+        warm, _ = _compile(model, out, folder / "cache", options)
+        bare = folder / "bare.so"
+        _compile(model, bare, folder / "cache", (*options, "--weights", "external"))
+        return CompileCost(cold, warm, memory, bare.stat().st_size)
+
+
+def _compile(model: Path, out: Path, cache: Path, options: tuple[str, ...]) -> tuple[float, int]:
+    """(seconds, peak bytes) of one run of the command line compiler."""
+    command = [sys.executable, "-m", "aicc.tools.aicc", str(model), "-o", str(out), *options]
+    environment = {**os.environ, "AICC_CACHE_DIR": str(cache)}
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(_proportional_bytes(pid) for pid in _tree(process.pid)))
+        time.sleep(SAMPLE_SECONDS)
+    seconds = time.perf_counter() - start
+    message = process.stderr.read() if process.stderr else ""
+    if process.returncode:
+        lines = message.strip().splitlines() or [f"exit status {process.returncode}"]
+        raise CompileFailed(lines[0])
+    return seconds, peak
+
+
+def _tree(root: int) -> list[int]:
+    """The process and all below it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                # The name in parentheses may hold anything; the parent's number is the second field after it.
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [root]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def _proportional_bytes(pid: int) -> int:
+    """Resident memory, pages shared by n processes counted at one nth. The mapped model file counts too."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
