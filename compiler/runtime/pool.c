@@ -13,6 +13,7 @@
  * microsecond, and an idle pool uses no core. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@
 enum {
   CHUNKS_PER_THREAD = 4,           /* so that a thread that came late or is slow leaves its share to others */
   IDLE_SPIN_NS = 100 * 1000,       /* of workers, between regions */
-  FINISH_SPIN_NS = 1000 * 1000,    /* of the caller, for the last chunks of others */
+  FINISH_SPIN_NS = 200 * 1000,     /* of the caller, for the last chunks of others */
+  YIELD_AFTER_NS = 10 * 1000,
   WORKER_STACK_BYTES = 4 << 20,    /* kernels may keep whole tiles there; musl's default is 128 KiB */
   MASK_WORDS = RT_MAX_THREADS / 64
 };
@@ -38,6 +40,7 @@ struct worker {
 
 struct rt_pool {
   _Alignas(RT_LINE) _Atomic uint64_t word;
+  _Atomic int32_t caller_cpu; /* a worker on the same one does not spin */
   _Alignas(RT_LINE) _Atomic uint32_t done;
   _Atomic uint32_t caller_sleeps;
   _Alignas(RT_LINE) _Atomic uint64_t asleep[MASK_WORDS]; /* a bit per worker */
@@ -65,6 +68,15 @@ static inline void relax(void) {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("isb"); /* "yield" is a no-op on most cores */
+#endif
+}
+
+/* The CPU this thread is on; -1: unknown. */
+static inline int32_t this_cpu(void) {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
 #endif
 }
 
@@ -100,6 +112,9 @@ static bool spin_for_region(rt_pool *p, uint32_t epoch, int64_t *end) {
       relax();
     }
     if (atomic_load_explicit(&p->stop, memory_order_relaxed)) return false;
+    /* On a busy machine both may be put on one CPU: spinning then keeps from working who has the work. */
+    int32_t cpu = this_cpu();
+    if (cpu >= 0 && cpu == atomic_load_explicit(&p->caller_cpu, memory_order_relaxed)) return false;
     int64_t now = rt_now();
     if (!*end) *end = now + p->idle_spin;
     if (now >= *end) return false;
@@ -197,6 +212,7 @@ static void stop(rt_pool *p) {
 
 static void open_region(rt_pool *p, uint32_t chunks) {
   atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+  atomic_store_explicit(&p->caller_cpu, this_cpu(), memory_order_relaxed);
   uint32_t epoch = epoch_of(atomic_load_explicit(&p->word, memory_order_relaxed)) + 1;
   atomic_store(&p->word, (uint64_t)epoch << 32 | (uint64_t)chunks << 16);
   wake_workers(p, (int32_t)chunks <= p->started ? (int32_t)chunks : p->started + 1);
@@ -213,6 +229,7 @@ static void wait_for_others(rt_pool *p, uint32_t chunks) {
     int64_t now = rt_now();
     if (!end) end = now + p->finish_spin;
     if (now >= end) break;
+    if (now >= end - p->finish_spin + YIELD_AFTER_NS) sched_yield(); /* to a worker on this CPU, if there is one */
   }
   atomic_store(&p->caller_sleeps, 1);
   for (uint32_t done; (done = atomic_load(&p->done)) != chunks;) rt_wait(&p->caller_waiters, &p->done, done, ~0u);
