@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from aicc.dialects import OPS
-from aicc.dialects.movement import Concat, DepthToSpace, Expand, Slice, SpaceToDepth, Split, Tile, Transpose
+from aicc.dialects.movement import Concat, DepthToSpace, Expand, Slice, SpaceToDepth, Tile, Transpose
+from aicc.dialects.shape import Shape
 from aicc.dialects.types import DType
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
@@ -34,7 +36,7 @@ def tile(n: Node) -> Any:
 def concat(n: Node) -> Any:
     inputs = [n.required(i) for i in range(len(n.inputs))]
     axis = axis_of(n, n.attr("axis", n.by_opset({1: 1, 4: None})), n.info(inputs[0]).rank)
-    return inputs[0] if len(inputs) == 1 else n.build(Concat, *inputs, axis=axis)
+    return inputs[0] if len(inputs) == 1 else n.build(Concat, *inputs, dim=axis)
 
 
 def axis_of(n: Node, axis: int | None, rank: int) -> int:
@@ -48,13 +50,35 @@ def axis_of(n: Node, axis: int | None, rank: int) -> int:
 
 @onnx_op("Split")
 def split(n: Node) -> Any:
+    """Slices one after the other: of the sizes given, else equal ones, the last smaller."""
     x = n.required(0)
     axis = axis_of(n, n.attr("axis", 0), n.info(x).rank)
     count = n.attr("num_outputs", len(n.outputs))
-    given = n.attr("split") if n.opset < 13 else None
-    sizes = n.ints(given) if given is not None else n.input(1)
-    out = n.build(Split, x, sizes, axis=axis, count=count)
-    return [out] if count == 1 else out
+    given = n.attr("split") if n.opset < 13 else n.constant(1)
+    sizes = None if given is None else np.asarray(given).reshape(-1).tolist()
+    size = n.info(x).shape[axis]
+    if sizes is None and n.input(1) is None and isinstance(size, int):
+        part = -(-size // count)
+        sizes = [part] * (count - 1) + [size - part * (count - 1)]
+    if sizes is None:
+        ends = _ends(n, x, axis, count)
+    else:
+        if len(sizes) != count or (isinstance(size, int) and sum(sizes) != size) or min(sizes) < 0:
+            raise n.error("AICC-1005", f"parts {sizes} for {count} outputs do not add up to {size}.")
+        ends = [n.ints([sum(sizes[: i + 1])]) for i in range(count)]
+    starts = [n.ints([0]), *ends[:-1]]
+    return [n.build(Slice, x, a, z, axes=[axis]) for a, z in zip(starts, ends, strict=True)]
+
+
+def _ends(n: Node, x: Any, axis: int, count: int) -> list[Any]:
+    """Where each part ends, computed from sizes that are run-time values, or from a symbolic size."""
+    add, mul = OPS["add"], OPS["mul"]
+    if n.input(1) is not None:
+        parts = [n.build(Slice, n.input(1), n.ints([i]), n.ints([i + 1]), axes=[0]) for i in range(count)]
+        return [functools.reduce(lambda a, z: n.build(add, a, z), parts[: i + 1]) for i in range(count)]
+    size = n.build(Shape, x, start=axis, end=axis + 1)
+    part = n.build(OPS["div"], n.build(add, size, n.ints([count - 1])), n.ints([count]))
+    return [*(n.build(mul, part, n.ints([i + 1])) for i in range(count - 1)), size]
 
 
 @onnx_op("Slice")

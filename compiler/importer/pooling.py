@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.dialects import OPS, Op
-from aicc.dialects.pooling import AveragePool, LpPool, Lrn, MaxPool
+from aicc.dialects.pooling import AveragePool, LpPool, Lrn, MaxPool, MaxPoolIndices
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.windows import window_attributes
@@ -25,8 +25,9 @@ def _pool(n: Node, op: type[Op], **attrs: Any) -> Any:
 
 @onnx_op("MaxPool")
 def max_pool(n: Node) -> Any:
-    column_major = bool(n.attr("storage_order", 0))
-    return _pool(n, MaxPool, indices=n.has_output(1), column_major=column_major)
+    if not n.has_output(1):
+        return _pool(n, MaxPool)
+    return _pool(n, MaxPoolIndices, column_major=bool(n.attr("storage_order", 0)))
 
 
 @onnx_op("AveragePool")

@@ -97,7 +97,7 @@ def flatten(n: Node) -> Any:
         return n.build(Reshape, x, n.ints([-1, right]))
     parts = [n.build(Shape, x, start=0, end=axis), n.build(Shape, x, start=axis, end=len(dims))]
     sizes = [n.build(OPS["reduce_prod"], p, axes=[0], keepdims=True) for p in parts]
-    return n.build(Reshape, x, n.build(Concat, *sizes, axis=0), allowzero=True)
+    return n.build(Reshape, x, n.build(Concat, *sizes, dim=0), allowzero=True)
 
 
 @onnx_op("Squeeze")

@@ -1,0 +1,122 @@
+"""Sizes read from operands that hold shapes, repeats, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aicc.dialects.op import TypeRuleError
+from aicc.dialects.symbolic import (
+    Dim,
+    DimLike,
+    ceildiv,
+    dim_max,
+    dim_min,
+    fresh_dim,
+    has_elements,
+    product,
+)
+from aicc.dialects.types import TensorType
+
+_FAR = 2**31 - 1
+"""Bounds at least this large mean "to the end": exporters write INT_MAX of some width."""
+
+
+def length(t: TensorType, what: str) -> int:
+    """The number of elements of a 1-D operand. Raises TypeRuleError unless it is static."""
+    if t.rank != 1 or not isinstance(t.shape[0], int):
+        raise TypeRuleError(f"operand '{what}' must be 1-D of static size, got {t}")
+    return t.shape[0]
+
+
+def elements(t: TensorType) -> list[DimLike] | None:
+    """Known or symbolic elements of an integer operand, None when nothing is known of them."""
+    if t.value is None:
+        return None
+    return [e if isinstance(e, Dim) else int(e) for e in t.value.flat]
+
+
+def sizes(t: TensorType, what: str) -> tuple[DimLike, ...]:
+    """The elements of a 1-D operand as sizes, new symbols where unknown. Raises TypeRuleError."""
+    n = length(t, what)
+    out = elements(t)
+    if out is None:
+        return tuple(fresh_dim() for _ in range(n))
+    if any(isinstance(d, int) and d < 0 for d in out):
+        raise TypeRuleError(f"operand '{what}' is {out}; sizes are not negative")
+    return tuple(out)
+
+
+def quotient(shape: Sequence[DimLike], divisors: Sequence[DimLike]) -> Any:
+    """`∏ shape / ∏ divisors`, equal factors cancelled first so that symbolic sizes divide."""
+    numerator, denominator = list(shape), []
+    for d in divisors:
+        if d in numerator:
+            numerator.remove(d)
+        else:
+            denominator.append(d)
+    return product(numerator) // product(denominator) if denominator else product(numerator)
+
+
+def is_at_most(a: DimLike, b: DimLike) -> bool:
+    """Whether `a <= b` for all sizes; False when that is not evident."""
+    difference = b - a
+    if isinstance(difference, int):
+        return difference >= 0
+    return not has_elements(difference) and all(c > 0 for c in difference.terms.values())
+
+
+def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tuple[Any, Any] | None:
+    """The first index and the number of indices of `start:end:step` over `n`, None when only run time knows.
+
+    NumPy's rules: negative bounds count from the end, and bounds are clamped. A symbolic bound is taken to
+    lie within a static `n`, and 1 and −1 within a symbolic one: models that slice so rely on it.
+    """
+    if isinstance(step, Dim) or any(map(has_elements, (start, end, n))):
+        return None
+    if all(isinstance(v, int) for v in (start, end, n)):
+        first, stop, _ = slice(int(str(start)), int(str(end)), step).indices(int(str(n)))
+        return first, len(range(first, stop, step))
+    if step > 0:
+        first, stop = _bound(start, n, n), _bound(end, n, n)
+        count = stop - first
+        if isinstance(count, int):
+            count = max(count, 0)
+        elif isinstance(start, int) and start > 1 and not is_at_most(0, count):
+            count = dim_max(count, 0)
+        return first, ceildiv(count, step)
+    first = _bound(start, n, n - 1)
+    if isinstance(end, int) and end <= -_FAR:
+        return first, ceildiv(first + 1, -step)
+    count = first - _bound(end, n, n - 1)
+    return first, ceildiv(max(count, 0) if isinstance(count, int) else count, -step)
+
+
+def _bound(v: DimLike, n: DimLike, top: DimLike) -> Any:
+    """`v` counted from the front and clamped to `[0, top]`."""
+    if isinstance(v, Dim):
+        from_end = all(c < 0 for c in v.terms.values())
+        v = v + n if from_end else v
+        return v if isinstance(v, Dim) and (isinstance(top, int) or is_at_most(v, top)) else dim_min(v, top)
+    if v >= _FAR:
+        return top
+    if v >= 0:
+        # the first and second element of a symbolic size are taken to exist, like the last
+        return v if (v <= 1 and isinstance(top, Dim)) or is_at_most(v, top) else dim_min(v, top)
+    if v <= -_FAR:
+        return 0
+    shifted = n + v
+    if isinstance(shifted, int):
+        return min(max(shifted, 0), int(str(top)))
+    return shifted if v == -1 else dim_max(shifted, 0)
+
+
+def as_array(shape: Sequence[DimLike]) -> np.ndarray[Any, Any]:
+    """Sizes as the value of an i64 tensor: of dtype object where symbolic."""
+    if all(isinstance(d, int) for d in shape):
+        return np.asarray(shape, dtype=np.int64)
+    out = np.empty(len(shape), dtype=object)
+    out[:] = list(shape)
+    return out
