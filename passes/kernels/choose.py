@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -82,7 +83,7 @@ class _Layouts:
     def __init__(self, module: Any, ctx: PassContext) -> None:
         self.module = module
         self.ctx = ctx
-        self.pack_kernels: dict[str, str] = {}
+        self.helpers: dict[str, str] = {}
 
     def apply(self, kernel: Any, calls: list[Any], i: int, layout: PackLayout) -> None:
         argument = kernel.regions[0].blocks[0].arguments[i]
@@ -134,35 +135,80 @@ class _Layouts:
                     attributes={"global": ir.FlatSymbolRefAttr.get(new)},
                 )
             return op.results[0]
+        plain = ir.RankedTensorType(value.type)
+        padded = _padded_shape(plain.shape, layout)
         with ir.InsertionPoint(call), call.location:
-            name = self._pack_kernel(value.type, packed, layout)
+            if padded != list(plain.shape):
+                t = ir.RankedTensorType.get(padded, plain.element_type)
+                name = self._helper(f"pad {plain} {t}", "pad", plain, t, lambda x: _pad(x, plain, t))
+                value, plain = func.CallOp([t], ir.FlatSymbolRefAttr.get(name), [value]).results[0], t
+            name = self._helper(
+                f"pack {plain} {packed} {layout}", "pack", plain, packed, lambda x: _pack(x, plain, packed, layout)
+            )
             return func.CallOp([packed], ir.FlatSymbolRefAttr.get(name), [value]).results[0]
 
-    def _pack_kernel(self, plain: Any, packed: Any, layout: PackLayout) -> str:
-        key = f"{plain} {packed} {layout}"
-        if key in self.pack_kernels:
-            return self.pack_kernels[key]
-        name = f"kp{len(self.pack_kernels)}_pack"
-        t = ir.FunctionType.get([plain], [packed])
+    def _helper(self, key: str, label: str, source: Any, result: Any, body: Callable[[Any], Any]) -> str:
+        """A kernel of one argument; made once per `key`."""
+        if key in self.helpers:
+            return self.helpers[key]
+        name = f"kp{len(self.helpers)}_{label}"
         with ir.InsertionPoint(main_of(self.module)), ir.Location.unknown():
-            kernel = func.FuncOp(name, t, visibility="private")
+            kernel = func.FuncOp(name, ir.FunctionType.get([source], [result]), visibility="private")
         kernel.attributes["aicc.kernel"] = ir.UnitAttr.get()
         with ir.InsertionPoint(kernel.add_entry_block()), ir.Location.unknown():
-            element = ir.RankedTensorType(plain).element_type
-            zero = ir.FloatAttr.get(element, 0.0) if str(element)[0] in "fb" else ir.IntegerAttr.get(element, 0)
-            padding = ir.Operation.create("arith.constant", results=[element], attributes={"value": zero}).results[0]
-            empty = tensor.EmptyOp(list(packed.shape), element).result
-            out = linalg.PackOp(
-                result=packed,
-                source=kernel.arguments[0],
-                dest=empty,
-                padding_value=padding,
-                outer_dims_perm=list(layout.outer_dims_perm),
-                inner_dims_pos=list(layout.inner_dims_pos),
-                inner_tiles=[],
-                static_inner_tiles=list(layout.inner_tiles),
-            )
-            func.ReturnOp([out.results[0]])
+            func.ReturnOp([body(kernel.arguments[0])])
         choose(kernel, self.ctx.target, self.ctx.opt_level).write(kernel)
-        self.pack_kernels[key] = name
+        self.helpers[key] = name
         return name
+
+
+def _padded_shape(shape: Any, layout: PackLayout) -> list[int]:
+    tiles = dict(zip(layout.inner_dims_pos, layout.inner_tiles, strict=True))
+    return [-(-n // tiles.get(d, 1)) * tiles.get(d, 1) for d, n in enumerate(shape)]
+
+
+def _pad(source: Any, plain: Any, padded: Any) -> Any:
+    """`tensor.pad` with zeros at the high ends."""
+    high = [p - n for p, n in zip(padded.shape, plain.shape, strict=True)]
+    i64s = ir.DenseI64ArrayAttr.get
+    op = ir.Operation.create(
+        "tensor.pad",
+        results=[padded],
+        operands=[source],
+        attributes={
+            "static_low": i64s([0] * len(high)),
+            "static_high": i64s(high),
+            "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 0, 0]),
+        },
+        regions=1,
+    )
+    index = ir.IndexType.get()
+    block = op.regions[0].blocks.append(*[index] * len(high), arg_locs=[ir.Location.unknown()] * len(high))
+    element = padded.element_type
+    zero = ir.FloatAttr.get(element, 0.0) if str(element)[0] in "fb" else ir.IntegerAttr.get(element, 0)
+    with ir.InsertionPoint(block):
+        value = ir.Operation.create("arith.constant", results=[element], attributes={"value": zero})
+        ir.Operation.create("tensor.yield", operands=[value.results[0]])
+    return op.results[0]
+
+
+def _pack(source: Any, plain: Any, packed: Any, layout: PackLayout) -> Any:
+    """`linalg.pack` without padding as a copying generic: `p[o, k, i] = x[k, o * t + i]`."""
+    n_outer = len(layout.outer_dims_perm)
+    dims = [ir.AffineExpr.get_dim(i) for i in range(packed.rank)]
+    exprs = [dims[layout.outer_dims_perm.index(d)] for d in range(plain.rank)]
+    for k, (d, t) in enumerate(zip(layout.inner_dims_pos, layout.inner_tiles, strict=True)):
+        exprs[d] = exprs[d] * t + dims[n_outer + k]
+    empty = tensor.EmptyOp(list(packed.shape), plain.element_type).result
+    maps = [ir.AffineMap.get(packed.rank, 0, exprs), ir.AffineMap.get_identity(packed.rank)]
+    op = linalg.GenericOp(
+        [packed],
+        [source],
+        [empty],
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
+        ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * packed.rank),
+    )
+    block = op.regions[0].blocks.append(*[plain.element_type] * 2, arg_locs=[ir.Location.unknown()] * 2)
+    with ir.InsertionPoint(block):
+        linalg.YieldOp([block.arguments[0]])
+    return op.results[0]
