@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+import aicc.runtime
 from aicc.driver import PIPELINES, STAGES, Options, compile_model
 from aicc.knobs import knobs
 from aicc.target import Target
@@ -25,6 +26,13 @@ EMIT_STAGE = {"mlir": "graph", "linalg": "linalg"}
 """What `--emit` prints that is the IR after a stage."""
 
 EMITS = (*EMIT_STAGE, "so")
+
+
+def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """`--include-dir`: for `cc main.c -I$(aicc --include-dir)`."""
+    if wanted:
+        print(Path(aicc.runtime.__path__[0]).resolve())
+        ctx.exit()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +66,14 @@ EMITS = (*EMIT_STAGE, "so")
 @click.option("--check-ir", is_flag=True, help="Check the contract of every stage.")
 @click.option("--verify", is_flag=True, help="Run the result on random inputs against the ONNX reference.")
 @click.option("--stats", is_flag=True, help="Show times, kernels, memory.")
+@click.option(
+    "--include-dir",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_include_dir,
+    help="Print the folder of aicc.h and stop.",
+)
 @click.version_option(package_name="aicc")
 @console.reporting
 def main(

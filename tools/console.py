@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,12 +39,31 @@ def reporting(function: Callable[P, int]) -> Callable[P, int]:
                 raise
             print(error, file=sys.stderr)
             return FAILED
+        except click.ClickException:
+            raise
         except BrokenPipeError:
             # The reader (head, less) has seen enough. Python must not try to flush again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
+        except Exception as error:
+            if knobs.debug:
+                raise
+            print(_defect(error), file=sys.stderr)
+            return FAILED
 
     return wrapped
+
+
+def _defect(error: Exception) -> AiccError:
+    """What is said of an exception that should not have happened."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    text = str(error).split("\n")[0]
+    return AiccError(
+        "AICC-9001",
+        f"{type(error).__name__} at {where}: {text}",
+        hint="this is a defect of aicc, please report it with the model; AICC_DEBUG=1 shows the traceback.",
+    )
 
 
 def start(command: click.Command, arguments: Sequence[str] | None = None) -> None:
