@@ -55,7 +55,7 @@ class ObjectCache:
             if header["size"] != len(body):
                 raise ValueError
             os.utime(path)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             self.misses += 1
             return None
         self.hits += 1

@@ -1,66 +1,104 @@
 """One kernel object loaded into this process, without a linker: for tests and for measuring schedules.
 
-with LoadedKernel(obj, "k0_conv") as kernel:
-    kernel.run([x, w, y], sizes=[], tiles=16, scratch=4096)
+with LoadedKernel(obj, "k_1f…") as kernel:
+    kernel.run([x, w, y])
 """
 
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
+from aicc.codegen.jobs import KernelJob
+from aicc.codegen.kernel_build import Built, build
 from aicc.codegen.objects import defined_symbols
 from aicc.errors import CompileError
+from aicc.target import Target
 
 Array = np.ndarray[Any, Any]
 _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
+)
 
 
-@cache
-def _runtime_symbol() -> Any:
-    """A stand-in for the runtime's function: launchers refer to it, and are never called here."""
-    stub = ctypes.CFUNCTYPE(None)(lambda: None)
-    llvm.add_symbol("aicc_parallel_for", ctypes.cast(stub, ctypes.c_void_p).value)
-    return stub
+@dataclass
+class Region:
+    """What a launcher asked the runtime for: number of tiles, grain, scratch bytes; seconds it took."""
+
+    tiles: int
+    grain: int
+    scratch: int
+    seconds: float
+
+
+class _Runtime:
+    """The runtime's `aicc_parallel_for`, on this thread; `chunk` tiles are computed at a time."""
+
+    def __init__(self) -> None:
+        self.chunk: int | None = None
+        self.last: Region | None = None
+        self.callback = _PARALLEL_FOR(self._parallel_for)
+        llvm.add_symbol("aicc_parallel_for", ctypes.cast(self.callback, ctypes.c_void_p).value)
+
+    def _parallel_for(
+        self, _: int, function: int, arguments: int, tiles: int, grain: int, scratch: int
+    ) -> None:
+        compute, memory = _RANGE(function), aligned(scratch)
+        # A kernel may rely on nothing its scratch holds.
+        memory[:] = 0xA5
+        step = self.chunk or max(tiles, 1)
+        start = time.perf_counter()
+        for lo in range(0, tiles, step):
+            compute(arguments, lo, min(lo + step, tiles), memory.ctypes.data)
+        self.last = Region(tiles, grain, scratch, time.perf_counter() - start)
+
+
+_RUNTIME: _Runtime | None = None
+
+
+def _runtime() -> _Runtime:
+    global _RUNTIME
+    if _RUNTIME is None:
+        _RUNTIME = _Runtime()
+    return _RUNTIME
 
 
 class LoadedKernel:
-    """The range function of a kernel object for this machine; close it, or use it as a context manager."""
+    """A kernel object for this machine; close it, or use it as a context manager."""
 
-    def __init__(self, obj: bytes, name: str) -> None:
-        """Raises CompileError AICC-3002 when the object holds no kernel `name`."""
-        if f"{name}_range" not in defined_symbols(obj):
-            raise CompileError("AICC-3002", f"the object holds no kernel '{name}'.", stage="object")
-        _runtime_symbol()
+    def __init__(self, obj: bytes, symbol: str) -> None:
+        """Raises CompileError AICC-3002 when the object holds no kernel `symbol`."""
+        if f"{symbol}_launch" not in defined_symbols(obj):
+            raise CompileError("AICC-3002", f"the object holds no kernel '{symbol}'.", stage="object")
+        _runtime()
         llvm.initialize_native_target()
         machine = llvm.Target.from_default_triple().create_target_machine()
         self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(obj))
         self._engine.finalize_object()
-        self._range = _RANGE(self._engine.get_function_address(f"{name}_range"))
+        self._launch = self._engine.get_function_address(f"{symbol}_launch")
 
-    def run(
-        self,
-        buffers: Sequence[Array],
-        sizes: Sequence[int] = (),
-        tiles: int = 1,
-        scratch: int = 0,
-        chunk: int | None = None,
-    ) -> None:
-        """Computes all `tiles`, `chunk` at a time (default: at once), on this thread.
+    def run(self, buffers: Sequence[Array], sizes: Sequence[int] = (), chunk: int | None = None) -> Region:
+        """Calls the launcher; all tiles are computed on this thread, `chunk` at a time (default: at once).
 
-        `buffers` are passed by address, in the kernel's order; strided arrays by their first element.
+        `buffers` are passed by the address of their first element, in the kernel's order; `sizes` are its
+        index arguments.
         """
-        table = (ctypes.c_int64 * (len(buffers) + len(sizes)))(*(b.ctypes.data for b in buffers), *sizes)
-        memory = aligned(scratch)
-        for lo in range(0, tiles, chunk or max(tiles, 1)):
-            self._range(ctypes.addressof(table), lo, min(lo + (chunk or tiles), tiles), memory.ctypes.data)
+        kinds = [ctypes.c_void_p] * (1 + len(buffers)) + [ctypes.c_int64] * len(sizes)
+        launch = ctypes.CFUNCTYPE(None, *kinds)(self._launch)
+        runtime = _runtime()
+        runtime.chunk, runtime.last = chunk, None
+        launch(None, *(buffer.ctypes.data for buffer in buffers), *sizes)
+        assert runtime.last is not None
+        return runtime.last
 
     def close(self) -> None:
         """Unloads the code."""
@@ -75,6 +113,21 @@ class LoadedKernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def run_kernel_text(
+    text: str,
+    buffers: Sequence[Array],
+    sizes: Sequence[int] = (),
+    schedule: str = "affine",
+    target: Target | None = None,
+    chunk: int | None = None,
+) -> tuple[Built, Region]:
+    """Builds a kernel given as text in this process and runs it once on `buffers` (see `LoadedKernel.run`)."""
+    job = KernelJob(text, (schedule,), target or Target.host())
+    built = build(job.attempt(0))
+    with LoadedKernel(built.object, job.symbol) as kernel:
+        return built, kernel.run(buffers, sizes, chunk)
 
 
 def aligned(size: int, alignment: int = 64) -> Array:

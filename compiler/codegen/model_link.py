@@ -23,7 +23,12 @@ _PRODUCER = "aicc 0.1"
 
 
 def link_model(
-    results: Sequence[KernelResult], host: bytes, signature: Signature, ctx: PassContext, out: Path, options: Options
+    results: Sequence[KernelResult],
+    host: bytes,
+    signature: Signature,
+    ctx: PassContext,
+    out: Path,
+    options: Options,
 ) -> Path:
     """Writes the library `out` (and its sidecar). Raises CompileError AICC-3003, AICC-3004, AICC-4001."""
     unique = {r.symbol: r.built.object for r in results}
@@ -53,9 +58,19 @@ def link_model(
             ctx.stats["blob_bytes"] = size
             weights = Weights(blob, "external" if external else "embedded", identity) if size else None
             cache = ObjectCache.from_knobs() if options.cache else None
-            link([host, *unique.values()], model_info_source(info), out, ctx.target, weights, options.linker, cache)
+            link(
+                [host, *unique.values()],
+                model_info_source(info),
+                out,
+                ctx.target,
+                weights,
+                options.linker,
+                cache,
+            )
     except OSError as error:
-        raise CompileError("AICC-4001", f"{out} cannot be written: {error.strerror or error}.", stage="link") from error
+        raise CompileError(
+            "AICC-4001", f"{out} cannot be written: {error.strerror or error}.", stage="link"
+        ) from error
     return out
 
 

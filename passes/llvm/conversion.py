@@ -18,7 +18,10 @@ _AFTER = "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-to-llvm,
 
 # Arithmetic on 16-bit floats in float; conversions from and to bfloat in integer operations, since no
 # CPU before AVX512-BF16 has them and LLVM would call helpers that old compiler libraries lack.
-_SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,arith-expand{include-bf16=1}"
+_SMALL_FLOATS = (
+    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
+    "canonicalize,arith-expand{include-bf16=1}"
+)
 
 
 def pipeline(target: Target, small_floats: bool) -> str:
@@ -68,9 +71,11 @@ def check_llvm_only(module: Any) -> None:
 def split_fma(module: Any) -> None:
     """For targets without the instruction, where LLVM would call `fmaf` once per lane.
 
-    %r = vector.fma %a, %b, %c --> %m = arith.mulf %a, %b; %r = arith.addf %m, %c
+    (`vector.fma` becomes `llvm.fmuladd`, which LLVM splits itself.)
+
+    %r = math.fma %a, %b, %c --> %m = arith.mulf %a, %b; %r = arith.addf %m, %c
     """
-    for op in _collect(module, {"vector.fma", "math.fma"}):
+    for op in _collect(module, {"math.fma"}):
         a, b, c = op.operands
         with ir.InsertionPoint(op), op.location:
             result = arith.AddFOp(arith.MulFOp(a, b).result, c).result

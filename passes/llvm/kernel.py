@@ -62,6 +62,14 @@ def _interface(module: Any, func: Any) -> KernelInterface:
             f"@{symbol(func)} is no kernel over tiles: its arguments must end with lo, hi and scratch.",
             stage="llvm",
         )
+    for number, kind in enumerate(types):
+        if _is_memref(kind) and not kind.has_static_shape:
+            raise CompileError(
+                "AICC-2002",
+                f"argument {number} of @{symbol(func)} is {kind}, and a bare pointer has no sizes.",
+                stage="llvm",
+                hint="pass memref<T> and the sizes as index.",
+            )
     return KernelInterface(
         name=symbol(func),
         buffers=buffers,

@@ -54,7 +54,7 @@ def pointer_to_memref(pointer: Any, kind: Any, sizes: Sequence[Any] = ()) -> Any
     else:
         offset, strides = constant(0), [constant(1)] * rank
         for i in reversed(range(rank - 1)):
-            strides[i] = llvm_dialect.MulOp(strides[i + 1], shape[i + 1]).result
+            strides[i] = _product(strides[i + 1], shape[i + 1])
     arrays = f", array<{rank} x i64>, array<{rank} x i64>" if rank else ""
     struct = ir.Type.parse(f"!llvm.struct<(ptr, ptr, i64{arrays})>")
     out = llvm_dialect.UndefOp(struct).result
@@ -67,6 +67,10 @@ def pointer_to_memref(pointer: Any, kind: Any, sizes: Sequence[Any] = ()) -> Any
         out = llvm_dialect.InsertValueOp(out, value, where).result
     cast = ir.Operation.create("builtin.unrealized_conversion_cast", results=[kind], operands=[out])
     return cast.results[0]
+
+
+def _product(a: Any, b: Any) -> Any:
+    return ir.Operation.create("llvm.mul", results=[a.type], operands=[a, b]).results[0]
 
 
 def pointer_type() -> Any:

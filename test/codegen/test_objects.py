@@ -1,0 +1,82 @@
+"""LLVM text to objects for several targets, and what a kernel's object may ask the linker for."""
+
+from __future__ import annotations
+
+import pytest
+
+from aicc.codegen.objects import check_imports, compile_llvm_text, defined_symbols, undefined_symbols
+from aicc.errors import CompileError
+from aicc.target import Target
+
+ADD = """
+define void @add(ptr noalias %a, ptr noalias %b) {
+  %x = load <8 x float>, ptr %a, align 4
+  %y = fadd <8 x float> %x, splat (float f0x3F8CCCCD)
+  store <8 x float> %y, ptr %b, align 4
+  ret void
+}
+"""
+V3 = Target.cpu_named("x86-64-v3")
+
+
+def test_an_object_defines_what_the_text_defines() -> None:
+    obj = compile_llvm_text(ADD, V3)
+    assert obj[:4] == b"\x7fELF"
+    assert defined_symbols(obj) == {"add"}
+    assert not undefined_symbols(obj) - {"_GLOBAL_OFFSET_TABLE_"}
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    assert compile_llvm_text(ADD, V3) == compile_llvm_text(ADD, V3)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "triple", "register"),
+    [
+        ("x86-64", "x86_64-unknown-linux-gnu", "xmm"),
+        ("x86-64-v3", "x86_64-unknown-linux-gnu", "ymm"),
+        ("neoverse-n1", "aarch64-unknown-linux-gnu", ".4s"),
+    ],
+)
+def test_code_is_for_the_target_and_not_for_this_machine(cpu: str, triple: str, register: str) -> None:
+    text = compile_llvm_text(ADD, Target.cpu_named(cpu, triple), emit="asm").decode()
+    assert register in text
+    assert "zmm" not in text
+
+
+def test_optimized_ir_can_be_asked_for() -> None:
+    assert "define void @add" in compile_llvm_text(ADD, V3, emit="llvm").decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["define void @f( {", "define i32 @f() {\n ret void\n}", "define void @f() { %x = fadd float 1.0, 2.0 }"],
+)
+def test_invalid_ir_is_an_error_of_ours(text: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_llvm_text(text, V3)
+    assert caught.value.code == "AICC-3002"
+
+
+def test_an_unknown_triple_is_an_error_of_ours() -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_llvm_text(ADD, Target(triple="vax-dec-ultrix", cpu="generic"))
+    assert caught.value.code == "AICC-3002"
+    assert caught.value.hint
+
+
+def call(function: str) -> bytes:
+    return compile_llvm_text(
+        f"declare float @{function}(float)\n"
+        f"define float @f(float %x) {{ %y = call float @{function}(float %x) ret float %y }}",
+        V3,
+    )
+
+
+def test_kernels_may_call_the_runtime_and_exact_math_only() -> None:
+    check_imports(call("aicc_something"))
+    check_imports(call("fmodf"))
+    for function in ("expf", "malloc", "memrefCopy"):
+        with pytest.raises(CompileError, match=function):
+            check_imports(call(function))
+    check_imports(call("k_launch"), frozenset({"k_launch"}))
