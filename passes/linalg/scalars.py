@@ -133,7 +133,8 @@ def cast(value: Any, source: DType, target: DType) -> Any:
         s = Scalars(source)
         return s.cmp("ne", value, s.const(0))
     if source.is_float and target.is_float:
-        if source.bits == target.bits:  # f16 and bf16
+        if source.bits == target.bits or (source is DType.F64 and target.bits == 16):
+            # between the halves; and f64 to a half has no instruction, so that it would be a call
             return cast(cast(value, source, DType.F32), DType.F32, target)
         return (arith.ExtFOp if source.bits < target.bits else arith.TruncFOp)(t, value).result
     if source.is_float:

@@ -1,8 +1,8 @@
-"""Runs one ONNX operator through the compiler and compares it with the ONNX reference.
+"""Runs ONNX operators through the compiler and compares it with the ONNX reference.
 
     check("Softmax", x, axis=1)                     # static, dynamic dims, and constant inputs
-    check("Add", a, b, modes=("static",))
-    check("Clip", x, low, None, outputs=1, constant=(1,))
+    check("Clip", x, low, None, constant=(1,), modes=("static",))
+    check_all([case("Add", a, b), case("Mul", a, b)])   # many in one compile
 
 Two back ends: the compiler itself (`RIG_OPT_LEVEL=1`), and MLIR's own passes and JIT on the linalg stage
 (`RIG_BACK_END=upstream`), which tells whether a wrong number comes from a lowering to linalg or from the
@@ -15,15 +15,16 @@ import functools
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.helper
 import onnx.numpy_helper
-from aicc.dialects.types import DType
 from onnx.reference import ReferenceEvaluator
 
+from aicc.dialects.types import DType
 from test.ops.upstream import run_upstream
 
 Array = np.ndarray[Any, Any]
@@ -31,71 +32,110 @@ MODES = ("static", "dynamic", "constant")
 TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
 
 
-def op_model(
-    op: str,
-    inputs: Sequence[Array | None],
-    attrs: dict[str, Any],
-    *,
-    outputs: int | Sequence[str] = 1,
-    opset: int = 23,
-    domain: str = "",
-    dynamic: bool = False,
-    constant: Sequence[int] = (),
-) -> onnx.ModelProto:
-    """A model of one node. `dynamic`: every dim has a name; inputs `constant` are initializers."""
-    names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
-    out_names = [f"y{i}" for i in range(outputs)] if isinstance(outputs, int) else list(outputs)
-    node = onnx.helper.make_node(op, names, out_names, name="node", domain=domain, **attrs)
-    graph = onnx.GraphProto(name="test", node=[node])
-    for i, x in enumerate(inputs):
-        if x is None:
-            continue
-        if i in constant:
-            graph.initializer.append(onnx.numpy_helper.from_array(x, names[i]))
-        else:
-            shape = [f"n{d}" if dynamic and d != 1 else d for d in x.shape]
-            code = DType.from_numpy(x.dtype).onnx
-            graph.input.append(onnx.helper.make_tensor_value_info(names[i], code, shape))
-    graph.output.extend(onnx.helper.make_tensor_value_info(o, 0, None) for o in out_names if o)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    if domain:
-        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
-    return model
+@dataclass(frozen=True)
+class Case:
+    """One node: its inputs (None: absent), attributes and outputs ("": not wanted).
+
+    `constant` inputs are initializers in all modes; `expected` replaces the ONNX reference.
+    """
+
+    op: str
+    inputs: Sequence[Array | None]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    outputs: int | Sequence[str] = 1
+    domain: str = ""
+    constant: Sequence[int] = ()
+    expected: Sequence[Array] | None = None
+    rtol: float | None = None
+    atol: float | None = None
+
+    def output_names(self, prefix: str) -> list[str]:
+        if isinstance(self.outputs, int):
+            return [f"{prefix}y{i}" for i in range(self.outputs)]
+        return [f"{prefix}{o}" if o else "" for o in self.outputs]
+
+
+def case(op: str, *inputs: Array | None, **settings: Any) -> Case:
+    """A `Case`; what is none of its fields is an attribute of the node."""
+    own = {k: settings.pop(k) for k in list(settings) if k in Case.__dataclass_fields__}
+    return Case(op, inputs, settings, **own)
 
 
 def check(
-    op: str,
-    *inputs: Array | None,
-    outputs: int | Sequence[str] = 1,
-    opset: int = 23,
-    domain: str = "",
-    modes: Sequence[str] = MODES,
-    constant: Sequence[int] = (),
-    expected: Sequence[Array] | None = None,
-    rtol: float | None = None,
-    atol: float | None = None,
-    **attrs: Any,
+    op: str, *inputs: Array | None, opset: int = 23, modes: Sequence[str] = MODES, **settings: Any
 ) -> None:
-    """Asserts that `op` gives what the ONNX reference (or `expected`) does, in every mode.
+    """Asserts that `op` gives what the ONNX reference (or `expected`) does, in every mode."""
+    check_all([case(op, *inputs, **settings)], opset=opset, modes=modes)
 
-    `constant` inputs are constant in all modes; mode "constant" makes all but the first one so.
+
+def check_all(cases: Sequence[Case], *, opset: int = 23, modes: Sequence[str] = MODES) -> None:
+    """`check` for many nodes at once: they become one model per mode, compiled once.
+
+    Modes: "static"; "dynamic", where every dim but 1 has a name (equal sizes of a case have one name);
+    "constant", where all inputs of a case but the first are initializers.
     """
     for mode in modes:
-        const = set(constant) | (set(range(1, len(inputs))) if mode == "constant" else set())
-        if mode == "constant" and len(const) == len(set(constant)) and len(modes) > 1:
-            continue
-        model = op_model(
-            op,
-            inputs,
-            attrs,
-            outputs=outputs,
-            opset=opset,
-            domain=domain,
-            dynamic=mode == "dynamic",
-            constant=sorted(const),
-        )
-        feeds = {f"x{i}": x for i, x in enumerate(inputs) if x is not None and i not in const}
-        check_model(model, feeds, expected=expected, rtol=rtol, atol=atol, what=f"{op} ({mode})")
+        model, feeds = _model(cases, opset, mode)
+        got = iter(execute(model, feeds))
+        reference: Any = None
+        for i, c in enumerate(cases):
+            names = [o for o in c.output_names(f"c{i}_") if o]
+            expected = c.expected
+            if expected is None:
+                if reference is None:
+                    reference = _reference(model, feeds, cases)
+                expected = [reference[o] for o in names]
+            attrs = ", ".join(f"{k}={v}" for k, v in c.attrs.items())
+            what = f"{c.op}({attrs}) {[None if x is None else (str(x.dtype), x.shape) for x in c.inputs]} ({mode})"
+            for o, want in zip(names, expected, strict=True):
+                assert_close(next(got), np.asarray(want), f"{what}, output {o}", c.rtol, c.atol)
+
+
+def _model(cases: Sequence[Case], opset: int, mode: str) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    graph = onnx.GraphProto(name="test")
+    feeds: dict[str, Array] = {}
+    for i, c in enumerate(cases):
+        names = ["" if x is None else f"c{i}_x{k}" for k, x in enumerate(c.inputs)]
+        outputs = c.output_names(f"c{i}_")
+        node = onnx.helper.make_node(c.op, names, outputs, name=f"{c.op}_{i}", domain=c.domain, **c.attrs)
+        graph.node.append(node)
+        for k, x in enumerate(c.inputs):
+            if x is None:
+                continue
+            if k in c.constant or (mode == "constant" and k > 0):
+                graph.initializer.append(onnx.numpy_helper.from_array(x, names[k]))
+                continue
+            shape = [f"c{i}_n{d}" if mode == "dynamic" and d != 1 else d for d in x.shape]
+            code = DType.from_numpy(x.dtype).onnx
+            graph.input.append(onnx.helper.make_tensor_value_info(names[k], code, shape))
+            feeds[names[k]] = x
+        graph.output.extend(onnx.helper.make_tensor_value_info(o, 0, None) for o in outputs if o)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    for domain in sorted({c.domain for c in cases if c.domain}):
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+    return model, feeds
+
+
+def one_node(
+    op: str, inputs: Sequence[Array | None], attrs: dict[str, Any], outputs: int, opset: int
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """A static model of one node, and its feeds."""
+    return _model([Case(op, inputs, attrs, outputs)], opset, "static")
+
+
+def _reference(model: onnx.ModelProto, feeds: dict[str, Array], cases: Sequence[Case]) -> dict[str, Array]:
+    """Outputs of the cases without `expected`, by name."""
+    wanted = onnx.ModelProto()
+    wanted.CopyFrom(model)
+    skipped = {f"{c.op}_{i}" for i, c in enumerate(cases) if c.expected is not None}
+    kept = [n for n in model.graph.node if n.name not in skipped]
+    del wanted.graph.node[:]
+    wanted.graph.node.extend(kept)
+    names = [o for n in kept for o in n.output if o]
+    del wanted.graph.output[:]
+    wanted.graph.output.extend(onnx.helper.make_tensor_value_info(o, 0, None) for o in names)
+    with np.errstate(all="ignore"):
+        return dict(zip(names, ReferenceEvaluator(wanted).run(None, feeds), strict=True))
 
 
 def check_model(
@@ -139,7 +179,9 @@ def execute(model: onnx.ModelProto, feeds: dict[str, Array]) -> list[Array]:
 
 @functools.cache
 def _back_end() -> Callable[[onnx.ModelProto, dict[str, Array]], list[Array]]:
-    if os.environ.get("RIG_BACK_END") == "upstream" or not hasattr(importlib.import_module("aicc"), "compile"):
+    if os.environ.get("RIG_BACK_END") == "upstream" or not hasattr(
+        importlib.import_module("aicc"), "compile"
+    ):
         return run_upstream
     return _run_compiled
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from aicc.bindings import PassManager, ir
+
+from aicc.bindings import PassManager, ir, linalg
 from aicc.dialects import context
 from aicc.dialects.types import DType
 from aicc.importer.model import import_model
@@ -17,9 +18,11 @@ from aicc.target import Target
 
 Array = np.ndarray[Any, Any]
 
-PIPELINE = (
+BUFFERIZE = (
     "canonicalize,cse,one-shot-bufferize{bufferize-function-boundaries=true "
-    "function-boundary-type-conversion=identity-layout-map},canonicalize,cse,"
+    "function-boundary-type-conversion=identity-layout-map},canonicalize,cse"
+)
+TO_LLVM = (
     "convert-linalg-to-loops,lower-affine,expand-strided-metadata,lower-affine,convert-scf-to-cf,"
     "arith-expand{include-bf16=true},convert-math-to-llvm,convert-math-to-libm,"
     "convert-to-llvm,reconcile-unrealized-casts"
@@ -40,11 +43,30 @@ def run_upstream(model: onnx.ModelProto, feeds: dict[str, Array]) -> list[Array]
         LowerToLinalg().run(module, PassContext(target=Target.host(), weights=weights))
         module.operation.verify()
         names = weights_to_arguments(module)
-        PassManager.parse(f"builtin.module({PIPELINE})").run(module.operation)
+        PassManager.parse(f"builtin.module({BUFFERIZE})").run(module.operation)
+        _copies_to_linalg(module)
+        PassManager.parse(f"builtin.module({TO_LLVM})").run(module.operation)
         engine = ExecutionEngine(module, opt_level=1)
         engine.initialize()
         arrays = list(feeds.values()) + [weights.load(name) for name in names]
         return _invoke(engine, arrays, dtypes, ranks)
+
+
+def _copies_to_linalg(module: Any) -> None:
+    """`memref.copy` as a loop: between strided memrefs it would call a runtime library."""
+    copies: list[Any] = []
+
+    def collect(op: Any) -> Any:
+        if op.name == "memref.copy":
+            copies.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(collect)
+    for op in copies:
+        source, target = op.operands
+        with ir.InsertionPoint(op), op.location:
+            linalg.copy(source, outs=[target])
+        op.erase()
 
 
 def weights_to_arguments(module: Any) -> list[str]:
@@ -84,7 +106,9 @@ def _descriptor(rank: int) -> type[ctypes.Structure]:
 def _invoke(engine: Any, arrays: list[Array], dtypes: list[DType], ranks: list[int]) -> list[Array]:
     keep: list[Any] = []
     pointers: list[Any] = []
-    result_type = type("Results", (ctypes.Structure,), {"_fields_": [(f"r{i}", _descriptor(r)) for i, r in enumerate(ranks)]})
+    result_type = type(
+        "Results", (ctypes.Structure,), {"_fields_": [(f"r{i}", _descriptor(r)) for i, r in enumerate(ranks)]}
+    )
     results = result_type()
     result_pointer = ctypes.pointer(results)
     pointers.append(ctypes.cast(ctypes.pointer(result_pointer), ctypes.c_void_p))
@@ -103,8 +127,12 @@ def _invoke(engine: Any, arrays: list[Array], dtypes: list[DType], ranks: list[i
     before = [k.copy() for k in keep[::3]]
     function(ctypes.cast(table, ctypes.c_void_p))
     for old, new in zip(before, keep[::3], strict=True):
-        np.testing.assert_array_equal(old.view(np.uint8) if old.ndim else old, new.view(np.uint8) if new.ndim else new)
-    return [_to_array(getattr(results, f"r{i}"), t, r) for i, (t, r) in enumerate(zip(dtypes, ranks, strict=True))]
+        np.testing.assert_array_equal(
+            old.view(np.uint8) if old.ndim else old, new.view(np.uint8) if new.ndim else new
+        )
+    return [
+        _to_array(getattr(results, f"r{i}"), t, r) for i, (t, r) in enumerate(zip(dtypes, ranks, strict=True))
+    ]
 
 
 def _to_array(d: Any, dtype: DType, rank: int) -> Array:
