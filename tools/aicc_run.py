@@ -60,11 +60,13 @@ def main(
         raise click.UsageError(f"--compare {compare} needs the ONNX file: --onnx FILE")
     files = console.value_pairs(given, "--input")
     dims = console.sizes(dim, "--dim")
+    # A mistake in the inputs should not wait for the compiler.
+    inputs = collect_inputs(specs_of_model(read_onnx(source)), files, dims, seed) if source else None
     executable = open_model(model, **({} if compiled else {"opt_level": opt_level}))
     if threads:
         executable.num_threads = threads
-    specs = specs_of_model(read_onnx(source)) if source else specs_of_library(executable.inputs)
-    inputs = collect_inputs(specs, files, dims, seed)
+    if inputs is None:
+        inputs = collect_inputs(specs_of_library(executable.inputs), files, dims, seed)
     outputs = run_named(executable, inputs)
     if output is not None:
         write_outputs(output, outputs)

@@ -39,7 +39,7 @@ def reporting(function: Callable[P, int]) -> Callable[P, int]:
                 raise
             print(error, file=sys.stderr)
             return FAILED
-        except click.ClickException:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
             # The reader (head, less) has seen enough. Python must not try to flush again at exit.
