@@ -81,7 +81,11 @@ def _transpose_pads(n: Node, kernel: list[int], strides: list[int], dilations: l
         total = full - out
         if not isinstance(total, int):
             raise n.error("AICC-1005", "attribute 'output_shape' needs static spatial sizes.")
-        half = int(total / 2)
+        if total < 0:  # the result is larger than the windows reach: zeros at the end
+            begin.append(0)
+            end.append(total)
+            continue
+        half = total // 2
         upper = auto_pad == "SAME_UPPER"
         begin.append(half if upper else total - half)
         end.append(total - half if upper else half)
