@@ -61,7 +61,7 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {"cpu": cpu_pipeline}
 @dataclass(frozen=True)
 class Options:
     """How to compile. `dims` fixes symbolic dimensions; `dump` is a folder for the IR after each stage;
-    `emit` is what to write: so, obj, asm, llvm, or the name of a stage."""
+    `emit` is what to make: so, or the text (`CompileResult.text`) of llvm or asm."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -70,6 +70,7 @@ class Options:
     stop_after: str | None = None
     start_from: str | None = None
     pipeline: Pipeline | None = None
+    emit: str = "so"
     weights: str = "embedded"
     linker: str | None = None
     cache: bool = True
@@ -113,7 +114,7 @@ def compile_model(source: Any, out: str | os.PathLike[str] | None, options: Opti
     run = Compilation(open_source(source), options)
     path = run.run(Path(out) if out is not None else None)
     run.ctx.stats["total_seconds"] = time.perf_counter() - started
-    return CompileResult(path, run.ctx.stats, run.text)
+    return CompileResult(path, run.ctx.stats, run.text or run.ctx.stats.pop("text", ""))
 
 
 def compile(model: Any, target: str | Target = "cpu", **options: Any) -> Executable:

@@ -10,14 +10,14 @@ from aicc.bindings import ir
 from aicc.bindings import llvm as llvm_dialect
 from aicc.codegen.cache import ObjectCache
 from aicc.codegen.jobs import KernelJob, KernelResult
-from aicc.codegen.kernel_build import scheduled
 from aicc.codegen.objects import compile_llvm_text
 from aicc.codegen.workers import build_kernels
 from aicc.errors import CompileError
+from aicc.kernel_texts import SEPARATOR, emitted, kernel_texts
 from aicc.knobs import knobs
 from aicc.passes.base import PassContext
 from aicc.passes.buffers.entry import ENTRY, SHAPES
-from aicc.passes.llvm import lower_host, lower_kernel
+from aicc.passes.llvm import lower_host
 from aicc.passes.schedules import registry
 from aicc.pipeline import STAGES
 from aicc.signature import Signature
@@ -30,19 +30,24 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
     """schedule → loops → llvm → object → link for a module of stage *buffers*; returns what was written."""
     jobs = [_job(f, ctx) for f in module.body.operations if "aicc.kernel" in f.attributes]
     signature = Signature.read(_entry(module), SHAPES in _functions(module))
-    if options.dump is not None or _stops_at(options, ("schedule", "loops", "llvm")):
-        dump_kernels(jobs, module, options)
-    if _stops_at(options, ("schedule", "loops", "llvm")):
+    if options.dump is not None:
+        dump_kernels(jobs, options)
+    if options.stop_after in ("schedule", "loops", "llvm"):
+        texts = [kernel_texts(job) for job in jobs]
+        ctx.stats["text"] = SEPARATOR.join(t.llvm if options.stop_after == "llvm" else t.loops for t in texts)
+        return None
+    if options.emit in ("llvm", "asm"):
+        irs = [kernel_texts(job).llvm_ir for job in jobs]
+        irs.append(_host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options))
+        ctx.stats["text"] = emitted(options.emit, irs, ctx.target)
         return None
     results = _objects(jobs, ctx, options)
-    host = _host_object(module, {r.name: r.symbol for r in results}, ctx, options)
+    start = time.perf_counter()
+    host = compile_llvm_text(_host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target, 1)
+    ctx.stats["seconds"]["host"] = time.perf_counter() - start
     if options.stop_after == "object" or out is None:
         return None
     return _link(results, host, signature, ctx, options, out)
-
-
-def _stops_at(options: Options, stages: tuple[str, ...]) -> bool:
-    return options.stop_after in stages
 
 
 def _functions(module: Any) -> dict[str, Any]:
@@ -96,9 +101,8 @@ def _objects(jobs: list[KernelJob], ctx: PassContext, options: Options) -> list[
     return results
 
 
-def _host_object(module: Any, symbols: dict[str, str], ctx: PassContext, options: Options) -> bytes:
-    """The host program as an object that calls the kernels' launchers by their content names."""
-    start = time.perf_counter()
+def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, options: Options) -> str:
+    """The host program as LLVM IR that calls the kernels' launchers by their content names."""
     for name, f in _functions(module).items():
         if "aicc.kernel" in f.attributes:
             f.operation.erase()
@@ -117,10 +121,7 @@ def _host_object(module: Any, symbols: dict[str, str], ctx: PassContext, options
     lower_host(module, ctx.target)
     if options.dump is not None:
         _write(options, "llvm", "host", str(module))
-    text = llvm_dialect.translate_module_to_llvmir(module.operation)
-    data = compile_llvm_text(text, ctx.target, 1)
-    ctx.stats["seconds"]["host"] = time.perf_counter() - start
-    return data
+    return str(llvm_dialect.translate_module_to_llvmir(module.operation))
 
 
 def _link(
@@ -137,23 +138,11 @@ def _link(
     return path
 
 
-def dump_kernels(jobs: list[KernelJob], module: Any, options: Options) -> None:
-    """Writes the kernels after schedule and loops, and in the llvm dialect, as split files."""
-    texts: dict[str, list[str]] = {"schedule": [], "llvm": []}
-    for job in jobs:
-        for number in range(len(job.schedules)):
-            with ir.Context() as own, ir.Location.unknown():
-                own.emit_error_diagnostics = False
-                try:
-                    kernel, _, _ = scheduled(job.attempt(number), {})
-                    texts["schedule"].append(str(kernel))
-                    lower_kernel(kernel, job.target)
-                    texts["llvm"].append(str(kernel))
-                    break
-                except Exception as error:  # the build reports it; the dump shows what there is
-                    texts["schedule"].append(f"// {job.name}: {job.schedules[number]}: {error}\n")
-    for stage, parts in texts.items():
-        _write(options, stage, "kernels", "\n// -----\n\n".join(parts))
+def dump_kernels(jobs: list[KernelJob], options: Options) -> None:
+    """Writes the kernels as loops and in the llvm dialect, as split files."""
+    texts = [kernel_texts(job) for job in jobs]
+    _write(options, "loops", "kernels", SEPARATOR.join(t.loops for t in texts))
+    _write(options, "llvm", "kernels", SEPARATOR.join(t.llvm for t in texts))
 
 
 def _write(options: Options, stage: str, what: str, text: str) -> None:

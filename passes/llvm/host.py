@@ -97,12 +97,14 @@ def pass_pointers(module: Any) -> None:
 def copies_to_loops(module: Any) -> None:
     """`memref.copy` between layouts, which would call into a library MLIR does not ship, becomes a loop nest.
 
-    Copies between contiguous buffers stay: they become `memcpy`.
+    Copies between contiguous buffers of static shape stay: they become `memcpy`.
     """
     copies: list[Any] = []
 
     def visit(op: Any) -> Any:
-        if op.name == "memref.copy" and not all(_contiguous(value.type) for value in op.operands):
+        if op.name == "memref.copy" and not all(
+            value.type.has_static_shape and _contiguous(value.type) for value in op.operands
+        ):
             copies.append(op)
         return ir.WalkResult.ADVANCE
 

@@ -1,0 +1,51 @@
+"""Kernels as text at every level below *buffers*: for dumps and for `--emit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aicc.bindings import ir
+from aicc.bindings import llvm as llvm_dialect
+from aicc.codegen.jobs import KernelJob
+from aicc.codegen.kernel_build import scheduled
+from aicc.codegen.objects import compile_llvm_text
+from aicc.errors import AiccError
+from aicc.passes.llvm import lower_kernel
+from aicc.passes.schedules.schedule import NoMatch
+from aicc.target import Target
+
+SEPARATOR = "\n// -----\n\n"
+
+
+@dataclass(frozen=True)
+class KernelTexts:
+    """One kernel after its schedule (vectors and loops), in the llvm dialect, and as LLVM IR."""
+
+    loops: str
+    llvm: str
+    llvm_ir: str
+
+
+def kernel_texts(job: KernelJob) -> KernelTexts:
+    """By the first schedule of the job that works, in this process. Raises the last schedule's AiccError."""
+    failure: Exception | None = None
+    for number in range(len(job.schedules)):
+        with ir.Context() as own, ir.Location.unknown():
+            own.emit_error_diagnostics = False
+            try:
+                module, _, _ = scheduled(job.attempt(number), {})
+                loops = str(module)
+                lower_kernel(module, job.target)
+                return KernelTexts(loops, str(module), llvm_dialect.translate_module_to_llvmir(module.operation))
+            except (NoMatch, AiccError, ir.MLIRError, ImportError) as error:
+                failure = error
+    assert failure is not None
+    raise failure
+
+
+def emitted(kind: str, llvm_irs: Sequence[str], target: Target) -> str:
+    """LLVM IR texts as `llvm` (joined) or `asm`; each part starts with a comment line."""
+    comment = ";" if kind == "llvm" else "#"
+    parts = llvm_irs if kind == "llvm" else [compile_llvm_text(t, target, 2, "asm").decode() for t in llvm_irs]
+    return "".join(f"{comment} ---- part {i} of {len(parts)}\n{part}\n" for i, part in enumerate(parts))
