@@ -154,7 +154,7 @@ AICC_API int32_t aicc_output_dims(aicc_context *ctx, const DLTensor *inputs, int
 
 /* Runs the model. Tensors are compact and row-major, on the host, aligned to their element.
  *
- * Inputs are read only. Dims that share a symbol must agree.
+ * Inputs are read only. Dims that share a symbol must agree. Outputs overlap neither inputs nor each other.
  * An output with `data` set is the caller's: dtype and shape must be what aicc_output_dims says.
  * An output with `data == NULL` is the library's: the whole DLTensor is filled in, and data and shape stay
  * valid until the next aicc_run on this context or its end. An output with a data-dependent dim must be so.
