@@ -70,3 +70,14 @@ def merged_groups(
         else:
             groups.append((dim,))
     return groups
+
+
+def regroup(access: Access, groups: Sequence[tuple[int, ...]], sizes: Sequence[Size]) -> Access:
+    """The same access over one dimension for each group (as `merged_groups` finds them), of `sizes`."""
+    coefs = tuple(access.coefs[group[-1]] for group in groups)
+    renamed = {group[-1]: Expr.dim(axis) for axis, group in enumerate(groups)}
+    quotients = []
+    for quotient, factor in access.quotients:
+        value = quotient.value.substitute(renamed, sizes)
+        quotients.append((Quotient(value, quotient.divisor, quotient.remainder), factor))
+    return Access(access.buffer, access.offset, coefs, tuple(quotients))

@@ -79,6 +79,9 @@ class Contraction(Schedule):
         if roles.packed or not config.pack:
             return {}
         layout = column_layout(roles, roles.panel)
+        # The layout of a tensor whose sizes are known at run time cannot be written as a type.
+        if any(size.static is None for size in roles.b.buffer.shape):
+            layout = None
         return {} if layout is None else {roles.b.buffer.number: layout}
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:

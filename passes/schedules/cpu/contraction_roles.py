@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aicc.passes.schedules.cpu.access import Access, access_of, merged_groups
+from aicc.passes.schedules.cpu.access import Access, access_of, merged_groups, regroup
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand, Result, Store, analyze
 from aicc.passes.schedules.cpu.sizes import Size, guess_product, product
@@ -164,7 +164,10 @@ def _assign(
     if not a_raw.linear or not b_raw.linear:
         raise NoMatch("operands are not read at linear addresses")
     can_pack = (
-        packable and b.source.layout is None and all(x.single is not None or not x.used() for x in b.indices)
+        packable
+        and b.source.layout is None
+        and all(size.static is not None for size in b.source.shape)
+        and all(x.single is not None or not x.used() for x in b.indices)
     )
     if b_raw.coefs[-1].static != 1 and not can_pack:
         raise NoMatch("the second operand is neither packed nor contiguous along the columns")
@@ -193,7 +196,7 @@ def _assign(
         return tuple(axis_of[group[-1]] for group in groups if group[0] in dims)
 
     axes = Axes(sizes, kind(outer), kind(rows), axis_of[column], kind(sums))
-    b_axes = _regroup(b_raw, groups, sizes)
+    b_axes = regroup(b_raw, groups, sizes)
     b_axes = Access(b_axes.buffer, b_axes.offset, (*b_axes.coefs, *b_raw.coefs[-2:]))
     return Roles(
         nest,
@@ -202,12 +205,12 @@ def _assign(
         b,
         axes,
         tuple(groups),
-        _regroup(a_raw, groups, sizes),
+        regroup(a_raw, groups, sizes),
         b_axes,
         width,
         init.source,
         epilogue,
-        {key: _regroup(access, groups, sizes) for key, access in raw.items()},
+        {key: regroup(access, groups, sizes) for key, access in raw.items()},
         dimensions,
     )
 
@@ -340,16 +343,3 @@ def _merge(
     if fixed & set(dims):
         return [(d,) for d in dims]
     return merged_groups(accesses, extents, dims)
-
-
-def _regroup(access: Access, groups: Sequence[tuple[int, ...]], sizes: tuple[Size, ...]) -> Access:
-    """The same access over axes."""
-    coefs = tuple(access.coefs[group[-1]] for group in groups)
-    if access.linear:
-        return Access(access.buffer, access.offset, coefs)
-    renamed = {group[-1]: Expr.dim(axis) for axis, group in enumerate(groups)}
-    quotients = []
-    for quotient, factor in access.quotients:
-        value = quotient.value.substitute(renamed, sizes)
-        quotients.append((type(quotient)(value, quotient.divisor, quotient.remainder), factor))
-    return Access(access.buffer, access.offset, coefs, tuple(quotients))

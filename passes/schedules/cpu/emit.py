@@ -233,6 +233,19 @@ class Emitter:
         self._known[-1].clear()
         self.do("} else {")
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Takes back what was emitted inside when an exception leaves it."""
+        length, depth = len(self.lines), len(self._known)
+        known = dict(self._known[-1])
+        try:
+            yield
+        except BaseException:
+            del self.lines[length:], self._known[depth:]
+            self._known[-1].clear()
+            self._known[-1].update(known)
+            raise
+
     # Memory: `base` is the name of a flat memref<?xelement> -----------------------------------------
 
     def load(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aicc.bindings import ir
-from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.access import Access, access_of
 from aicc.passes.schedules.cpu.emit import Emitter, Index
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.inline import literal
@@ -54,7 +54,9 @@ class KernelEmitter(Emitter):
         op = owner.operation
         if op.name == "arith.constant":
             name = self.constant(literal(op.attributes["value"]), str(value.type))
-        elif op.name in ("tensor.extract", "memref.load") or op.regions or len(op.results) != 1:
+        elif op.name == "tensor.extract":
+            name = self._element(op)
+        elif op.regions or len(op.results) != 1 or not op.name.startswith(("arith.", "math.")):
             raise NoMatch(f"a scalar from {op.name}")
         else:
             args = [self.scalar(operand) for operand in op.operands]
@@ -68,6 +70,17 @@ class KernelEmitter(Emitter):
                 )
         self._names[value] = name
         return name
+
+    def _element(self, op: Any) -> str:
+        """An element of an argument, read once at the start."""
+        source = self.nest.sources.get(op.operands[0])
+        if not isinstance(source, Buffer):
+            raise NoMatch("an element of a tensor that is computed in the kernel")
+        indices = [Expr.dim(d) for d in range(len(source.shape))]
+        access = access_of(source, indices, source.shape)
+        places = [self.scalar(operand) for operand in list(op.operands)[1:]]
+        with self.at_start():
+            return self.load(self.base(source), self.address(access, lambda d: places[d]), source.element)
 
     # Sizes and addresses ---------------------------------------------------------------------------
 
