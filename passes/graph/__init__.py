@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from aicc.passes.base import Pass
+from aicc.passes.graph.assign_layout import AssignLayout
 from aicc.passes.graph.canonicalize import Canonicalize
 from aicc.passes.graph.cleanup import EliminateCommon, EliminateDead
 from aicc.passes.graph.fold_constants import FoldConstants
 from aicc.passes.graph.recognize_activations import RecognizeActivations
+from aicc.passes.graph.recognize_attention import RecognizeAttention
 from aicc.passes.graph.recognize_norms import RecognizeNorms
 from aicc.target import Target
 
@@ -22,6 +24,10 @@ def graph_passes(target: Target) -> list[Pass]:
         Canonicalize(),
         RecognizeActivations(),
         RecognizeNorms(),
+        Canonicalize(),
+        RecognizeAttention(),
+        AssignLayout(),
+        Canonicalize(),
         FoldConstants(),
         EliminateCommon(),
         EliminateDead(),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aicc.dialects.types import DType
-from aicc.passes.graph.rewrite import Rewriter
+from aicc.passes.graph.rewrite import Rewriter, kind
 
 _TOLERANCE = {DType.F64: 1e-7, DType.F32: 1e-6, DType.F16: 4e-3, DType.BF16: 3e-2}
 """Relative: constants were rounded to the dtype when the model was written, or computed in f32."""
@@ -86,7 +86,7 @@ class _Reader:
             self.leaf(value, exponent)
             return
         whole = exponent == int(exponent)
-        name = op.name.removeprefix("aicc.")
+        name = kind(op)
         a, b = (*rw.operands(op), None)[:2]
         if name in ("mul", "div") and whole:
             self.ops.append(op)
@@ -143,7 +143,7 @@ def linear(rw: Rewriter, value: Any) -> Sum:
             terms.append((v, sign))
             return
         ops.append(op)
-        name = op.name.removeprefix("aicc.")
+        name = kind(op)
         if name == "neg":
             read(op.operands[0], -sign, False)
             return

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 from aicc.dialects.types import FLOAT, DType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.algebra import Monomial, close, linear, monomial
-from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
+from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def gelu(rw: Rewriter, op: Any) -> bool:
         if bend is None:
             continue
         argument = bend.operands[0]
-        if bend.name == "aicc.erf":
+        if kind(bend) == "erf":
             matches = close(_scaled(rw, argument, x), math.sqrt(0.5), rw.dtype(x))
             approximate = "none"
         else:
@@ -154,9 +154,9 @@ def hard_swish(rw: Rewriter, op: Any) -> bool:
     for c, x, f, m in _pairs(rw, op):
         dtype = rw.dtype(x)
         gate = rw.producer(f, "hard_sigmoid", "clip")
-        if gate is None or gate.operands[0] != x and gate.name == "aicc.hard_sigmoid":
+        if gate is None or gate.operands[0] != x and kind(gate) == "hard_sigmoid":
             continue
-        if gate.name == "aicc.hard_sigmoid":
+        if kind(gate) == "hard_sigmoid":
             a = rw.attrs(gate)
             matches = c == 1.0 and close(a["alpha"], 1 / 6, dtype) and close(a["beta"], 0.5, dtype)
         else:

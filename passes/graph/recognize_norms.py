@@ -208,13 +208,13 @@ def norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
     user = rw.users(y)[0]
     x, scale, *rest = rw.operands(op)
     bias = rest[0] if rest else None
-    if user.name not in ("aicc.mul", "aicc.add") or bias is not None:
+    if kind(user) not in ("mul", "add") or bias is not None:
         return False
     parameter = _other(user, y)
     axis = rw.attrs(op)["axis"]
     if parameter == y or not _fits(rw, parameter, x, axis) or rw.shape(user.results[0]) != rw.shape(x):
         return False
-    if user.name == "aicc.mul":
+    if kind(user) == "mul":
         if scale is not None:
             return False
         operands = [x, parameter, *rest]
@@ -275,7 +275,7 @@ def group_norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
     if not rw.has_one_use(y):
         return False
     user = rw.users(y)[0]
-    if user.name not in ("aicc.mul", "aicc.add"):
+    if kind(user) not in ("mul", "add"):
         return False
     parameter = _other(user, y)
     x, scale, bias = op.operands
@@ -284,7 +284,7 @@ def group_norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
         return False
     rw.at(user, op)
     flat = rw.build("reshape", parameter, rw.const(np.asarray([per_channel[0]]), DType.I64))
-    if user.name == "aicc.mul":
+    if kind(user) == "mul":
         operands = [x, rw.build("mul", scale, flat), rw.build("mul", bias, flat)]
     else:
         operands = [x, scale, rw.build("add", bias, flat)]

@@ -78,9 +78,18 @@ def module_ops(module: Any) -> list[Any]:
     return list(block_ops(body))
 
 
+def key(op: Any) -> Any:
+    """What an op is known by in sets and dicts: its first result (the hash of an op follows its contents)."""
+    return op.results[0]
+
+
 def kind(op: Any) -> str:
-    """An op's name without the dialect prefix; other dialects' ops keep theirs."""
-    return str(op.name.removeprefix("aicc."))
+    """The op's name in `OPS`; that of an op of another dialect stays whole."""
+    name = op.name
+    if name.startswith("aicc."):
+        return str(name[5:])
+    declared = declaration(op)
+    return name if declared is None else declared.name
 
 
 class Rewriter:
@@ -95,7 +104,7 @@ class Rewriter:
         self.changes = 0
         self._queue: deque[Any] = deque()
         self._queued: set[Any] = set()
-        self._dead: dict[Any, None] = {}
+        self._dead: dict[Any, Any] = {}
         self._nothing: Any = None
         self._point: Any = None
         self._location: Any = None
@@ -154,8 +163,8 @@ class Rewriter:
             return None
         op = owner.operation
         if names:
-            return op if op.name in {f"aicc.{n}" for n in names} else None
-        return op if op.name.startswith("aicc.") else None
+            return op if kind(op) in names else None
+        return op if declaration(op) is not None else None
 
     def inner(self, value: Any, *names: str) -> Any | None:
         """`producer`, when `value` has no other use than the one that asks."""
@@ -262,8 +271,8 @@ class Rewriter:
 
     def enqueue(self, op: Any) -> None:
         """Visits `op` (again)."""
-        if op not in self._queued:
-            self._queued.add(op)
+        if len(op.results) and key(op) not in self._queued:
+            self._queued.add(key(op))
             self._queue.append(op)
 
     def _with_type_for(self, old: Any, new: Any) -> Any:
@@ -281,7 +290,7 @@ class Rewriter:
         )
         if refined != after and not isinstance(new.owner, ir.Block):
             new.set_type(refined)
-        foreign = [u for u in self.users(old) if not u.name.startswith("aicc.") and u.name != "func.return"]
+        foreign = [u for u in self.users(old) if declaration(u) is None and u.name != "func.return"]
         if foreign and refined != before:
             with ir.InsertionPoint(foreign[0]), foreign[0].location:
                 cast = tensor.CastOp(before, new)
@@ -291,14 +300,14 @@ class Rewriter:
 
     def is_dead(self, op: Any) -> bool:
         """Whether an op was erased (it leaves the IR when the rewriter finishes)."""
-        return op in self._dead
+        return key(op) in self._dead
 
     def erase_if_dead(self, op: Any) -> None:
         """Erases a pure op without uses, then what it alone used."""
         stack = [op]
         while stack:
             dead = stack.pop()
-            if dead in self._dead or not dead.name.startswith("aicc."):
+            if declaration(dead) is None or key(dead) in self._dead:
                 continue
             if any(next(iter(r.uses), None) is not None for r in dead.results):
                 self._fewer_uses(dead)
@@ -309,7 +318,7 @@ class Rewriter:
                 self._nothing = self._make_nothing()
             for i in range(len(inputs)):
                 operands[i] = self._nothing
-            self._dead[dead] = None
+            self._dead[key(dead)] = dead
             self.changes += 1
             stack.extend(v.owner.operation for v in inputs if not isinstance(v.owner, ir.Block))
 
@@ -332,7 +341,8 @@ class Rewriter:
         by_root: dict[str, list[Pattern]] = {}
         for p in patterns:
             for root in p.roots:
-                by_root.setdefault(f"aicc.{root}", []).append(p)
+                if root not in OPS: continue
+                by_root.setdefault(OPS[root].mlir_name, []).append(p)
         ops = [op for op in module_ops(self.module) if op.name in by_root]
         for op in ops:
             self.enqueue(op)
@@ -341,8 +351,8 @@ class Rewriter:
         counts: dict[str, int] = self.ctx.stats.setdefault("rewrites", {})
         while self._queue:
             op = self._queue.popleft()
-            self._queued.discard(op)
-            if op in self._dead:
+            self._queued.discard(key(op))
+            if key(op) in self._dead:
                 continue
             for p in by_root.get(op.name, ()):
                 self.at(op)
@@ -361,7 +371,7 @@ class Rewriter:
 
     def finish(self) -> None:
         """Takes erased ops out of the IR and makes `main`'s type agree with what it returns now."""
-        for op in self._dead:
+        for op in self._dead.values():
             op.erase()
         if self._nothing is not None:
             self._nothing.owner.operation.erase()

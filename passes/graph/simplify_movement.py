@@ -49,16 +49,10 @@ def build_reshape(rw: Rewriter, value: Any, wanted: Sequence[Any]) -> Any | None
     return out
 
 
-@pattern(*_VIEWS, "expand", "tile", "slice", "pad", "concat", "split")
+@pattern(*_VIEWS, "expand", "tile", "slice", "pad")
 def nothing_moves(rw: Rewriter, op: Any) -> bool:
     """An op that moves elements and whose result has the operand's shape is the operand."""
-    if len(op.results) != 1:
-        return False
     x = op.operands[0]
-    if kind(op) in ("concat", "split") and len([v for v in rw.operands(op) if v is not None]) != 1 + (
-        kind(op) == "split" and len(op.operands) > 1
-    ):
-        return False
     if rw.shape(x) != rw.shape(op.results[0]) or not _keeps_order(rw, op):
         return False
     return rw.replace(op, x)
@@ -138,28 +132,28 @@ def _broadcast_shape(rw: Rewriter, values: Sequence[Any]) -> tuple[Any, ...] | N
 @pattern("concat")
 def concat_of_concat(rw: Rewriter, op: Any) -> bool:
     """`concat(concat(a, b), c) --> concat(a, b, c)` along one axis; `concat(a) --> a`"""
-    axis = rw.attrs(op)["axis"]
+    dim = rw.attrs(op)["dim"]
     inputs = rw.operands(op)
     if len(inputs) == 1:
         return rw.replace(op, inputs[0])
     flat: list[Any] = []
     for v in inputs:
         inner = rw.inner(v, "concat")
-        if inner is not None and rw.attrs(inner)["axis"] == axis:
+        if inner is not None and rw.attrs(inner)["dim"] == dim:
             flat += rw.operands(inner)
-        elif rw.shape(v)[axis] != 0:
+        elif rw.shape(v)[dim] != 0:
             flat.append(v)
     if len(flat) == len(inputs) or not flat:
         return False
-    return rw.replace(op, rw.build("concat", *flat, axis=axis))
+    return rw.replace(op, rw.build("concat", *flat, dim=dim))
 
 
 @pattern("slice")
-def slice_of_split(rw: Rewriter, op: Any) -> bool:
+def slice_of_concat(rw: Rewriter, op: Any) -> bool:
     """`slice(concat(a, b)) --> a` when the slice is exactly one operand"""
     source = rw.producer(op.operands[0], "concat")
     attrs = rw.attrs(op)
-    if source is None or attrs["axes"] != (rw.attrs(source)["axis"],):
+    if source is None or attrs["axes"] != (rw.attrs(source)["dim"],):
         return False
     axis = attrs["axes"][0]
     starts, steps = rw.ints(op.operands[1]), rw.operands(op)[3]
@@ -228,6 +222,6 @@ PATTERNS: tuple[Pattern, ...] = (
     expand_before_broadcast,
     unary_of_expand,
     concat_of_concat,
-    slice_of_split,
+    slice_of_concat,
     gather_one,
 )
