@@ -26,7 +26,7 @@ _WORDS = ctypes.sizeof(structs.DLTensor) // 8  # 8-byte words of a DLTensor; the
 _SHAPES_KEPT = 256
 _ABSENT: Array = np.empty(0)
 _int64_pointer = ctypes.POINTER(ctypes.c_int64)
-_byte = ctypes.c_char.from_buffer
+_byte: Any = ctypes.c_char.from_buffer
 _address = ctypes.addressof
 
 
@@ -62,7 +62,7 @@ def address(array: Array) -> int:
     """Address of the array's data; several times faster than `array.ctypes.data` where it can be."""
     if array.flags.writeable and array.size:
         try:
-            return _address(_byte(array))  # type: ignore[arg-type]
+            return _address(_byte(array))
         except (TypeError, ValueError, BufferError):
             pass  # dtypes without a buffer interface (ml_dtypes)
     return int(array.ctypes.data)

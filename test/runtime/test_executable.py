@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import timeit
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from aicc.errors import RuntimeError_
 from aicc.loader import load
+from aicc.runtime import structs
 from aicc.runtime.tensors import as_input
 
 from .conftest import Fake
@@ -142,11 +144,35 @@ def test_dtypes(fake: Fake, code: int, bits: int, name: str) -> None:
         np.testing.assert_array_equal(exe(x.view(f"u{x.itemsize}")), x)
 
 
-def test_bfloat16_of_torch(fake: Fake) -> None:
-    torch = pytest.importorskip("torch")
+class Bfloat16:
+    """What NumPy's own capsules cannot be: bfloat16, with a byte offset and strides, as PyTorch gives."""
+
+    def __init__(
+        self, bits: np.ndarray[Any, Any], shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    ) -> None:
+        self._bits, rank = bits, len(shape)
+        self._shape, self._strides = (ctypes.c_int64 * rank)(*shape), (ctypes.c_int64 * rank)(*strides)
+        pointer = ctypes.POINTER(ctypes.c_int64)
+        self._tensor = structs.DLTensor(
+            bits.ctypes.data, structs.DLDevice(1, 0), rank, structs.DLDataType(4, 16, 1),
+            ctypes.cast(self._shape, pointer), ctypes.cast(self._strides, pointer), offset,
+        )  # fmt: skip
+
+    def __dlpack__(self) -> object:
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return new(ctypes.addressof(self._tensor), b"dltensor", None)
+
+
+def test_dlpack_of_types_numpy_lacks(fake: Fake) -> None:
     exe = load(fake("echo", "CODE=4", "BITS=16"))
-    x = torch.arange(5).to(torch.bfloat16)
-    np.testing.assert_array_equal(exe(x).astype(np.float32), x.float().numpy())
+    bits = np.arange(10, dtype=np.uint16)
+    for strides, expected in ((1,), [2, 3, 4]), ((2,), [2, 4, 6]):
+        y = exe(Bfloat16(bits, (3,), strides, offset=4))
+        assert y.view(np.uint16).tolist() == expected
+    out = Bfloat16(bits, (2,), (1,), offset=0)
+    exe(np.array([7, 8], np.uint16), out=out)
+    assert bits.tolist() == [7, 8, *range(2, 10)]
 
 
 # ---- several threads, profiles -------------------------------------------------------------------
