@@ -69,7 +69,7 @@ class WeightStore:
 
     def add_array(self, name: str, array: Array) -> str:
         t = TensorType(array.shape, DType.from_numpy(array.dtype))
-        return self.add(name, t, lambda: array, {"array": array.tobytes().hex()})
+        return self.add(name, t, lambda: array, {})
 
     def add_recipe(self, name: str, t: TensorType, recipe: Recipe) -> str:
         """A derived weight; the same recipe is stored once."""
@@ -122,16 +122,24 @@ class WeightStore:
         return end
 
     def save(self, path: Path) -> None:
-        """Writes the manifest (JSON) from which `restore` finds every entry again."""
+        """Writes the manifest (JSON) from which `restore` finds every entry again.
+
+        What no file holds yet (constants, initializers of a model given in memory) goes beside it as `.npy`.
+        """
         rows = {}
-        for name, e in self.entries.items():
+        for number, (name, e) in enumerate(self.entries.items()):
             row: dict[str, Any] = {"shape": list(e.type.shape), "dtype": e.type.dtype.name}
             if isinstance(e.load, Recipe):
                 r = e.load
                 row["recipe"] = {"op": r.op, "attrs": [[k, _to_json(v)] for k, v in r.attrs]}
                 row["recipe"] |= {"inputs": list(r.inputs), "result": r.result}
-            else:
+            elif e.origin:
                 row["origin"] = e.origin
+            else:
+                file = path.with_name(f"weight-{number}.npy")
+                if not file.exists():
+                    np.save(file, e.load().reshape(-1).view(np.uint8))
+                row["file"] = file.name
             rows[name] = row
         path.write_text(json.dumps(rows, indent=0))
 
@@ -151,12 +159,23 @@ class WeightStore:
                 recipe = Recipe(r["op"], attrs, tuple(r["inputs"]), r["result"])
                 store.entries[name] = Entry(t, recipe)
                 store._recipes[recipe] = name
-            elif "array" in row["origin"]:
-                array = np.frombuffer(bytes.fromhex(row["origin"]["array"]), t.dtype.numpy).reshape(row["shape"])
-                store.entries[name] = Entry(t, lambda a=array: a, row["origin"])  # type: ignore[misc]
+            elif "file" in row:
+                store.entries[name] = Entry(t, _NpyFile(path.with_name(row["file"]), t))
             else:
                 store.entries[name] = Entry(t, open_origin(row["origin"], t), row["origin"])
         return store
+
+
+@dataclass(frozen=True)
+class _NpyFile:
+    """Loads an entry from the bytes `save` wrote."""
+
+    path: Path
+    type: TensorType
+
+    def __call__(self) -> Array:
+        raw: Array = np.load(self.path)
+        return raw.view(self.type.dtype.numpy).reshape(self.type.shape)
 
 
 def _to_json(value: Any) -> Any:

@@ -52,7 +52,8 @@ class GraphImporter:
         load = tensor_loader(proto, self.directory)
         if t.size * t.dtype.numpy.itemsize <= CONSTANT_BYTES:
             return Constant.build(value=load(), shapes=self.shapes)
-        sym = self.weights.add(proto.name, t, load, {"model": str(self.path), "initializer": proto.name})
+        origin = {"model": str(self.path), "initializer": proto.name} if self.path else {}
+        sym = self.weights.add(proto.name, t, load, origin)
         return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
 
     def _tensor_type(self, proto: onnx.TensorProto) -> TensorType:
