@@ -25,8 +25,8 @@ def attention(n: Node) -> Any:
     new_keys = n.info(k).shape[2]
     past = n.input(4) is not None
     if past:
-        k = n.build(OPS["concat"], n.required(4), k, axis=2)
-        v = n.build(OPS["concat"], n.required(5), v, axis=2)
+        k = n.build(OPS["concat"], n.required(4), k, dim=2)
+        v = n.build(OPS["concat"], n.required(5), v, dim=2)
     mask, lengths = _mask(n, k), n.input(6)
     attrs = _attributes(n, q, new_keys, past)
     out: list[Any] = [n.build(Attention, q, k, v, mask, lengths, **attrs)]
@@ -81,6 +81,6 @@ def _mask(n: Node, k: Any) -> Any | None:
         return mask
     fill = np.asarray(False) if t.dtype is DType.BOOL else np.asarray(-math.inf)
     shape = n.build(OPS["shape"], mask, start=0, end=t.rank - 1)
-    wanted = n.build(OPS["concat"], shape, n.ints([keys - have]), axis=0)
+    wanted = n.build(OPS["concat"], shape, n.ints([keys - have]), dim=0)
     tail = n.build(OPS["expand"], n.const(fill, t.dtype), wanted)
-    return n.build(OPS["concat"], mask, tail, axis=t.rank - 1)
+    return n.build(OPS["concat"], mask, tail, dim=t.rank - 1)

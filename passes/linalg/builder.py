@@ -250,6 +250,8 @@ class Builder:
         out = TensorType(tuple(shape), t.dtype)
         if t.shape == out.shape:
             return value, out
+        if t.rank == 0:
+            return self._expand(value, t, out, []), out
         groups = reassociation(t.shape, out.shape)
         if groups is None:
             flat = self._collapse(value, t, [list(range(t.rank))]) if t.rank != 1 else value

@@ -1,0 +1,64 @@
+"""RotaryEmbedding: pairs of elements of each head turned by an angle that depends on the position.
+
+    x = [x1, x2 | rest]  -->  [x1 cos - x2 sin, x1 sin + x2 cos | rest]
+
+`x1` and `x2` are the halves of the rotated part, or its even and odd elements when interleaved.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.dialects.elementwise import Add, Mul, Sub
+from aicc.dialects.indexing import Gather
+from aicc.dialects.movement import Concat, Slice
+from aicc.dialects.shape import Reshape, Unsqueeze
+from aicc.importer.node import Node
+from aicc.importer.registry import onnx_op
+
+
+@onnx_op("RotaryEmbedding")
+def rotary_embedding(n: Node) -> Any:
+    return rotate(n, n.required(0), n.required(1), n.required(2), n.input(3))
+
+
+def rotate(n: Node, x: Any, cos: Any, sin: Any, positions: Any | None) -> Any:
+    """x is `[B, H, S, D]` or `[B, S, H*D]`; cos and sin are tables, or per position without `positions`."""
+    flat = n.info(x).rank == 3
+    if flat:
+        shape = n.build(Reshape, x, n.ints([0, 0, n.required_attr("num_heads"), -1]))
+    else:
+        shape = x
+    head = n.info(shape).shape[3]
+    rotated = n.attr("rotary_embedding_dim", 0) or head
+    if not isinstance(rotated, int) or not isinstance(head, int):
+        raise n.error(
+            "AICC-1005", "the head size is not static.", hint="set 'rotary_embedding_dim' and fix the shape."
+        )
+    heads_axis = 2 if flat else 1
+    c, s = (_per_position(n, table, positions, heads_axis) for table in (cos, sin))
+    if n.attr("interleaved", 0):
+        x1, x2 = (_part(n, shape, start, rotated, 2) for start in (0, 1))
+    else:
+        x1, x2 = _part(n, shape, 0, rotated // 2), _part(n, shape, rotated // 2, rotated)
+    real = n.build(Sub, n.build(Mul, x1, c), n.build(Mul, x2, s))
+    imaginary = n.build(Add, n.build(Mul, x1, s), n.build(Mul, x2, c))
+    if n.attr("interleaved", 0):
+        pairs = [n.build(Unsqueeze, p, axes=(4,)) for p in (real, imaginary)]
+        parts = [n.build(Reshape, n.build(Concat, *pairs, dim=4), n.ints([0, 0, 0, rotated]))]
+    else:
+        parts = [real, imaginary]
+    if rotated < head:
+        parts.append(_part(n, shape, rotated, head))
+    y = n.build(Concat, *parts, dim=3) if len(parts) > 1 else parts[0]
+    return n.build(Reshape, y, n.ints([0, 0, -1])) if flat else y
+
+
+def _per_position(n: Node, table: Any, positions: Any | None, heads_axis: int) -> Any:
+    """`[B, S, D/2]` with an axis for the heads."""
+    rows = table if positions is None else n.build(Gather, table, positions, axis=0)
+    return n.build(Unsqueeze, rows, axes=(heads_axis,))
+
+
+def _part(n: Node, x: Any, start: int, end: int, step: int = 1) -> Any:
+    return n.build(Slice, x, n.ints([start]), n.ints([end]), n.ints([step]), axes=(3,))
