@@ -111,12 +111,12 @@ def _reusable(generic: Any) -> Iterator[tuple[int, int]]:
     maps, block = maps_of(generic), body_of(generic)
     inputs = int(generic.attributes["operandSegmentSizes"][0])
     for o in range(inputs, len(generic.operands)):
-        fresh = _defining(generic.operands[o])
+        fresh = defining_op(generic.operands[o])
         if fresh is None or fresh.name != "tensor.empty" or len(list(block.arguments[o].uses)):
             continue
         for i in range(inputs):
             value = generic.operands[i]
-            owner = _defining(value)
+            owner = defining_op(value)
             if (
                 value.type == generic.operands[o].type
                 and maps[i] == maps[o]
@@ -154,7 +154,7 @@ def _take_over(generic: Any, i: int, o: int) -> Any:
     return new
 
 
-def _defining(value: Any) -> Any | None:
+def defining_op(value: Any) -> Any | None:
     """The operation that defines `value`, or None for a block argument."""
     owner = value.owner
     return None if isinstance(owner, ir.Block) else owner.operation if hasattr(owner, "operation") else owner
@@ -170,7 +170,7 @@ def copy_loop_inits(func: Any) -> None:
     """
     for loop in walk(func, "scf.for"):
         for number, value in enumerate(list(loop.operands)):
-            owner = _defining(value)
+            owner = defining_op(value)
             if not isinstance(value.type, ir.RankedTensorType) or owner is None:
                 continue
             if owner.name != "bufferization.to_tensor":

@@ -11,16 +11,23 @@ from aicc.passes.schedules.cpu.affine.loop_order import (
     reassociate_reductions,
     split_packed_loops,
 )
-from aicc.passes.schedules.cpu.affine.operands import copy_loop_inits, reuse_inputs, unpack_to_generic, walk
+from aicc.passes.schedules.cpu.affine.operands import (
+    copy_loop_inits,
+    defining_op,
+    reuse_inputs,
+    unpack_to_generic,
+    walk,
+)
 from aicc.passes.schedules.cpu.affine.scratch import plan_scratch
-from aicc.passes.schedules.cpu.affine.tiles import split_into_tiles
+from aicc.passes.schedules.cpu.affine.tiles import apply_slices, find_slices
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
 
 _FUSE = "linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse"
 _BUFFERIZE = "one-shot-bufferize,canonicalize,cse"
 _GENERALIZE = "linalg-generalize-named-ops"
-_LOOPS = "func.func(convert-linalg-to-affine-loops),canonicalize,cse"
+_TO_LOOPS = "func.func(convert-linalg-to-affine-loops)"
+_CLEAN = "canonicalize,cse"
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,11 @@ def lower_in(module: Any, config: AffineConfig) -> None:
         order_loops(generic)
         reassociate_reductions(generic)
     lo, hi, scratch = _add_tile_arguments(kernel)
-    tiles = split_into_tiles(kernel, lo, hi) if config.tiles and not aliased else 1
-    _run(module, _LOOPS)
+    resolve_sizes(kernel)
+    slices = find_slices(kernel) if config.tiles and not aliased else None
+    _run(module, _TO_LOOPS)
+    tiles: int | str = 1 if slices is None else apply_slices(kernel, slices, lo, hi)
+    _run(module, _CLEAN)
     size = plan_scratch(kernel, scratch)
     _set_type(kernel)
     i64 = ir.IntegerType.get_signless(64)
@@ -99,6 +109,24 @@ def _expand_copies(kernel: Any) -> None:
         source, target = op.operands
         with ir.InsertionPoint(op), op.location:
             linalg.copy(source, outs=[target])
+        op.erase()
+
+
+def resolve_sizes(kernel: Any) -> None:
+    """memref.dim (memref.reinterpret_cast … sizes: [%n, 8]), 0 --> %n"""
+    for op in walk(kernel, "memref.dim"):
+        source, position = op.operands
+        cast, constant = defining_op(source), defining_op(position)
+        if cast is None or constant is None or cast.name != "memref.reinterpret_cast":
+            continue
+        dim = int(ir.IntegerAttr(constant.attributes["value"]).value)
+        kind = cast.results[0].type
+        if not kind.is_dynamic_dim(dim):
+            continue
+        first = 1 + int(cast.attributes["operandSegmentSizes"][1])
+        op.results[0].replace_all_uses_with(
+            cast.operands[first + sum(kind.is_dynamic_dim(i) for i in range(dim))]
+        )
         op.erase()
 
 
