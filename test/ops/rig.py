@@ -31,6 +31,19 @@ Array = np.ndarray[Any, Any]
 MODES = ("static", "dynamic", "constant")
 TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
 
+RANK_OPERANDS = {
+    "ConstantOfShape": (0,),
+    "Expand": (1,),
+    "Pad": (1, 3),
+    "Reshape": (1,),
+    "Resize": (1, 2, 3),
+    "Slice": (1, 2, 3, 4),
+    "Split": (1,),
+    "Tile": (1,),
+    "Upsample": (1,),
+}
+"""Inputs whose size says a rank, or a number of outputs: static also in mode "dynamic"."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -105,7 +118,8 @@ def _model(cases: Sequence[Case], opset: int, mode: str) -> tuple[onnx.ModelProt
             if k in c.constant or (mode == "constant" and k > 0):
                 graph.initializer.append(onnx.numpy_helper.from_array(x, names[k]))
                 continue
-            shape = [f"c{i}_n{d}" if mode == "dynamic" and d != 1 else d for d in x.shape]
+            dynamic = mode == "dynamic" and k not in RANK_OPERANDS.get(c.op, ())
+            shape = [f"c{i}_n{d}" if dynamic and d != 1 else d for d in x.shape]
             code = DType.from_numpy(x.dtype).onnx
             graph.input.append(onnx.helper.make_tensor_value_info(names[k], code, shape))
             feeds[names[k]] = x

@@ -1,0 +1,131 @@
+"""Ops that move elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from test.ops.ort import check_ort
+from test.ops.rig import case, check, check_all
+
+Rng = np.random.Generator
+DTYPES = [np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.uint8, np.int64, np.bool_]
+INT_MAX, INT_MIN = 2**63 - 1, -(2**63)
+
+
+def _data(rng: Rng, *shape: int, dtype: Any = np.float32) -> Any:
+    if np.dtype(dtype) == np.bool_:
+        return rng.integers(0, 2, shape).astype(bool)
+    return (rng.standard_normal(shape) * 10).astype(dtype)
+
+
+def _ints(*values: int) -> Any:
+    return np.asarray(values, np.int64)
+
+
+def test_transpose(rng: Rng) -> None:
+    x = _data(rng, 2, 3, 4)
+    check_all([case("Transpose", x), case("Transpose", x, perm=[1, 0, 2]), case("Transpose", x, perm=[0, 1, 2])])
+
+
+def test_every_dtype_moves(rng: Rng) -> None:
+    cases = []
+    for dtype in DTYPES:
+        x = _data(rng, 2, 3, dtype=dtype)
+        cases += [
+            case("Transpose", x),
+            case("Concat", x, x, axis=1),
+            case("Slice", x, _ints(1), _ints(INT_MIN), _ints(1), _ints(-1), constant=(1, 2, 3, 4)),
+            case("Tile", x, _ints(2, 3), constant=(1,)),
+            case("Gather", x, _ints(1, 0, -1), axis=1),
+        ]
+    check_all(cases, modes=("static", "dynamic"))
+
+
+def test_expand(rng: Rng) -> None:
+    x = _data(rng, 3, 1)
+    check_all([case("Expand", x, _ints(2, 3, 4)), case("Expand", x, _ints(1, 1)), case("Expand", x, _ints(3, 1, 6))])
+
+
+def test_tile(rng: Rng) -> None:
+    x = _data(rng, 2, 3)
+    check_all([case("Tile", x, _ints(2, 3)), case("Tile", x, _ints(1, 2)), case("Tile", x, _ints(1, 1))])
+
+
+def test_concat(rng: Rng) -> None:
+    a, b, c = _data(rng, 2, 3), _data(rng, 2, 1), _data(rng, 2, 4)
+    check_all([case("Concat", a, b, c, axis=-1), case("Concat", a, a, axis=0), case("Concat", a, axis=0)])
+
+
+def test_split(rng: Rng) -> None:
+    x = _data(rng, 4, 7)
+    check_all(
+        [
+            case("Split", x, _ints(3, 4), axis=1, outputs=2),
+            case("Split", x, axis=0, outputs=2, num_outputs=2),
+            case("Split", x, axis=1, outputs=3, num_outputs=3),
+            case("Split", x, _ints(4), axis=0),
+        ]
+    )
+    check("Split", x, axis=1, outputs=2, split=[2, 5], opset=11, expected=[x[:, :2], x[:, 2:]])
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "axes", "steps"),
+    [
+        ([1, 0], [3, 4], None, None),
+        ([0], [INT_MAX], [1], [2]),
+        ([-1], [INT_MIN], [0], [-1]),
+        ([-3, 1], [-1, 100], [1, 2], None),
+        ([10, 3], [0, -100], [2, 1], [-3, -2]),
+        ([2], [1], [0], None),
+        ([1], [-1], [-1], [3]),
+    ],
+)
+def test_slice(rng: Rng, starts: Any, ends: Any, axes: Any, steps: Any) -> None:
+    x = _data(rng, 5, 6, 7)
+    extra = [None if v is None else _ints(*v) for v in (axes, steps)]
+    inputs = [x, _ints(*starts), _ints(*ends), *extra]
+    while inputs[-1] is None:
+        inputs.pop()
+    check("Slice", *inputs, constant=(3,))
+
+
+def test_slice_attributes(rng: Rng) -> None:
+    x = _data(rng, 5, 6)
+    check("Slice", x, opset=9, starts=[1, -3], ends=[4, 100], axes=[0, 1], expected=[x[1:4, -3:]])
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space(rng: Rng, mode: str) -> None:
+    check("DepthToSpace", _data(rng, 2, 12, 3, 4), blocksize=2, mode=mode, modes=("static",))
+
+
+def test_space_to_depth(rng: Rng) -> None:
+    check("SpaceToDepth", _data(rng, 2, 3, 4, 6), blocksize=2, modes=("static",))
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+def test_pad(rng: Rng, mode: str) -> None:
+    x = _data(rng, 4, 5)
+    check_all([case("Pad", x, _ints(1, 2, 3, 0), mode=mode), case("Pad", x, _ints(0, 3, 0, 1), mode=mode)], opset=19)
+
+
+def test_pad_values_axes_and_crops(rng: Rng) -> None:
+    x, value = _data(rng, 4, 5), np.float32(1.5)
+    check("Pad", x, _ints(2, -1), value, _ints(1), constant=(3,), expected=[np.pad(x[:, :-1], [(0, 0), (2, 0)], constant_values=1.5)])
+    check("Pad", x, _ints(-1, 1, 2, -2), expected=[np.pad(x[1:, :-2], [(0, 2), (1, 0)])])
+    check("Pad", x, _ints(-1, 1, 2, -2), mode="edge", expected=[np.pad(x[1:, :-2], [(0, 2), (1, 0)], mode="edge")], constant=(1,))
+    check("Pad", x, opset=10, pads=[0, 1, 1, 0], value=2.0, expected=[np.pad(x, [(0, 1), (1, 0)], constant_values=2)])
+
+
+def test_pad_reflects_more_than_once(rng: Rng) -> None:
+    x = _data(rng, 3)
+    check("Pad", x, _ints(5, 7), mode="reflect", expected=[np.pad(x, (5, 7), mode="reflect")])
+
+
+def test_bool_pad() -> None:
+    check_ort("Pad", np.ones((2, 2), bool), _ints(1, 0, 0, 1), constant=(1,), opset=21)
