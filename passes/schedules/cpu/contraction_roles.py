@@ -126,11 +126,12 @@ def find_roles(func: object, panel_for: Callable[[Size, str], int], packable: bo
     nest = analyze(func)
     root = find_root(nest)
     reasons = []
-    for a, b in ((0, 1), (1, 0)):
-        try:
-            return _assign(nest, root, root.operands[a], root.operands[b], panel_for, packable)
-        except NoMatch as reason:
-            reasons.append(reason.reason)
+    for unit in (False, True):
+        for a, b in ((0, 1), (1, 0)):
+            try:
+                return _assign(nest, root, root.operands[a], root.operands[b], panel_for, packable, unit)
+            except NoMatch as reason:
+                reasons.append(reason.reason)
     raise NoMatch("; ".join(dict.fromkeys(reasons)))
 
 
@@ -141,7 +142,9 @@ def _assign(
     b: Operand,
     panel_for: Callable[[Size, str], int],
     packable: bool,
+    unit: bool,
 ) -> Roles:
+    """The roles with these operands as A and B; `unit`: the one column is a dimension of extent 1."""
     if not isinstance(a.source, Buffer) or not isinstance(b.source, Buffer):
         raise NoMatch("an operand of the contraction is computed in the kernel")
     init = root.inits[0]
@@ -155,7 +158,7 @@ def _assign(
     drop = [Expr() if d in units else Expr.dim(d) for d in range(len(extents))]
     a_raw = access_of(a.source, [x.substitute(drop, extents) for x in a.indices], extents)
     moves_b = {d for x in b.indices for d in x.used()} - units
-    column = _column(root, a_raw, moves_b, raw, units)
+    column = _unit_column(root, b) if unit else _column(root, a_raw, moves_b, raw, units)
     width = _width(b, column, panel_for(extents[column], init.element))
     split_extents = (*extents, Size.of(_panels(extents[column], width)), Size.of(width))
     split = list(drop)
@@ -169,7 +172,7 @@ def _assign(
         and all(size.static is not None for size in b.source.shape)
         and all(x.single is not None or not x.used() for x in b.indices)
     )
-    if b_raw.coefs[-1].static != 1 and not can_pack:
+    if b_raw.coefs[-1].static != 1 and not can_pack and not unit:
         raise NoMatch("the second operand is neither packed nor contiguous along the columns")
 
     live = [d for d in range(len(extents)) if d not in units and d != column]
@@ -247,6 +250,16 @@ def _column(
         if all(out.linear and out.coef(d) == 1 for out in outs):
             return d
     raise NoMatch("no dimension of the second operand alone is contiguous in the output")
+
+
+def _unit_column(root: Generic, b: Operand) -> int:
+    """A dimension of extent 1 to stand for the columns: there is only one."""
+    own = {d for x in b.indices for d in x.used()}
+    found = [d for d, extent in enumerate(root.extents) if extent.static == 1 and root.parallel[d]]
+    found.sort(key=lambda d: d not in own)
+    if not found:
+        raise NoMatch("no column")
+    return found[0]
 
 
 def _epilogue(

@@ -188,4 +188,4 @@ class KernelText:
         )
 
 
-CONTRACTION_BODY = "%m = arith.mulf %x0, %x1 : {e}\n%s = arith.addf %y, %m : {e}\nlinalg.yield %s : {e}"
+CONTRACTION_BODY = "%p = arith.mulf %x0, %x1 : {e}\n%s = arith.addf %y, %p : {e}\nlinalg.yield %s : {e}"
