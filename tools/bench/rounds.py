@@ -104,7 +104,8 @@ class WorkerProcess:
     def close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout, self.log):
             if stream:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # what the dead process was not told
+                    stream.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
