@@ -62,11 +62,10 @@ class Epilogue:
         for store in roles.nest.stores:
             assert isinstance(store.source, Result)
             access = roles.accesses[store]
-            value = widened(
-                e, values[store.source.stage, store.source.number], store.target.element, self._lanes
-            )
+            lanes = values[store.source.stage, store.source.number]
+            stored = widened(e, lanes, store.target.element, self._lanes)
             address = e.address(access, lambda axis: place[axis])
-            e.store(value, e.base(store.target), address, store.target.element, self._lanes, mask)
+            e.store(stored, e.base(store.target), address, store.target.element, self._lanes, mask)
 
     def _operand(
         self,

@@ -258,5 +258,5 @@ class PointEmitter:
                     places.append(e.op(f"vector.extract {index.name}[{lane}] : index from {kind}"))
                 else:
                     places.append(e.add(index.name, lane if index.kind is Kind.COUNTING else 0))
-            values.append(e.load(base, e.address(access, lambda d, p=places: p[d]), element))
+            values.append(e.load(base, e.address(access, places.__getitem__), element))
         return varying(e.from_elements(values, element))

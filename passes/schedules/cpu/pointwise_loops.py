@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import Index
@@ -111,18 +112,13 @@ class SpaceLoops:
         if plan.masked:
             rest = e.sub(high, at)
             try:
-                with e.attempt(), self._unless_empty(e, rest):
+                with e.attempt(), _unless_empty(e, rest):
                     place[-1] = at
                     self._points(e, lanes, place, e.mask(rest, lanes))
                 return
             except NotVector:
                 pass
         self._steps(e, place, at, high, 1, 1)
-
-    def _unless_empty(self, e: KernelEmitter, rest: Index):  # type: ignore[no-untyped-def]
-        from contextlib import nullcontext
-
-        return nullcontext() if isinstance(rest, int) else e.when(e.compare("sgt", rest, 0))
 
     def _steps(
         self, e: KernelEmitter, place: list[Index], low: Index, high: Index, lanes: int, unroll: int
@@ -159,7 +155,7 @@ class SpaceLoops:
                     self._square(e, place, line.index, loop.index, None)
             rest = e.sub(inner, full)
             if rest != 0 and plan.masked:
-                with self._unless_empty(e, rest):
+                with _unless_empty(e, rest):
                     self._square(e, place, line.index, full, rest)
             elif rest != 0:
                 with e.loop(line.index, e.add(line.index, lanes)) as single:
@@ -184,7 +180,7 @@ class SpaceLoops:
                 step: Index = lane if rest is None else e.min(lane, e.sub(rest, 1))
                 at = [*place[:-1], e.add(column, step)]
                 at[plan.across] = line
-                rows.append(e.load(base, e.address(access, lambda axis, at=at: at[axis]), element, lanes))
+                rows.append(e.load(base, e.address(access, at.__getitem__), element, lanes))
             columns[access] = transpose(e, rows, element)
         mask = None if rest is None else e.mask(rest, lanes)
         for lane in range(lanes):
@@ -192,3 +188,8 @@ class SpaceLoops:
             place[-1] = column
             preset = {access: varying(values[lane]) for access, values in columns.items()}
             self._points(e, lanes, place, mask, preset)
+
+
+def _unless_empty(e: KernelEmitter, rest: Index) -> AbstractContextManager[None]:
+    """A branch unless `rest` is known, and then known not to be 0."""
+    return nullcontext() if isinstance(rest, int) else e.when(e.compare("sgt", rest, 0))
