@@ -9,23 +9,30 @@ from aicc.passes.base import Pass
 from aicc.passes.graph.assign_layout import AssignLayout
 from aicc.passes.graph.canonicalize import Canonicalize
 from aicc.passes.graph.cleanup import EliminateCommon, EliminateDead
+from aicc.passes.graph.fold_batchnorm import FoldBatchNorm
 from aicc.passes.graph.fold_constants import FoldConstants
 from aicc.passes.graph.recognize_activations import RecognizeActivations
 from aicc.passes.graph.recognize_attention import RecognizeAttention
 from aicc.passes.graph.recognize_norms import RecognizeNorms
+from aicc.passes.graph.simplify_shapes import SimplifyShapes
 from aicc.target import Target
 
 
 def graph_passes(target: Target) -> list[Pass]:
     """The passes of the stage `graph`, in order."""
     return [
+        # what constants and shapes decide
         FoldConstants(),
         EliminateCommon(),
+        SimplifyShapes(),
         Canonicalize(),
+        # what exporters took apart
         RecognizeActivations(),
         RecognizeNorms(),
-        Canonicalize(),
+        FoldBatchNorm(),
+        FoldConstants(),
         RecognizeAttention(),
+        # where tensors lie
         AssignLayout(),
         Canonicalize(),
         FoldConstants(),

@@ -143,6 +143,7 @@ def _followers() -> dict[str, Follower]:
     table["concat"] = Follower(None, _dim)
     table["lrn"] = Follower((0,), _axis, preferred=True)
     table["slice"] = Follower((0,), _unsorted_axes)
+    table["pad"] = Follower((0,), _unsorted_axes)
     table["expand"] = Follower((0,), _per_dim(1), _known(1))
     table["tile"] = Follower((0,), _per_dim(1), _known(1))
     table["conv"] = Follower((0,), _conv, _is_nchw, required=True)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ import numpy as np
 
 from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
+from aicc.passes.graph import simplify_movement, simplify_transposes
 from aicc.passes.graph.algebra import close, monomial
 from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
 from aicc.passes.graph.simplify_movement import build_reshape, constant_shape
@@ -38,7 +40,7 @@ class RecognizeAttention(Pass):
     pass_name: ClassVar[str] = "recognize-attention"
 
     def run(self, module: Any, ctx: PassContext) -> None:
-        apply(module, ctx, PATTERNS)
+        apply(module, ctx, (*PATTERNS, *simplify_transposes.PATTERNS, simplify_movement.merge_views))
 
 
 @dataclass
@@ -83,9 +85,7 @@ def attention(rw: Rewriter, op: Any) -> bool:
     mask = _mask(rw, scores, full)
     if len(full) == 3:
         q, k, v = (build_reshape(rw, x, (1, *rw.shape(x))) for x in (q, k, v))
-    else:
-        k, v = _ungrouped(rw, k, v)
-    out = rw.build("attention", q, k, v, mask, None, scale=scores.scale, softcap=scores.softcap)
+    out = rw.build("attention", q, k, v, mask, None, scale=_usual(scores.scale, rw, q), softcap=scores.softcap)
     if len(full) == 3:
         out = rw.build("squeeze", out, axes=(0,))
     return rw.replace(op, out)
@@ -253,12 +253,21 @@ def _every_row_keeps(rw: Rewriter, condition: Any, keep: bool, full: Sequence[An
     return bool((known == keep).any(axis=-1).all())
 
 
-def _ungrouped(rw: Rewriter, k: Any, v: Any) -> tuple[Any, Any]:
-    """k and v before their heads were repeated, if both were alike."""
+def _usual(scale: float, rw: Rewriter, q: Any) -> float:
+    """`scale`, or exactly `1 / sqrt(D)` when that is what it is but for rounding."""
+    size = rw.shape(q)[-1]
+    usual = 1 / math.sqrt(size) if isinstance(size, int) and size else scale
+    return usual if close(scale, usual, rw.dtype(q)) else scale
+
+
+@pattern("attention")
+def shared_heads(rw: Rewriter, op: Any) -> bool:
+    """`attention(q, repeated k, repeated v) --> attention(q, k, v)`: heads are shared, not copied"""
+    q, k, v, *rest = rw.operands(op)
     sources = [_repeated_heads(rw, x) for x in (k, v)]
     if any(s is None for s in sources) or rw.shape(sources[0])[1] != rw.shape(sources[1])[1]:
-        return k, v
-    return sources[0], sources[1]
+        return False
+    return rw.replace(op, rw.build("attention", q, *sources, *rest, **rw.attrs(op)))
 
 
 def _repeated_heads(rw: Rewriter, value: Any) -> Any | None:
@@ -278,4 +287,4 @@ def _repeated_heads(rw: Rewriter, value: Any) -> Any | None:
     return x if rw.shape(value) == (b, h * grown_shape[2], s, d) else None
 
 
-PATTERNS: tuple[Pattern, ...] = (attention,)
+PATTERNS: tuple[Pattern, ...] = (attention, shared_heads)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from aicc.dialects.types import DType
 from aicc.passes.graph.rewrite import Pattern, Rewriter, kind, pattern
 
 _VIEWS = ("reshape", "squeeze", "unsqueeze")
@@ -205,7 +204,7 @@ def unary_of_expand(rw: Rewriter, op: Any) -> bool:
 def shape_operand_type(rw: Rewriter, op: Any) -> bool:
     """A reshape's zeros that only repeat known sizes are written out: `[0, -1] --> [4, -1]`"""
     known = rw.constant(op.operands[1])
-    if known is None or rw.attrs(op)["allowzero"] or known.dtype != DType.I64.numpy:
+    if known is None or rw.attrs(op)["allowzero"]:
         return False
     wanted = rw.shape(op.results[0])
     new = constant_shape(rw.shape(op.operands[0]), wanted)
