@@ -4,9 +4,6 @@ Everything else about the distribution is in pyproject.toml. Packages are found 
 subfolder with an `__init__.py` is installed without an edit.
 """
 
-import re
-from pathlib import Path
-
 from setuptools import find_packages, setup
 
 TREES = {"aicc": "compiler", "aicc.dialects": "dialects", "aicc.passes": "passes", "aicc.tools": "tools"}
@@ -16,6 +13,5 @@ packages = [
     for name, folder in TREES.items()
     for package in (name, *(f"{name}.{child}" for child in find_packages(folder)))
 ]
-version = re.search(r'^__version__ = "(.*)"$', Path("compiler/__init__.py").read_text(), re.MULTILINE)[1]
 
-setup(version=version, packages=packages, package_dir=TREES)
+setup(packages=packages, package_dir=TREES)

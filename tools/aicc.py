@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 
 import aicc.runtime
-from aicc.driver import PIPELINES, STAGES, Options, compile_model
+from aicc.driver import PIPELINES, Options, compile_model
 from aicc.knobs import knobs
+from aicc.pipeline import STAGES
 from aicc.target import Target
 from aicc.tools import console
 from aicc.tools.pipelines import load_pipeline

@@ -54,7 +54,9 @@ class Chunk:
 
 def split(text: str) -> list[Chunk]:
     """The input cut at the lines `// -----`."""
-    chunks, lines, start = [], [], 0
+    chunks: list[Chunk] = []
+    lines: list[str] = []
+    start = 0
     for number, line in enumerate(text.split("\n")):
         if SEPARATOR.match(line):
             chunks.append(Chunk("\n".join(lines), start))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def table(
     if checks is not None:
         for column in (f"max|a-b|/max|b| ({against})", "tolerance", ""):
             result.add_column(column)
-    for info, check in zip(infos, checks or [None] * len(infos), strict=True):
+    for info, check in zip_longest(infos, checks or ()):
         array = outputs[info.name]
         row = [info.name, array.dtype.name, "x".join(map(str, array.shape)) or "scalar", *_summary(array)]
         if check is not None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -41,7 +42,7 @@ def residual_network(size: int = 64, classes: int = 10) -> onnx.ModelProto:
         weights.append(numpy_helper.from_array(array.astype(np.float32), f"w{len(weights)}"))
         return weights[-1].name
 
-    def op(kind: str, *inputs: str, **attributes: object) -> str:
+    def op(kind: str, *inputs: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, list(inputs), [f"{kind.lower()}{len(nodes)}"], **attributes))
         return str(nodes[-1].output[0])
 
@@ -79,7 +80,7 @@ def demo(folder: Path) -> bool:
 
     x = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)
     executable, reference = load(library), ReferenceEvaluator(model)
-    ours, theirs = executable(x), reference.run(None, {"image": x})[0]
+    ours, theirs = executable(x), list(reference.run(None, {"image": x}))[0]
     error = relative_error(ours, theirs)
     agrees = error <= tolerance(theirs.dtype)
 
