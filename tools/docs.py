@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import onnx.defs
@@ -39,11 +40,7 @@ def operators() -> str:
     """docs/operators.md"""
     known = rules()
     standard = sorted({s.name for s in onnx.defs.get_all_schemas_with_history() if s.domain == ""})
-    expanded = {
-        s.name
-        for s in onnx.defs.get_all_schemas()
-        if s.domain == "" and (s.has_function or s.has_context_dependent_function)
-    }
+    expanded = {s.name for s in onnx.defs.get_all_schemas() if s.domain == "" and _has_definition(s)}
     lines = [
         "# Operators",
         "",
@@ -59,6 +56,10 @@ def operators() -> str:
     lines += ["", "| domain | operator |", "|---|---|"]
     lines += [f"| {domain} | {name} |" for domain, name in others]
     return "\n".join([*lines, ""])
+
+
+def _has_definition(schema: Any) -> bool:
+    return bool(schema.has_function or schema.has_context_dependent_function)
 
 
 def passes() -> str:
