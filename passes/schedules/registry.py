@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from functools import cache
 from typing import Any
 
@@ -33,7 +34,9 @@ def get(name: str, kind: str = "cpu") -> Schedule:
 
 def for_target(target: Target) -> list[Schedule]:
     """All schedules of a kind of target, the most specialized first."""
-    return [get(name, target.kind) for name in SCHEDULES[target.kind]]
+    names = SCHEDULES[target.kind]
+    package = f"aicc.passes.schedules.{target.kind}"
+    return [get(name, target.kind) for name in names if importlib.util.find_spec(f"{package}.{name}")]
 
 
 def choice_of(func: Any, target: Target) -> Choice:
