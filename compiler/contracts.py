@@ -32,7 +32,9 @@ def _only(prefixes: tuple[str, ...], in_kernels: bool) -> Callable[[Any, str], N
                 continue
             for name in _op_names(f.operation):
                 if not name.startswith(prefixes):
-                    raise CompileError("AICC-2002", f"op '{name}' does not belong to this level.", stage=stage)
+                    raise CompileError(
+                        "AICC-2002", f"op '{name}' does not belong to this level.", stage=stage
+                    )
 
     return rule
 

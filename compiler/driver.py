@@ -48,7 +48,14 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
             Stage("linalg", [LowerToLinalg(), tidy]),
             Stage(
                 "kernels",
-                [InlineConstants(), FoldWeightViews(), FoldTransposes(), tidy, FormKernels(), ChooseSchedules()],
+                [
+                    InlineConstants(),
+                    FoldWeightViews(),
+                    FoldTransposes(),
+                    tidy,
+                    FormKernels(),
+                    ChooseSchedules(),
+                ],
             ),
             Stage("buffers", [BufferizeHost(), PlanArena(), tidy]),
         ]
@@ -83,7 +90,9 @@ class Options:
         for option, value in (("--stop-after", self.stop_after), ("--start-from", self.start_from)):
             if value is not None and value not in STAGES:
                 raise CompileError(
-                    "AICC-4002", f"{option} {value}: there is no such stage.", hint=f"stages: {', '.join(STAGES)}."
+                    "AICC-4002",
+                    f"{option} {value}: there is no such stage.",
+                    hint=f"stages: {', '.join(STAGES)}.",
                 )
         if self.weights not in ("embedded", "external"):
             raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
@@ -102,7 +111,9 @@ class CompileResult:
     text: str = ""
 
 
-def compile_model(source: Any, out: str | os.PathLike[str] | None, options: Options | None = None) -> CompileResult:
+def compile_model(
+    source: Any, out: str | os.PathLike[str] | None, options: Options | None = None
+) -> CompileResult:
     """Compiles `source` (a path to .onnx or .mlir, bytes, a ModelProto) to the shared library `out`.
 
     Raises AiccError; on failure nothing is written to `out`.
@@ -140,7 +151,10 @@ def check_writable(path: Path) -> None:
     if not folder.is_dir():
         raise CompileError("AICC-4001", f"{path} cannot be written: there is no folder {folder}.")
     if path.is_dir() or not os.access(folder, os.W_OK):
-        raise CompileError("AICC-4001", f"{path} cannot be written: {'it is a folder' if path.is_dir() else 'no permission'}.")
+        raise CompileError(
+            "AICC-4001",
+            f"{path} cannot be written: {'it is a folder' if path.is_dir() else 'no permission'}.",
+        )
 
 
 class Compilation:
@@ -169,7 +183,9 @@ class Compilation:
 
     def _wanted(self, stage: str) -> bool:
         start = self.options.start_from
-        if self.options.stop_after is not None and STAGES.index(stage) > STAGES.index(self.options.stop_after):
+        if self.options.stop_after is not None and STAGES.index(stage) > STAGES.index(
+            self.options.stop_after
+        ):
             return False
         return start is None or STAGES.index(stage) >= STAGES.index(start)
 
@@ -183,7 +199,10 @@ class Compilation:
                 p.run(module, self.ctx)
             except ir.MLIRError as error:
                 raise CompileError(
-                    "AICC-2002", f"pass '{p}' failed: {error}", stage=stage.name, hint=_dump_hint(self.options)
+                    "AICC-2002",
+                    f"pass '{p}' failed: {error}",
+                    stage=stage.name,
+                    hint=_dump_hint(self.options),
                 ) from error
             except AiccError as error:
                 raise replace(error, stage=error.stage or stage.name) from error

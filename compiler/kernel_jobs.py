@@ -43,7 +43,9 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         return None
     results = _objects(jobs, ctx, options)
     start = time.perf_counter()
-    host = compile_llvm_text(_host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target, 1)
+    host = compile_llvm_text(
+        _host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target, 1
+    )
     ctx.stats["seconds"]["host"] = time.perf_counter() - start
     if options.stop_after == "object" or out is None:
         return None
@@ -57,7 +59,9 @@ def _functions(module: Any) -> dict[str, Any]:
 def _entry(module: Any) -> Any:
     entry = _functions(module).get(ENTRY)
     if entry is None:
-        raise CompileError("AICC-2001", f"the IR has no @{ENTRY}: it is not of stage buffers.", stage="schedule")
+        raise CompileError(
+            "AICC-2001", f"the IR has no @{ENTRY}: it is not of stage buffers.", stage="schedule"
+        )
     return entry
 
 
@@ -125,7 +129,12 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
 
 
 def _link(
-    results: list[KernelResult], host: bytes, signature: Signature, ctx: PassContext, options: Options, out: Path
+    results: list[KernelResult],
+    host: bytes,
+    signature: Signature,
+    ctx: PassContext,
+    options: Options,
+    out: Path,
 ) -> Path:
     from aicc.codegen.model_link import link_model
 
@@ -153,5 +162,3 @@ def _write(options: Options, stage: str, what: str, text: str) -> None:
         (options.dump / f"{STAGES.index(stage) + 1:02}-{stage}-{what}.mlir").write_text(text)
     except OSError as error:
         raise CompileError("AICC-4001", f"the dump cannot be written: {error}.", stage=stage) from error
-
-

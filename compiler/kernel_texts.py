@@ -37,7 +37,9 @@ def kernel_texts(job: KernelJob) -> KernelTexts:
                 module, _, _ = scheduled(job.attempt(number), {})
                 loops = str(module)
                 lower_kernel(module, job.target)
-                return KernelTexts(loops, str(module), llvm_dialect.translate_module_to_llvmir(module.operation))
+                return KernelTexts(
+                    loops, str(module), llvm_dialect.translate_module_to_llvmir(module.operation)
+                )
             except (NoMatch, AiccError, ir.MLIRError, ImportError) as error:
                 failure = error
     assert failure is not None
@@ -47,5 +49,7 @@ def kernel_texts(job: KernelJob) -> KernelTexts:
 def emitted(kind: str, llvm_irs: Sequence[str], target: Target) -> str:
     """LLVM IR texts as `llvm` (joined) or `asm`; each part starts with a comment line."""
     comment = ";" if kind == "llvm" else "#"
-    parts = llvm_irs if kind == "llvm" else [compile_llvm_text(t, target, 2, "asm").decode() for t in llvm_irs]
+    parts = (
+        llvm_irs if kind == "llvm" else [compile_llvm_text(t, target, 2, "asm").decode() for t in llvm_irs]
+    )
     return "".join(f"{comment} ---- part {i} of {len(parts)}\n{part}\n" for i, part in enumerate(parts))

@@ -29,9 +29,9 @@ class Stage:
 class Pipeline:
     """The passes of a target, stage by stage; behaves like a list of passes.
 
-        p = aicc.cpu_pipeline()
-        p.insert_after("fold-constants", MyPass(depth=2))
-        assert str(Pipeline.parse(str(p))) == str(p)
+    p = aicc.cpu_pipeline()
+    p.insert_after("fold-constants", MyPass(depth=2))
+    assert str(Pipeline.parse(str(p))) == str(p)
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -55,7 +55,9 @@ class Pipeline:
             if s.name == name:
                 return s
         names = ", ".join(s.name for s in self.stages)
-        raise CompileError("AICC-2003", f"there is no stage '{name}' with passes.", hint=f"there are: {names}.")
+        raise CompileError(
+            "AICC-2003", f"there is no stage '{name}' with passes.", hint=f"there are: {names}."
+        )
 
     def _find(self, anchor: str | Pass) -> tuple[Stage, int]:
         for s in self.stages:

@@ -31,7 +31,7 @@ class Signature:
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
         """From the attributes of `@aicc_model_main`."""
-        arena = entry.attributes["aicc.arena_bytes"] if "aicc.arena_bytes" in entry.attributes else None
+        arena = entry.attributes.get("aicc.arena_bytes", None)
         return Signature(
             tuple(_port(a, f"input{i}") for i, a in enumerate(entry.attributes["aicc.inputs"])),
             tuple(_port(a, f"output{i}") for i, a in enumerate(entry.attributes["aicc.results"])),

@@ -19,7 +19,18 @@ _BASELINE: dict[str, tuple[str, ...]] = {
     "x86-64": ("sse2",),
     "x86-64-v2": ("sse2", "sse4.2"),
     "x86-64-v3": ("sse2", "sse4.2", "avx", "avx2", "fma", "f16c"),
-    "x86-64-v4": ("sse2", "sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    "x86-64-v4": (
+        "sse2",
+        "sse4.2",
+        "avx",
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512bw",
+        "avx512dq",
+        "avx512vl",
+    ),
 }
 
 
@@ -97,7 +108,15 @@ def _llvm_features(cpu: str, triple: str) -> frozenset[str]:
     """LLVM does not list a CPU's features through its C API: unknown names get the triple's baseline."""
     arch = triple.split("-")[0]
     if arch == "x86_64":
-        wide = ("znver4", "znver5", "skylake-avx512", "cascadelake", "icelake", "sapphirerapids", "graniterapids")
+        wide = (
+            "znver4",
+            "znver5",
+            "skylake-avx512",
+            "cascadelake",
+            "icelake",
+            "sapphirerapids",
+            "graniterapids",
+        )
         narrow = ("haswell", "broadwell", "skylake", "alderlake", "raptorlake", "znver1", "znver2", "znver3")
         if cpu.startswith(wide):
             return frozenset(_BASELINE["x86-64-v4"])

@@ -144,7 +144,9 @@ class WeightStore:
         path.write_text(json.dumps(rows, indent=0))
 
     @staticmethod
-    def restore(path: Path, open_origin: Callable[[dict[str, Any], TensorType], Callable[[], Array]]) -> WeightStore:
+    def restore(
+        path: Path, open_origin: Callable[[dict[str, Any], TensorType], Callable[[], Array]]
+    ) -> WeightStore:
         """Reads a manifest; `open_origin` turns an origin into a loader. Raises ImportError_ AICC-1002."""
         store = WeightStore()
         try:
@@ -201,7 +203,10 @@ def _evaluate(store: WeightStore, recipe: Recipe) -> Array:
 
 
 def pack(
-    array: Array, outer_dims_perm: tuple[int, ...], inner_dims_pos: tuple[int, ...], inner_tiles: tuple[int, ...]
+    array: Array,
+    outer_dims_perm: tuple[int, ...],
+    inner_dims_pos: tuple[int, ...],
+    inner_tiles: tuple[int, ...],
 ) -> Array:
     """`linalg.pack` with zero padding: `A[K, N] --> [N/t][K][t]` for perm [1, 0], pos [1], tiles [t]."""
     tiles = dict(zip(inner_dims_pos, inner_tiles, strict=True))

@@ -31,7 +31,9 @@ class Constant(Op, name="constant"):
     @staticmethod
     def infer(*, value: np.ndarray[Any, Any]) -> TensorType:
         if value.nbytes > CONSTANT_BYTES:
-            raise TypeRuleError(f"holds {value.nbytes} bytes; more than {CONSTANT_BYTES} belong in the weight store")
+            raise TypeRuleError(
+                f"holds {value.nbytes} bytes; more than {CONSTANT_BYTES} belong in the weight store"
+            )
         return TensorType(value.shape, DType.from_numpy(value.dtype), value)
 
 

@@ -162,7 +162,9 @@ class Op:
         return out
 
     @classmethod
-    def result_types(cls, infos: Sequence[TensorType | None], attrs: dict[str, Any]) -> tuple[TensorType, ...]:
+    def result_types(
+        cls, infos: Sequence[TensorType | None], attrs: dict[str, Any]
+    ) -> tuple[TensorType, ...]:
         """Checks operands against the declaration and applies the type rule. Raises TypeRuleError."""
         cls.check_operands(infos)
         n_fixed = len(cls.operands) - (1 if cls.operands and cls.operands[-1].variadic else 0)
@@ -190,7 +192,9 @@ class Op:
                 raise TypeRuleError(f"operand '{d.name}' has dtype {t.dtype.mlir}; allowed: {allowed}")
             like = by_name.get(d.like if d.like else d.name if d.variadic else "")
             if like is not None and like.dtype is not t.dtype:
-                raise TypeRuleError(f"operand '{d.name}' has dtype {t.dtype.mlir}, expected {like.dtype.mlir}")
+                raise TypeRuleError(
+                    f"operand '{d.name}' has dtype {t.dtype.mlir}, expected {like.dtype.mlir}"
+                )
             by_name.setdefault(d.name, t)
 
 
@@ -234,7 +238,10 @@ def _declare(cls: type[Op]) -> None:
     body: dict[str, Any] = {
         "__annotations__": {
             **{f"out_{r}": ext.Result[Any] for r in cls.results},
-            **{f"in_{o.name}": Sequence[ext.Operand[Any]] if o.variadic else ext.Operand[Any] for o in cls.operands},
+            **{
+                f"in_{o.name}": Sequence[ext.Operand[Any]] if o.variadic else ext.Operand[Any]
+                for o in cls.operands
+            },
         },
         "__doc__": cls.__doc__,
         "__module__": cls.__module__,
@@ -279,7 +286,8 @@ def compatible(a: TensorType, b: TensorType) -> bool:
         a.dtype is b.dtype
         and a.rank == b.rank
         and all(
-            x == y or not (isinstance(x, int) and isinstance(y, int)) for x, y in zip(a.shape, b.shape, strict=True)
+            x == y or not (isinstance(x, int) and isinstance(y, int))
+            for x, y in zip(a.shape, b.shape, strict=True)
         )
     )
 

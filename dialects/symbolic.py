@@ -28,7 +28,9 @@ class Atom:
     args: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.kind == "symbol" else f"{self.kind}({', '.join(map(str, self.args))})"
+        return (
+            str(self.args[0]) if self.kind == "symbol" else f"{self.kind}({', '.join(map(str, self.args))})"
+        )
 
 
 Monomial: TypeAlias = "tuple[Atom, ...]"
@@ -134,7 +136,9 @@ def element_dim() -> Dim:
 def has_elements(dim: DimLike) -> bool:
     """Whether `dim` depends on elements of a run-time tensor, so that nothing is known of its sign."""
     return isinstance(dim, Dim) and any(
-        atom.args[0].startswith(f"%{_ELEMENT}") if atom.kind == "symbol" else any(map(has_elements, atom.args))
+        atom.args[0].startswith(f"%{_ELEMENT}")
+        if atom.kind == "symbol"
+        else any(map(has_elements, atom.args))
         for mono in dim.terms
         for atom in mono
     )

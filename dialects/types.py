@@ -133,7 +133,9 @@ class TensorType:
     def mlir(self, storage: bool = False) -> Any:
         """The MLIR type in the current context; `storage` for the linalg level and below."""
         dims = [d if isinstance(d, int) else ir.ShapedType.get_dynamic_size() for d in self.shape]
-        return ir.RankedTensorType.get(dims, ir.Type.parse(self.dtype.storage if storage else self.dtype.mlir))
+        return ir.RankedTensorType.get(
+            dims, ir.Type.parse(self.dtype.storage if storage else self.dtype.mlir)
+        )
 
     def __str__(self) -> str:
         return f"{self.dtype.mlir}[{', '.join(str(d) for d in self.shape)}]"

@@ -69,17 +69,23 @@ def make_pass(name: str, options: dict[str, str]) -> Pass:
     """The pass `name` with options given as text. Raises CompileError AICC-2003."""
     cls = PASSES.get(name)
     if cls is None:
-        raise CompileError("AICC-2003", f"there is no pass '{name}'.", hint="aicc-opt --list-passes shows them all.")
+        raise CompileError(
+            "AICC-2003", f"there is no pass '{name}'.", hint="aicc-opt --list-passes shows them all."
+        )
     known = {f.name: f for f in fields(cls)}
     values: dict[str, Any] = {}
     for key, text in options.items():
         f = known.get(key.replace("-", "_"))
         if f is None:
-            raise CompileError("AICC-2003", f"pass '{name}' has no option '{key}'.", hint=f"it has: {', '.join(known)}.")
+            raise CompileError(
+                "AICC-2003", f"pass '{name}' has no option '{key}'.", hint=f"it has: {', '.join(known)}."
+            )
         try:
             values[f.name] = _parse(text, f.default)
         except ValueError:
-            raise CompileError("AICC-2003", f"'{text}' does not fit option '{key}' of pass '{name}'.") from None
+            raise CompileError(
+                "AICC-2003", f"'{text}' does not fit option '{key}' of pass '{name}'."
+            ) from None
     return cls(**values)
 
 

@@ -20,7 +20,7 @@ def expand_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     if model.functions:
         model = _without_initializers(model, onnx.inliner.inline_local_functions)
     for _ in range(8):  # a function's body may use functions
-        wanted = sorted({key for key in _nodes_without_rule(model.graph)})
+        wanted = sorted(set(_nodes_without_rule(model.graph)))
         if not wanted:
             return model
         model = _without_initializers(model, lambda m, w=wanted: _inline_schema_functions(m, w))

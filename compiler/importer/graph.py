@@ -41,7 +41,9 @@ class GraphImporter:
     def value(self, name: str) -> Any:
         """The MLIR value of an ONNX name; an initializer is materialized at first use."""
         if name not in self.values:
-            raise ImportError_("AICC-1001", f"the graph uses '{name}', which nothing defines.", stage="import")
+            raise ImportError_(
+                "AICC-1001", f"the graph uses '{name}', which nothing defines.", stage="import"
+            )
         value = self.values[name]
         if isinstance(value, onnx.TensorProto):
             value = self.values[name] = self._initializer(value)
@@ -160,7 +162,9 @@ def dtype_of(code: int, what: str) -> DType:
     try:
         return DType.from_onnx(code)
     except KeyError:
-        name = onnx.TensorProto.DataType.Name(code) if code in onnx.TensorProto.DataType.values() else str(code)
+        name = (
+            onnx.TensorProto.DataType.Name(code) if code in onnx.TensorProto.DataType.values() else str(code)
+        )
         raise ImportError_(
             "AICC-1004",
             f"{what} has element type {name}, which is not supported.",
@@ -173,7 +177,9 @@ def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorTyp
     """The type of a graph input; unnamed dynamic dims get a name of their own."""
     if not value.type.HasField("tensor_type"):
         kind = value.type.WhichOneof("value")
-        raise ImportError_("AICC-1004", f"input '{value.name}' is a {kind}; only tensors are supported.", stage="import")
+        raise ImportError_(
+            "AICC-1004", f"input '{value.name}' is a {kind}; only tensors are supported.", stage="import"
+        )
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         raise ImportError_(

@@ -61,7 +61,9 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
     offset = int(info.offset or 0)
     size = count * dtype.numpy.itemsize
     if not path.is_relative_to(directory.resolve()):
-        raise ImportError_("AICC-1002", f"external data of '{proto.name}' lies outside the model's folder: {path}.")
+        raise ImportError_(
+            "AICC-1002", f"external data of '{proto.name}' lies outside the model's folder: {path}."
+        )
     if not path.is_file():
         raise ImportError_(
             "AICC-1002",

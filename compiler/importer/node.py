@@ -99,7 +99,13 @@ class Node:
         try:
             return op.build(*operands, shapes=self.importer.shapes, **attrs)
         except TypeRuleError as error:
-            code = "AICC-1004" if "dtype" in str(error) else "AICC-1006" if "attribute" in str(error) else "AICC-1005"
+            code = (
+                "AICC-1004"
+                if "dtype" in str(error)
+                else "AICC-1006"
+                if "attribute" in str(error)
+                else "AICC-1005"
+            )
             found = [str(self.info(v)) if v is not None else "-" for v in operands]
             raise self.error(code, f"{error}.", notes=[f"operands: {', '.join(found)}"]) from error
 
@@ -112,6 +118,8 @@ class Node:
         """A 1-D i64 constant."""
         return self.build(Constant, value=np.asarray(values, dtype=np.int64))
 
-    def error(self, code: str, message: str, hint: str | None = None, notes: list[str] | None = None) -> ImportError_:
+    def error(
+        self, code: str, message: str, hint: str | None = None, notes: list[str] | None = None
+    ) -> ImportError_:
         """An error that names this node."""
         return ImportError_(code, message, node=self.title, stage="import", hint=hint, notes=notes or [])

@@ -16,7 +16,9 @@ def pad_amounts_of(op: Any, kernels: dict[str, Any]) -> tuple[tuple[int, ...], t
     pad = _pad_of(op, kernels)
     if pad is None:
         return None
-    low, high = (tuple(int(x) for x in ir.DenseI64ArrayAttr(pad.attributes[k])) for k in ("static_low", "static_high"))
+    low, high = (
+        tuple(int(x) for x in ir.DenseI64ArrayAttr(pad.attributes[k])) for k in ("static_low", "static_high")
+    )
     static = ir.RankedTensorType(pad.results[0].type).has_static_shape and len(pad.operands) == 1
     return (low, high) if static and min((*low, *high), default=0) >= 0 else None
 
@@ -43,7 +45,11 @@ def border_kernel(module: Any, kernels: dict[str, Any], call: Any, padded: Buffe
     pad = _pad_of(call, kernels)
     amounts = pad_amounts_of(call, kernels)
     assert pad is not None and amounts is not None
-    value = next(o for o in nested_ops(pad) if o.name == "tensor.yield").operands[0].owner.operation.attributes["value"]
+    value = (
+        next(o for o in nested_ops(pad) if o.name == "tensor.yield")
+        .operands[0]
+        .owner.operation.attributes["value"]
+    )
     key = f"{padded.sizes} {padded.strides} {amounts} {value}"
     name = f"border_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if any(f.operation.name == "func.func" and f.sym_name.value == name for f in module.body.operations):

@@ -85,7 +85,11 @@ class _Host:
                 outputs.append(self.entry.output(len(inputs) + k, t, tuple(t.shape)) if static else None)
             self.outputs = list(outputs)
             self.destinations = Destinations(
-                outputs, self.sizes, self._mapped_scalar, self._allocate, lambda op: pad_amounts_of(op, self.sources)
+                outputs,
+                self.sizes,
+                self._mapped_scalar,
+                self._allocate,
+                lambda op: pad_amounts_of(op, self.sources),
             )
             self._block(block)
         build_shapes(self.main, self._size_expression)
@@ -101,15 +105,24 @@ class _Host:
         rule = getattr(self, "_" + op.name.replace(".", "_"), None)
         if rule is not None:
             rule(op)
-        elif all(not isinstance(v.type, ir.RankedTensorType) for v in [*op.operands, *op.results]) and not op.regions:
+        elif (
+            all(not isinstance(v.type, ir.RankedTensorType) for v in [*op.operands, *op.results])
+            and not op.regions
+        ):
             self._clone_scalar(op)
         else:
-            raise CompileError("AICC-2002", f"op '{op.name}' has no place in the host program.", stage="buffers")
+            raise CompileError(
+                "AICC-2002", f"op '{op.name}' has no place in the host program.", stage="buffers"
+            )
 
     # --- values -------------------------------------------------------------------------------
     def _mapped_scalar(self, value: Any) -> Any | None:
         constant = defining_op(value)
-        if constant is not None and constant.name == "arith.constant" and isinstance(value.type, ir.IndexType):
+        if (
+            constant is not None
+            and constant.name == "arith.constant"
+            and isinstance(value.type, ir.IndexType)
+        ):
             return int(ir.IntegerAttr(constant.attributes["value"]).value)
         return self.scalars.get(value)
 
@@ -240,7 +253,11 @@ class _Host:
     def _tensor_collapse_shape(self, op: Any) -> None:
         source = self._written(op.operands[0])
         groups = reassociation_of(op)
-        merged = source.collapse(groups) if groups else Buffer(source.root, source.element, source.offset, (), (), source.owned)
+        merged = (
+            source.collapse(groups)
+            if groups
+            else Buffer(source.root, source.element, source.offset, (), (), source.owned)
+        )
         if merged is None:
             merged = self._contiguous(source).collapse(groups)
             assert merged is not None
@@ -264,10 +281,11 @@ class _Host:
         """The buffer of `value` if nobody reads it after `user`, else a copy of it."""
         op = defining_op(value)
         if op is not None and op.name == "tensor.empty":
-            home = self.destinations.place(chain_end(user)) or self._written(value)
-            return home
+            return self.destinations.place(chain_end(user)) or self._written(value)
         buffer = self._written(value)
-        is_last = len(list(value.uses)) == 1 and (op is None or op.name in ("func.call", "tensor.insert_slice"))
+        is_last = len(list(value.uses)) == 1 and (
+            op is None or op.name in ("func.call", "tensor.insert_slice")
+        )
         if buffer.owned and is_last:
             return buffer
         fresh = self.destinations.home(user.results[0]) or self._alloc(buffer.element, buffer.sizes)
@@ -336,7 +354,7 @@ class _Host:
     def _scf_for(self, op: Any) -> None:
         """Loop-carried tensors live in slots; the body's results are copied into them before the next round."""
         low, high, step, *starts = op.operands
-        slots = self._slots(starts, [r for r in op.results])
+        slots = self._slots(starts)
         bounds = [as_value(self._scalar(v)) for v in (low, high, step)]
         scalars = [v for v in starts if not isinstance(v.type, ir.RankedTensorType)]
         loop = scf.ForOp(*bounds, [as_value(self._scalar(v)) for v in scalars])
@@ -366,9 +384,9 @@ class _Host:
                 self._op(o)
         return list(ops[-1].operands)
 
-    def _slots(self, starts: list[Any], results: list[Any]) -> list[Buffer | None]:
+    def _slots(self, starts: list[Any]) -> list[Buffer | None]:
         slots: list[Buffer | None] = []
-        for start, result in zip(starts, results, strict=True):
+        for start in starts:
             if not isinstance(start.type, ir.RankedTensorType):
                 slots.append(None)
                 continue
@@ -407,14 +425,18 @@ class _Host:
             if isinstance(r.type, ir.RankedTensorType):
                 t = ir.RankedTensorType(r.type)
                 if not t.has_static_shape:
-                    raise CompileError("AICC-2002", "an scf.if yields a tensor of dynamic shape.", stage="buffers")
+                    raise CompileError(
+                        "AICC-2002", "an scf.if yields a tensor of dynamic shape.", stage="buffers"
+                    )
                 slots.append(self._alloc(t.element_type, tuple(t.shape)))
             else:
                 slots.append(None)
         scalar_types = [r.type for r, s in zip(op.results, slots, strict=True) if s is None]
         has_else = len(op.regions[1].blocks) > 0
         branch = scf.IfOp(condition, scalar_types, has_else=has_else)
-        for region, block in zip(op.regions, [branch.then_block] + ([branch.else_block] if has_else else []), strict=False):
+        for region, block in zip(
+            op.regions, [branch.then_block] + ([branch.else_block] if has_else else []), strict=False
+        ):
             with ir.InsertionPoint(block):
                 scf.YieldOp(self._yield_into(self._region(region.blocks[0]), slots))
         results = iter(branch.results)

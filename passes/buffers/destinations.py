@@ -149,7 +149,8 @@ def _disjoint(chain: list[Any]) -> bool:
     boxes = []
     for op in chain:
         offsets, sizes, steps = (
-            [int(x) for x in ir.DenseI64ArrayAttr(op.attributes[f"static_{k}"])] for k in ("offsets", "sizes", "strides")
+            [int(x) for x in ir.DenseI64ArrayAttr(op.attributes[f"static_{k}"])]
+            for k in ("offsets", "sizes", "strides")
         )
         if any(s != 1 for s in steps):
             return False
@@ -165,7 +166,9 @@ def _disjoint(chain: list[Any]) -> bool:
     return True
 
 
-def slice_of(op: Any, scalar: Callable[[Any], Any | None]) -> tuple[list[Size], list[Size], list[Size]] | None:
+def slice_of(
+    op: Any, scalar: Callable[[Any], Any | None]
+) -> tuple[list[Size], list[Size], list[Size]] | None:
     """Offsets, sizes and steps of an extract_slice or insert_slice; None if one is not available yet."""
     segments = [int(x) for x in ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])]
     dynamic = ir.ShapedType.get_dynamic_size()

@@ -38,7 +38,8 @@ class KernelVariants:
         """The name of kernel `name` for these operands (inputs, then outputs); may extend `indices`."""
         signature = Signature(
             tuple(
-                (tuple(_ref(s, indices) for s in b.sizes), tuple(_ref(s, indices) for s in b.strides)) for b in buffers
+                (tuple(_ref(s, indices) for s in b.sizes), tuple(_ref(s, indices) for s in b.strides))
+                for b in buffers
             ),
             n_outputs,
         )
@@ -64,7 +65,8 @@ class KernelVariants:
             old.replace_all_uses_with(new)
         with ir.InsertionPoint.at_block_begin(block), unknown:
             views = [
-                _view(a, t, e, fresh_indices) for a, t, e in zip(fresh, signature.tensors, elements, strict=True)
+                _view(a, t, e, fresh_indices)
+                for a, t, e in zip(fresh, signature.tensors, elements, strict=True)
             ]
             for old, view in zip(tensors, views, strict=False):
                 read = bufferization.ToTensorOp(old.type, view, restrict=True).result
@@ -76,8 +78,12 @@ class KernelVariants:
         ret.erase()
         for i in reversed(range(len(tensors) + len(indices))):
             block.erase_argument(i)
-        kernel.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get([*types, *[index] * n_indices], []))
-        kernel.attributes["aicc.outputs"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), signature.n_outputs)
+        kernel.attributes["function_type"] = ir.TypeAttr.get(
+            ir.FunctionType.get([*types, *[index] * n_indices], [])
+        )
+        kernel.attributes["aicc.outputs"] = ir.IntegerAttr.get(
+            ir.IntegerType.get_signless(64), signature.n_outputs
+        )
         if "sym_visibility" in kernel.attributes:
             del kernel.attributes["sym_visibility"]
         return self._named(kernel, name)
@@ -117,7 +123,9 @@ def _layout(sizes: Sequence[int], strides: Sequence[int]) -> Any:
     return None if contiguous == list(strides) else ir.StridedLayoutAttr.get(0, list(strides))
 
 
-def _view(argument: Any, shape: tuple[tuple[Any, ...], tuple[Any, ...]], element: Any, indices: list[Any]) -> Any:
+def _view(
+    argument: Any, shape: tuple[tuple[Any, ...], tuple[Any, ...]], element: Any, indices: list[Any]
+) -> Any:
     """The memref a kernel works on: the argument, or for dynamic shapes a cast of its base pointer."""
     sizes, strides = shape
     if all(isinstance(s, int) for s in (*sizes, *strides)):

@@ -115,12 +115,18 @@ class Buffer:
 
     def _is_contiguous(self) -> bool:
         """Whether this is a whole root in row-major order (dynamic strides are then products of sizes)."""
-        return isinstance(self.offset, int) and self.offset == 0 and self.root.type.layout == _identity(self.rank)
+        return (
+            isinstance(self.offset, int)
+            and self.offset == 0
+            and self.root.type.layout == _identity(self.rank)
+        )
 
     def materialize(self) -> Any:
         """The memref of this view, with a dynamic offset in its type."""
         dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
-        layout = ir.StridedLayoutAttr.get(dynamic, [s if isinstance(s, int) else dynamic for s in self.strides])
+        layout = ir.StridedLayoutAttr.get(
+            dynamic, [s if isinstance(s, int) else dynamic for s in self.strides]
+        )
         dims = [s if isinstance(s, int) else ir.ShapedType.get_dynamic_size() for s in self.sizes]
         t = ir.MemRefType.get(dims, self.element, layout=layout, memory_space=None)
         return memref.ReinterpretCastOp(
@@ -137,7 +143,9 @@ class Buffer:
 
 def whole(root: Any, sizes: Sequence[Size], owned: bool = True) -> Buffer:
     """The buffer that is all of `root`, row-major."""
-    return Buffer(root, ir.MemRefType(root.type).element_type, 0, tuple(sizes), contiguous_strides(sizes), owned)
+    return Buffer(
+        root, ir.MemRefType(root.type).element_type, 0, tuple(sizes), contiguous_strides(sizes), owned
+    )
 
 
 def _identity(rank: int) -> Any:

@@ -70,7 +70,9 @@ def place(lives: list[tuple[int, int]], sizes: list[int]) -> tuple[list[int], in
         first, last = lives[i]
         at = 0
         for start, end in sorted(
-            (offsets[k], offsets[k] + sizes[k]) for k in placed if lives[k][0] <= last and first <= lives[k][1]
+            (offsets[k], offsets[k] + sizes[k])
+            for k in placed
+            if lives[k][0] <= last and first <= lives[k][1]
         ):
             if at + sizes[i] <= start:
                 break
@@ -149,5 +151,3 @@ def _declare(module: Any, name: str, inputs: list[Any], results: list[Any]) -> N
         return
     with ir.InsertionPoint.at_block_begin(module.body), ir.Location.unknown():
         func.FuncOp(name, ir.FunctionType.get(inputs, results), visibility="private")
-
-

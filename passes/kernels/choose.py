@@ -63,7 +63,10 @@ def choose(kernel: Any, target: Target, opt_level: int, only: str = "") -> Choic
         matching = [s for s in matching if s.name == only] or matching
     if not matching:
         raise CompileError(
-            "AICC-3001", f"no schedule matches kernel {kernel.sym_name.value}.", stage="kernels", hint=str(kernel)
+            "AICC-3001",
+            f"no schedule matches kernel {kernel.sym_name.value}.",
+            stage="kernels",
+            hint=str(kernel),
         )
     options = [Choice(s, c) for s in matching for c in s.configs(kernel, target)[:1]]
     return min(options, key=lambda c: c.schedule.cost(kernel, target, c.config))
@@ -97,7 +100,9 @@ class _Layouts:
                 memo[value] = self._packed(call, value, packed, layout)
             call.operands[i] = memo[value]
 
-    def _unpack_in_kernel(self, kernel: Any, argument: Any, plain: Any, packed: Any, layout: PackLayout) -> None:
+    def _unpack_in_kernel(
+        self, kernel: Any, argument: Any, plain: Any, packed: Any, layout: PackLayout
+    ) -> None:
         argument.set_type(packed)
         with ir.InsertionPoint.at_block_begin(kernel.regions[0].blocks[0]), ir.Location.unknown():
             empty = tensor.EmptyOp(list(plain.shape), plain.element_type).result
@@ -143,7 +148,11 @@ class _Layouts:
                 name = self._helper(f"pad {plain} {t}", "pad", plain, t, lambda x: _pad(x, plain, t))
                 value, plain = func.CallOp([t], ir.FlatSymbolRefAttr.get(name), [value]).results[0], t
             name = self._helper(
-                f"pack {plain} {packed} {layout}", "pack", plain, packed, lambda x: _pack(x, plain, packed, layout)
+                f"pack {plain} {packed} {layout}",
+                "pack",
+                plain,
+                packed,
+                lambda x: _pack(x, plain, packed, layout),
             )
             return func.CallOp([packed], ir.FlatSymbolRefAttr.get(name), [value]).results[0]
 

@@ -79,7 +79,7 @@ class BlockGraph:
         """Nodes in an order that respects all dependences, close to the original one."""
         import heapq
 
-        waiting = {n: 0 for n in self.members}
+        waiting = dict.fromkeys(self.members, 0)
         for n in self.members:
             for s in self.node_succs(n):
                 waiting[s] += 1

@@ -82,7 +82,8 @@ def _is_init_only(fill: Any) -> bool:
 def is_kernel_loop(op: Any) -> bool:
     """A loop nest over scalars and tensor elements; one that holds linalg ops is host control flow."""
     return all(
-        o.name in ("scf.for", "scf.if", "scf.yield", "tensor.extract", "tensor.insert") or o.name.startswith(("arith.", "math."))
+        o.name in ("scf.for", "scf.if", "scf.yield", "tensor.extract", "tensor.insert")
+        or o.name.startswith(("arith.", "math."))
         for o in nested_ops(op)
     ) and any(isinstance(r.type, ir.RankedTensorType) for r in op.results)
 
@@ -128,7 +129,8 @@ def _leading(rank: int, n: int) -> Any:
 def _is_simple_body(op: Any) -> bool:
     """Only arithmetic: what any schedule can inline on vectors."""
     return all(
-        o.operation.name.startswith(("arith.", "math.")) or o.operation.name in ("linalg.yield", "linalg.index")
+        o.operation.name.startswith(("arith.", "math."))
+        or o.operation.name in ("linalg.yield", "linalg.index")
         for o in body_of(op).operations
     )
 

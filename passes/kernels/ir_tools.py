@@ -10,7 +10,9 @@ from aicc.bindings import ir
 
 def main_of(module: Any) -> Any:
     """The host program."""
-    return next(f for f in module.body.operations if f.operation.name == "func.func" and f.sym_name.value == "main")
+    return next(
+        f for f in module.body.operations if f.operation.name == "func.func" and f.sym_name.value == "main"
+    )
 
 
 def defining_op(value: Any) -> Any | None:
@@ -98,7 +100,7 @@ def dynamic_sizes(value: Any) -> list[Any] | None:
         if op.name == "linalg.fill":
             value = op.operands[1]
         elif op.name == "linalg.generic":
-            number = [r for r in op.results].index(value)
+            number = list(op.results).index(value)
             value = inits(op)[number]
         else:
             return None

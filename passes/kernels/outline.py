@@ -10,7 +10,15 @@ from aicc.bindings import func, ir, tensor
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.graph import BlockGraph
 from aicc.passes.kernels.groups import form_groups, is_kernel_loop
-from aicc.passes.kernels.ir_tools import ancestor_in, defining_op, is_contraction, is_generic, is_parallel, main_of, outside_operands
+from aicc.passes.kernels.ir_tools import (
+    ancestor_in,
+    defining_op,
+    is_contraction,
+    is_generic,
+    is_parallel,
+    main_of,
+    outside_operands,
+)
 
 CHEAP = {"arith.constant", "tensor.empty", "linalg.fill"}
 """Ops that every kernel makes for itself instead of taking their result as an argument."""
@@ -115,7 +123,9 @@ class _Outliner:
         for old, new in zip(outputs, call.results, strict=True):
             old.replace_all_uses_with(new)
 
-    def _function(self, captured: list[Any], arguments: list[Any], body: list[Any], outputs: list[Any]) -> Any:
+    def _function(
+        self, captured: list[Any], arguments: list[Any], body: list[Any], outputs: list[Any]
+    ) -> Any:
         types = ir.FunctionType.get([v.type for v in arguments], [v.type for v in outputs])
         with ir.InsertionPoint(self.main), ir.Location.unknown():
             kernel = func.FuncOp("kernel", types, visibility="private")
@@ -171,4 +181,6 @@ def _label(members: list[Any]) -> str:
         if is_generic(m) and not is_parallel(m):
             return "contraction" if is_contraction(m) else "reduction"
     head = members[0].name
-    return {"linalg.generic": "pointwise", "scf.for": "loop", "tensor.pad": "pad"}.get(head, head.split(".")[1])
+    return {"linalg.generic": "pointwise", "scf.for": "loop", "tensor.pad": "pad"}.get(
+        head, head.split(".")[1]
+    )

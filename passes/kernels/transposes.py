@@ -62,7 +62,9 @@ def _into_consumers(copy: Any) -> bool:
             return False
         old = maps(user)[use.operand_number]
         new = _compose(m, old)
-        if not is_copy(user) and (not new.results or new.results[len(new.results) - 1] != old.results[len(old.results) - 1]):
+        if not is_copy(user) and (
+            not new.results or new.results[len(new.results) - 1] != old.results[len(old.results) - 1]
+        ):
             return False
     for use in uses:
         user, i = use.owner.operation, use.operand_number
@@ -107,9 +109,13 @@ def _permuted(producer: Any, perm: Sequence[int]) -> Any:
     n_dims = maps(producer)[0].n_dims
     rank = len(perm)
     # old result dim k is indexed by the reader's dim perm[k]: the new loop number of old loop k
-    renumber = ir.AffineMap.get(n_dims, 0, [ir.AffineExpr.get_dim(perm[k] if k < rank else k) for k in range(n_dims)])
+    renumber = ir.AffineMap.get(
+        n_dims, 0, [ir.AffineExpr.get_dim(perm[k] if k < rank else k) for k in range(n_dims)]
+    )
     new_maps = [_compose(m, renumber) for m in maps(producer)]
-    new_maps[n_inputs(producer)] = ir.AffineMap.get(n_dims, 0, [ir.AffineExpr.get_dim(k) for k in range(rank)])
+    new_maps[n_inputs(producer)] = ir.AffineMap.get(
+        n_dims, 0, [ir.AffineExpr.get_dim(k) for k in range(rank)]
+    )
     old_init = inits(producer)[0]
     with ir.InsertionPoint(producer), producer.location:
         init = _permuted_init(old_init, perm)
@@ -142,7 +148,8 @@ def _permuted_init(value: Any, perm: Sequence[int]) -> Any:
     assert dynamic is not None or t.has_static_shape
     position = {d: n for n, d in enumerate([i for i in range(t.rank) if t.is_dynamic_dim(i)])}
     sizes = [
-        dynamic[position[o]] if t.is_dynamic_dim(o) and dynamic is not None else t.get_dim_size(o) for o in order
+        dynamic[position[o]] if t.is_dynamic_dim(o) and dynamic is not None else t.get_dim_size(o)
+        for o in order
     ]
     empty = tensor.EmptyOp(sizes, t.element_type).result
     op = defining_op(value)

@@ -39,7 +39,9 @@ class FoldWeightViews(Pass):
                 declare_weight(module, sym, t)
             with ir.InsertionPoint(op), op.location:
                 load = ir.Operation.create(
-                    "ml_program.global_load_const", results=[t], attributes={"global": ir.FlatSymbolRefAttr.get(sym)}
+                    "ml_program.global_load_const",
+                    results=[t],
+                    attributes={"global": ir.FlatSymbolRefAttr.get(sym)},
                 )
             op.results[0].replace_all_uses_with(load.results[0])
             op.erase()

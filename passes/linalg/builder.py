@@ -184,7 +184,9 @@ class Builder:
         meanings = [*(in_types or [None] * len(ins)), *outs]
         with ir.InsertionPoint(block):
             args = [
-                arith.TruncIOp(ir.Type.parse("i1"), a).result if t is not None and t.dtype is DType.BOOL else a
+                arith.TruncIOp(ir.Type.parse("i1"), a).result
+                if t is not None and t.dtype is DType.BOOL
+                else a
                 for a, t in zip(block.arguments, meanings, strict=True)
             ]
             out = body(*args)
@@ -200,7 +202,9 @@ class Builder:
         """Elementwise with NumPy broadcasting: `body` gets one scalar per input, returns the result's."""
         return self.pointwise_many([out], ins, body)[0]
 
-    def pointwise_many(self, outs: Sequence[TensorType], ins: Sequence[tuple[Any, TensorType]], body: Body) -> list[Any]:
+    def pointwise_many(
+        self, outs: Sequence[TensorType], ins: Sequence[tuple[Any, TensorType]], body: Body
+    ) -> list[Any]:
         """`pointwise` with several results of one shape."""
         rank = outs[0].rank
         return self.generic(

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from aicc.bindings import func, ir
 from aicc.dialects.op import declaration, operand_values
 from aicc.dialects.shapes import Shapes
+from aicc.dialects.types import type_of
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
-from aicc.dialects.types import type_of
 
 _NOT_RULES = {"builder", "scalars", "lower"}
 
@@ -93,10 +93,14 @@ def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> No
         return
     rule = rules().get(decl.name)
     if rule is None:
-        raise CompileError("AICC-2002", f"aicc.{decl.name} has no lowering to linalg.", node=_node(op), stage="linalg")
+        raise CompileError(
+            "AICC-2002", f"aicc.{decl.name} has no lowering to linalg.", node=_node(op), stage="linalg"
+        )
     operands = [None if v is None else values[v] for v in operand_values(op)]
     out = rule(b, Lowered(decl, operands, infos, results, attrs))
-    for result, value, t in zip(op.results, out if isinstance(out, (list, tuple)) else [out], results, strict=True):
+    for result, value, t in zip(
+        op.results, out if isinstance(out, (list, tuple)) else [out], results, strict=True
+    ):
         want = t.mlir(storage=True)
         if value.type != want:
             value = _cast(value, want)

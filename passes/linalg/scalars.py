@@ -89,7 +89,9 @@ class Scalars:
     def cmp(self, predicate: str, a: Any, b: Any) -> Any:
         """`predicate` is eq ne lt le gt ge; the result is i1 (false on NaN, except ne)."""
         if self.dtype.is_float:
-            return arith.CmpFOp(getattr(arith.CmpFPredicate, _FLOAT_PREDICATES[predicate].upper()), a, b).result
+            return arith.CmpFOp(
+                getattr(arith.CmpFPredicate, _FLOAT_PREDICATES[predicate].upper()), a, b
+            ).result
         unsigned = self.dtype.is_unsigned or self.dtype is DType.BOOL
         name = predicate if predicate in ("eq", "ne") else ("u" if unsigned else "s") + predicate
         return arith.CmpIOp(getattr(arith.CmpIPredicate, name), a, b).result

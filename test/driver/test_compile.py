@@ -82,7 +82,7 @@ def test_a_dump_resumes_at_every_stage(tmp_path, stage):
     model = mlp()
     whole = tmp_path / "whole.so"
     compile_model(model, whole, Options(dump=tmp_path / "ir"))
-    stages = [s for s in (*MODULE_STAGES, "schedule")]
+    stages = [*MODULE_STAGES, "schedule"]
     before = stages[stages.index(stage) - 1]
     (dumped,) = (tmp_path / "ir").glob(f"*-{before}.mlir")
     again = tmp_path / "again.so"

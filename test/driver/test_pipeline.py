@@ -23,7 +23,9 @@ class Count(Pass):
     names: tuple[int, ...] = (1, 2)
 
     def run(self, module, ctx):
-        ctx.stats["count"] = self.depth * sum(1 for f in module.body.operations for _ in f.regions[0].blocks[0].operations)
+        ctx.stats["count"] = self.depth * sum(
+            1 for f in module.body.operations for _ in f.regions[0].blocks[0].operations
+        )
 
 
 def test_the_text_of_a_pipeline_parses_back():
@@ -55,7 +57,13 @@ def test_insertion_replacement_and_removal():
 
 @pytest.mark.parametrize(
     "text",
-    ["graph", "graph(no-such-pass)", "graph(test-count{depth=x})", "graph(test-count{wrong=1})", "graph(test-count{depth})"],
+    [
+        "graph",
+        "graph(no-such-pass)",
+        "graph(test-count{depth=x})",
+        "graph(test-count{wrong=1})",
+        "graph(test-count{depth})",
+    ],
 )
 def test_malformed_texts_say_so(text):
     with pytest.raises(CompileError) as caught:
