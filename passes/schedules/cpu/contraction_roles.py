@@ -111,6 +111,8 @@ def column_layout(roles: Roles, panel: int) -> PackLayout | None:
     where = {number: position for position, number in enumerate(numbers) if number is not None}
     order = [position for position, number in enumerate(numbers) if number is None]
     column = roles.groups[roles.axes.column][-1]
+    if column not in where:
+        return None
     sums = [dim for axis in roles.axes.sums for dim in roles.groups[axis] if dim in where]
     batches = [dim for dim in used if dim not in sums and dim != column]
     order += [where[dim] for dim in (*batches, column, *sums)]
