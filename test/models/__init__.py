@@ -4,9 +4,9 @@
 for a static dimension or a string for a symbolic one.
 """
 
-from models.convnets import inception, mobilenet, resnet, yolo
-from models.recurrent import gru, lstm
-from models.transformers import encoder, gpt_decode, llama
+from test.models.convnets import inception, mobilenet, resnet, yolo
+from test.models.recurrent import gru, lstm
+from test.models.transformers import encoder, gpt_decode, llama
 
 FAMILIES = {
     "resnet": resnet,

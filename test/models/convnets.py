@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from models.builder import Graph, Size
+
+from test.models.builder import Graph, Size
 
 
 def _conv(g: Graph, x: str, cin: int, cout: int, kernel: int, stride: int = 1, group: int = 1) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from models.builder import Graph, Size
+
+from test.models.builder import Graph, Size
 
 I64 = np.int64
 

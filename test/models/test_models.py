@@ -11,13 +11,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from models import FAMILIES
 from numpy.typing import NDArray
 
 import aicc
 from aicc.executable import Executable
 from aicc.tools.agreement import compare
 from aicc.tools.inputs import random_inputs
+from test.models import FAMILIES
 
 Array = NDArray[Any]
 FREE = {"batch", "seq", "past"}

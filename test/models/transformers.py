@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import onnx
-from models.builder import Graph, Size
 from onnx import TensorProto
+
+from test.models.builder import Graph, Size
 
 I64 = np.int64
 

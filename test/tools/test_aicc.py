@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import onnx
 import pytest
-from models.builder import Graph
-from shell import run
 
 import aicc
 from aicc.driver import Options
@@ -21,6 +19,8 @@ from aicc.passes.graph.rewrite import Rewriter, apply, pattern
 from aicc.tools.aicc import main as aicc_command
 from aicc.tools.aicc_run import main as aicc_run
 from aicc.tools.verify import verify_model
+from test.models.builder import Graph
+from test.shell import run
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from models import encoder
-from models.builder import Graph
 from onnx import TensorProto, helper
-from shell import Outcome, run
 
 from aicc.tools.aicc import main as aicc
 from aicc.tools.aicc_run import main as aicc_run
+from test.models import encoder
+from test.models.builder import Graph
+from test.shell import Outcome, run
 
 
 def check(outcome: Outcome, code: str, *words: str) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import onnx
 import pytest
-from models.builder import Graph
-from shell import run
 
 from aicc.errors import AiccError
 from aicc.tools.aicc_bench import main as aicc_bench
 from aicc.tools.aicc_bench import table
 from aicc.tools.bench.rounds import Contestant, Result, WorkerProcess, cores, measure
 from aicc.tools.inputs import random_inputs
+from test.models.builder import Graph
+from test.shell import run
 
 pytest.importorskip("onnxruntime")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from models import FAMILIES, encoder, gpt_decode, resnet
-from models.builder import Graph
 
 from aicc.tools.inputs import InputSpec, random_inputs, specs_of_model
+from test.models import FAMILIES, encoder, gpt_decode, resnet
+from test.models.builder import Graph
 
 
 def test_ids_stay_in_the_vocabulary_and_masks_are_ones() -> None:
