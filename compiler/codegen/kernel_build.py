@@ -20,6 +20,7 @@ from aicc.codegen.objects import check_imports, compile_llvm_text
 from aicc.errors import AiccError, CompileError
 from aicc.passes.llvm import lower_kernel
 from aicc.passes.llvm.kernel import find_kernel, symbol
+from aicc.passes.loops.expand_math import expand_math
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
@@ -132,16 +133,8 @@ def scheduled(attempt: Attempt, times: dict[str, float]) -> tuple[Any, Schedule,
         schedule = registry.get(attempt.schedule, attempt.target.kind)
         config = _config(attempt, schedule, kernel)
         schedule.lower(module, kernel.opview, attempt.target, config)
-        _expand_math(module)
+        expand_math(module, attempt.target)
     return module, schedule, config
-
-
-def _expand_math(module: Any) -> None:
-    try:
-        from aicc.passes.loops.expand_math import expand_math
-    except ImportError:
-        return
-    expand_math(module)
 
 
 def _config(attempt: Attempt, schedule: Schedule, kernel: Any) -> Config:

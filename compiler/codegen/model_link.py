@@ -35,12 +35,13 @@ def link_model(
     try:
         with tempfile.TemporaryDirectory(prefix=".aicc-weights-", dir=out.resolve().parent) as folder:
             blob = Path(folder) / "weights.bin"
-            size = 0
+            size, identity = 0, ""
             if signature.weights:
                 with blob.open("wb") as file:
                     size = ctx.weights.write_blob(signature.weights, file)
             external = options.weights == "external" and size > 0
-            identity = hashlib.sha256(host).hexdigest()[:16] if external else ""
+            if external:
+                identity = _identity(blob)
             info = ModelInfo(
                 name=out.stem,
                 producer=_PRODUCER,
@@ -72,6 +73,15 @@ def link_model(
             "AICC-4001", f"{out} cannot be written: {error.strerror or error}.", stage="link"
         ) from error
     return out
+
+
+def _identity(blob: Path) -> str:
+    """A name for the blob's contents: two trainings of a model differ in nothing else."""
+    with blob.open("rb") as file:
+        digest = hashlib.blake2b(digest_size=8)
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _tensor(port: Port) -> TensorInfo:

@@ -122,7 +122,8 @@ def _acquire(module: Any, main: Any, alloc: Any) -> None:
     _declare(module, "aicc_buffer_release", [pointer_type(), pointer_type()], [])
     block = alloc.block
     users = [ancestor_in(u, block) for u in _touching(alloc.results[0])]
-    order = {o.operation: i for i, o in enumerate(block.operations)}
+    ops = list(block.operations)  # as they are now: what is built below shifts positions
+    order = {o.operation: i for i, o in enumerate(ops)}
     last = max((u for u in users if u is not None), key=lambda u: order[u], default=alloc)
     with ir.InsertionPoint(alloc), alloc.location:
         static = element_bytes(t.element_type)
@@ -136,7 +137,6 @@ def _acquire(module: Any, main: Any, alloc: Any) -> None:
             [pointer_type()], ir.FlatSymbolRefAttr.get("aicc_buffer_acquire"), [context, bytes_]
         ).results[0]
         root = pointer_to_memref(pointer, t, list(alloc.operands))
-    ops = list(block.operations)
     where = order[last] + 1
     if ops[order[last]].operation.name not in ("func.return", "scf.yield"):
         following = next(o for i, o in enumerate(ops) if i == where)
