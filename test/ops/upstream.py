@@ -15,6 +15,7 @@ from aicc.importer.model import import_model
 from aicc.passes.base import PassContext
 from aicc.passes.linalg.lower import LowerToLinalg
 from aicc.target import Target
+from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
 
@@ -31,25 +32,28 @@ TO_LLVM = (
 
 def run_upstream(model: onnx.ModelProto, feeds: dict[str, Array]) -> list[Array]:
     """The outputs of `model` on `feeds` (by input name)."""
-    from torch_mlir.execution_engine import ExecutionEngine
-
     with context(), ir.Location.unknown():
         module, weights = import_model(model)
-        module.operation.verify()
-        main = next(iter(module.body.operations))
-        results = [ir.RankedTensorType(t) for t in main.type.results]
-        dtypes = [DType.from_mlir(str(t.element_type)) for t in results]
-        ranks = [t.rank for t in results]
-        LowerToLinalg().run(module, PassContext(target=Target.host(), weights=weights))
-        module.operation.verify()
-        names = weights_to_arguments(module)
-        PassManager.parse(f"builtin.module({BUFFERIZE})").run(module.operation)
-        _copies_to_linalg(module)
-        PassManager.parse(f"builtin.module({TO_LLVM})").run(module.operation)
-        engine = ExecutionEngine(module, opt_level=1)
-        engine.initialize()
-        arrays = list(feeds.values()) + [weights.load(name) for name in names]
-        return _invoke(engine, arrays, dtypes, ranks)
+        return _run_module(module, weights, list(feeds.values()))
+
+
+def _run_module(module: Any, weights: WeightStore, inputs: list[Array]) -> list[Array]:
+    """Runs `main` of the import stage."""
+    from torch_mlir.execution_engine import ExecutionEngine
+
+    module.operation.verify()
+    main = next(iter(module.body.operations))
+    results = [ir.RankedTensorType(t) for t in main.type.results]
+    dtypes = [DType.from_mlir(str(t.element_type)) for t in results]
+    LowerToLinalg().run(module, PassContext(target=Target.host(), weights=weights))
+    module.operation.verify()
+    names = weights_to_arguments(module)
+    PassManager.parse(f"builtin.module({BUFFERIZE})").run(module.operation)
+    _copies_to_linalg(module)
+    PassManager.parse(f"builtin.module({TO_LLVM})").run(module.operation)
+    engine = ExecutionEngine(module, opt_level=1)
+    engine.initialize()
+    return _invoke(engine, inputs + [weights.load(name) for name in names], dtypes, [t.rank for t in results])
 
 
 def _copies_to_linalg(module: Any) -> None:
@@ -146,3 +150,29 @@ def _to_array(d: Any, dtype: DType, rank: int) -> Array:
     flat = np.frombuffer(raw, dtype.numpy, span)
     view = np.lib.stride_tricks.as_strided(flat, shape, tuple(s * size for s in strides))
     return np.array(view, copy=True)
+
+
+def run_ops(cases: list[tuple[str, list[Array | None], dict[str, Any]]]) -> list[Array]:
+    """The first result of each op of the dialect (name, inputs, attributes), as one function of all inputs."""
+    from aicc.bindings import func
+    from aicc.dialects import OPS
+    from aicc.dialects.types import TensorType
+
+    arrays = [x for _, inputs, _ in cases for x in inputs if x is not None]
+    with context(), ir.Location.unknown():
+        module = ir.Module.create()
+        types = [TensorType(x.shape, DType.from_numpy(x.dtype)).mlir() for x in arrays]
+        with ir.InsertionPoint(module.body):
+            main = func.FuncOp("main", (types, []))
+        block = main.add_entry_block()
+        arguments = iter(block.arguments)
+        with ir.InsertionPoint(block):
+            results = []
+            for name, inputs, attrs in cases:
+                built = OPS[name].build(*(None if x is None else next(arguments) for x in inputs), **attrs)
+                results.append(built[0] if isinstance(built, list) else built)
+            func.ReturnOp(results)
+        main.attributes["function_type"] = ir.TypeAttr.get(
+            ir.FunctionType.get(types, [v.type for v in results])
+        )
+        return _run_module(module, WeightStore(), arrays)
