@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aicc.dialects.types import DType
-from aicc.passes.graph.rewrite import Rewriter, kind
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Rewriter
 
 _TOLERANCE = {DType.F64: 1e-7, DType.F32: 1e-6, DType.F16: 4e-3, DType.BF16: 3e-2}
 """Relative: constants were rounded to the dtype when the model was written, or computed in f32."""

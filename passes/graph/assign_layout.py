@@ -8,7 +8,7 @@
 Convolutions take channels last. Everything else takes the layout that makes the transposes at the borders
 cheapest in bytes: a minimum cut over the ops that can follow either layout (`layout_rules`), between the
 convolutions and what needs channels second (graph inputs and outputs, ops with an order of their own). A
-value crosses the border once, however many read it; tensors whose transpose moves nothing cross for free.
+value crosses the border once, however many read it; tensors whose transpose moves nothing cross almost for free.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aicc.passes.base import Pass, PassContext
+from aicc.passes.graph.facts import key, kind
 from aicc.passes.graph.layout_rules import (
     FOLLOWERS,
     Follower,
@@ -28,7 +29,7 @@ from aicc.passes.graph.layout_rules import (
     to_second,
 )
 from aicc.passes.graph.minimum_cut import INFINITE, FlowGraph
-from aicc.passes.graph.rewrite import Rewriter, key, kind
+from aicc.passes.graph.rewrite import Rewriter
 from aicc.passes.graph.simplify_movement import build_reshape
 
 _UNKNOWN_SIZE = 64
@@ -67,13 +68,13 @@ def _rank(rw: Rewriter, op: Any, follower: Follower) -> int:
 
 
 def _cost(rw: Rewriter, value: Any, rank: int) -> int:
-    """Bytes moved by transposing a value to or from channels last; nothing for constants and mere reshapes."""
+    """Bytes moved by transposing a value to or from channels last: none for constants, next to none for reshapes."""
     if rw.is_weight(value):
         return 0
     t = rw.info(value)
     shape = (1,) * (rank - t.rank) + t.shape
     if moves_nothing(shape, to_last(rank)):
-        return 0
+        return 1
     count = 1
     for d in shape:
         count *= d if isinstance(d, int) else _UNKNOWN_SIZE
@@ -110,7 +111,9 @@ def _choose(rw: Rewriter, ops: list[Any], followers: dict[Any, Follower]) -> set
     return {k for k, node in nodes.items() if node in side}
 
 
-def _reads(rw: Rewriter, op: Any, followers: dict[Any, Follower], nodes: dict[Any, int]) -> list[tuple[Any, int, int]]:
+def _reads(
+    rw: Rewriter, op: Any, followers: dict[Any, Follower], nodes: dict[Any, int]
+) -> list[tuple[Any, int, int]]:
     """The values an op reads: value, the node that says in which layout, rank of the layout (0: none)."""
     f = followers.get(key(op)) if len(op.results) else None
     if f is None:

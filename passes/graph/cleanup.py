@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aicc.passes.base import Pass, PassContext, Upstream
-from aicc.passes.graph.rewrite import Rewriter, module_ops
+from aicc.passes.graph.facts import module_ops
+from aicc.passes.graph.rewrite import Rewriter
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
     conv(x, w, b) + c                -->  conv(x, w, b + c)
     matmul(x, w) * c                 -->  matmul(x, w * c)
     (matmul(x, w) + b) * c           -->  matmul(x, w) * c + b * c
+    x + b + c                        -->  x + (b + c)
 
 for constant w, b and c, with c per output channel or a scalar. What is left is arithmetic on constants,
 which `fold-constants` turns into weights.
@@ -19,7 +20,8 @@ import numpy as np
 
 from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def batch_norm(rw: Rewriter, op: Any) -> bool:
     channels = rw.shape(scale)[0]
     dtype = rw.dtype(x)
     parameters = (scale, bias, mean, variance)
-    if not all(rw.is_weight(v) and rw.dtype(v) is dtype for v in parameters) or not isinstance(channels, int):
+    if not all(rw.is_constant(v) and rw.dtype(v) is dtype for v in parameters) or not isinstance(
+        channels, int
+    ):
         return False
     epsilon = rw.const(np.asarray(rw.attrs(op)["epsilon"]), dtype)
     deviation = rw.build("sqrt", rw.build("add", variance, epsilon))
@@ -67,9 +71,9 @@ class _Split:
 def _with_constant(rw: Rewriter, op: Any) -> _Split | None:
     """The operands of an add, sub or mul with one constant, when the other has the result's shape."""
     a, b = op.operands
-    if rw.is_weight(a) and kind(op) != "sub":
+    if rw.is_constant(a) and kind(op) != "sub":
         a, b = b, a
-    if not rw.is_weight(b) or rw.is_weight(a) or rw.shape(a) != rw.shape(op.results[0]):
+    if not rw.is_constant(b) or rw.is_constant(a) or rw.shape(a) != rw.shape(op.results[0]):
         return None
     return _Split(a, b)
 
@@ -95,7 +99,11 @@ def into_conv(rw: Rewriter, op: Any) -> bool:
     x, w, bias = rw.operands(conv)
     nchw = attrs["layout"] == "NCHW"
     channels = rw.shape(split.x)[1 if nchw else -1]
-    if not rw.is_weight(w) or (bias is not None and not rw.is_weight(bias)) or not isinstance(channels, int):
+    if (
+        not rw.is_constant(w)
+        or (bias is not None and not rw.is_constant(bias))
+        or not isinstance(channels, int)
+    ):
         return False
     rw.at(op, conv)
     c = _per_channel(rw, split.constant, rw.rank(x) - 2 if nchw else 0, channels)
@@ -123,7 +131,7 @@ def into_matmul(rw: Rewriter, op: Any) -> bool:
         return False
     attrs = rw.attrs(product)
     x, w = product.operands
-    if not rw.is_weight(w) or not rw.has_one_use(w) or rw.rank(w) != 2 or rw.is_weight(x):
+    if not rw.is_constant(w) or not rw.has_one_use(w) or rw.rank(w) != 2 or rw.is_constant(x):
         return False
     columns = rw.shape(w)[0 if attrs["trans_b"] else 1]
     rw.at(op, product)
@@ -146,7 +154,7 @@ def across_bias(rw: Rewriter, op: Any) -> bool:
     if product is None or rw.dtype(inner.x) not in (DType.F32, DType.F64):
         return False
     w = product.operands[1]
-    if not rw.is_weight(w) or not rw.has_one_use(w) or rw.rank(w) != 2:
+    if not rw.is_constant(w) or not rw.has_one_use(w) or rw.rank(w) != 2:
         return False
     columns = rw.shape(inner.x)[-1]
     if not isinstance(columns, int) or rw.shape(outer.constant)[-1:] not in ((), (1,), (columns,)):
@@ -158,4 +166,18 @@ def across_bias(rw: Rewriter, op: Any) -> bool:
     return rw.replace(op, rw.build("add", scaled, rw.build("mul", inner.constant, outer.constant)))
 
 
-PATTERNS: tuple[Pattern, ...] = (batch_norm, into_conv, into_matmul, across_bias)
+@pattern("add", "sub")
+def merge_shifts(rw: Rewriter, op: Any) -> bool:
+    """`x + b + c --> x + (b + c)` for constant b and c"""
+    outer = _with_constant(rw, op)
+    biased = None if outer is None else rw.inner(outer.x, "add")
+    inner = None if biased is None else _with_constant(rw, biased)
+    if outer is None or inner is None or rw.dtype(inner.x) not in (DType.F32, DType.F64):
+        return False
+    if max(rw.rank(inner.constant), rw.rank(outer.constant)) > 1:
+        return False
+    rw.at(op, biased)
+    return rw.replace(op, rw.build("add", inner.x, rw.build(kind(op), inner.constant, outer.constant)))
+
+
+PATTERNS: tuple[Pattern, ...] = (batch_norm, into_conv, into_matmul, across_bias, merge_shifts)

@@ -20,7 +20,8 @@ from aicc.bindings import ir
 from aicc.dialects.op import Op, as_array, declaration
 from aicc.dialects.types import TensorType
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.rewrite import Rewriter, kind, module_ops
+from aicc.passes.graph.facts import kind, module_ops
+from aicc.passes.graph.rewrite import Rewriter
 from aicc.weights import Recipe
 
 _SOURCES = frozenset({"constant", "weight", "none"})
@@ -60,14 +61,16 @@ class Folder:
             self.rw.at(op)
             return self.rw.replace(op, *(self.rw.const(t.value, t.dtype, self._hint(op)) for t in infos))
         operands = self.rw.operands(op)
-        if not all(t.is_static for t in infos) or not all(v is None or self.rw.is_weight(v) for v in operands):
+        if not all(t.is_static for t in infos) or not all(
+            v is None or self.rw.is_weight(v) for v in operands
+        ):
             return False
         given = [v for v in operands if v is not None]
         if not given or self._grows(declared, infos, [self.rw.info(v) for v in given]):
             return False
         self.rw.at(op)
         sizes = [_nbytes(t) for t in infos] + [_nbytes(self.rw.info(v)) for v in given]
-        if sum(sizes) <= self.eager_bytes:
+        if sum(sizes) <= self.eager_bytes and all(self._is_at_hand(v) for v in given):
             return self._evaluate(op, declared, operands, infos)
         return self._defer(op, declared, operands, infos)
 
@@ -92,7 +95,7 @@ class Folder:
     def _defer(self, op: Any, declared: type[Op], operands: list[Any], infos: list[TensorType]) -> bool:
         attrs = tuple(self.rw.attrs(op).items())
         inputs = tuple(None if v is None else self._symbol(v) for v in operands)
-        values = []
+        values: list[Any] = []
         for i, (t, result) in enumerate(zip(infos, op.results, strict=True)):
             if next(iter(result.uses), None) is None:
                 values.append(None)
@@ -100,6 +103,10 @@ class Folder:
             name = self.rw.weights.add_recipe(self._hint(op), t, Recipe(declared.name, attrs, inputs, i))
             values.append(self.rw.weight(name))
         return self.rw.replace(op, *values)
+
+    def _is_at_hand(self, value: Any) -> bool:
+        """Whether the elements can be had: IR read from a file may come without its weights."""
+        return self.rw.constant(value) is not None or _weight_symbol(value) in self.rw.weights
 
     def _array(self, value: Any) -> Any:
         known = self.rw.constant(value)

@@ -17,7 +17,8 @@ from aicc.dialects.activation import ACTIVATIONS
 from aicc.dialects.elementwise import BINARY, UNARY
 from aicc.dialects.op import OPS
 from aicc.dialects.reduction import REDUCTIONS
-from aicc.passes.graph.rewrite import Rewriter, kind
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Rewriter
 
 Perm = tuple[int, ...]
 
@@ -70,7 +71,9 @@ def _axes(rw: Rewriter, op: Any, operands: list[Any], perm: Perm) -> tuple[list[
     return operands, {**attrs, "axes": tuple(sorted(perm.index(a) for a in attrs["axes"]))}
 
 
-def _unsorted_axes(rw: Rewriter, op: Any, operands: list[Any], perm: Perm) -> tuple[list[Any], dict[str, Any]]:
+def _unsorted_axes(
+    rw: Rewriter, op: Any, operands: list[Any], perm: Perm
+) -> tuple[list[Any], dict[str, Any]]:
     attrs = rw.attrs(op)
     return operands, {**attrs, "axes": tuple(perm.index(a) for a in attrs["axes"])}
 

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.rewrite import Rewriter, kind, module_ops
+from aicc.passes.graph.facts import kind, module_ops
+from aicc.passes.graph.rewrite import Rewriter
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def _merge(rw: Rewriter, ops: list[Any]) -> None:
             b[1].owner.operation.move_before(ops[0])
     product = rw.build("matmul", x, rw.build("concat", *(op.operands[1] for op in ops), dim=1))
     if with_bias:
-        product = rw.build("add", product, rw.build("concat", *(b[1] for b in biases if b is not None), dim=0))
+        product = rw.build(
+            "add", product, rw.build("concat", *(b[1] for b in biases if b is not None), dim=0)
+        )
     last = rw.rank(product) - 1
     start = 0
     for op, bias in zip(ops, biases, strict=True):

@@ -23,7 +23,8 @@ from typing import Any, ClassVar
 from aicc.dialects.types import FLOAT, DType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.algebra import Monomial, close, linear, monomial
-from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def _tanh_argument(rw: Rewriter, value: Any, x: Any) -> bool:
     if len(cubes) != 1 or plain != ([] if factored else [1.0]) or s.constant != (1.0 if factored else 0.0):
         return False
     sign, cube = cubes[0]
-    return close(sign * cube.coefficient, 0.044715, dtype) and cube.is_product_of(*[x] * (2 if factored else 3))
+    return close(sign * cube.coefficient, 0.044715, dtype) and cube.is_product_of(
+        *[x] * (2 if factored else 3)
+    )
 
 
 @pattern("mul", "div")

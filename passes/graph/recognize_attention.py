@@ -23,10 +23,11 @@ from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph import simplify_movement, simplify_transposes
 from aicc.passes.graph.algebra import close, monomial
-from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
 from aicc.passes.graph.simplify_movement import build_reshape, constant_shape
 
-_ABSORBING = {DType.F64: -1e300, DType.F32: -1e30, DType.BF16: -1e30}
+_ABSORBING = {DType.F64: -1e18, DType.F32: -9e8, DType.BF16: -9e8}
 """Added to any score of sane size, a number below this gives itself: masking by `where` and by adding agree."""
 _NEGLIGIBLE = -1e4
 """`exp` of a score this low, relative to any other score of sane size, is 0."""
@@ -61,7 +62,12 @@ def attention(rw: Rewriter, op: Any) -> bool:
     """See the module."""
     attrs = rw.attrs(op)
     weights, v = op.operands
-    if attrs["trans_a"] or attrs["trans_b"] or rw.rank(weights) not in (3, 4) or rw.rank(v) != rw.rank(weights):
+    if (
+        attrs["trans_a"]
+        or attrs["trans_b"]
+        or rw.rank(weights) not in (3, 4)
+        or rw.rank(v) != rw.rank(weights)
+    ):
         return False
     found = _softmax(rw, weights)
     if found is None:
@@ -75,7 +81,9 @@ def attention(rw: Rewriter, op: Any) -> bool:
     if not _plain_product(rw, scores.product) or not _same_heads(rw, q, k, v):
         return False
     masks = [*scores.added, *(c for c, _, _ in scores.selected)]
-    if rw.rank(v) == 3 and any(constant_shape(rw.shape(x), (1, *rw.shape(x))) is None for x in (q, k, v, *masks)):
+    if rw.rank(v) == 3 and any(
+        constant_shape(rw.shape(x), (1, *rw.shape(x))) is None for x in (q, k, v, *masks)
+    ):
         return False
     rw.at(op, *scores.ops)
     q, k = _unscaled(rw, q, scores), _unscaled(rw, k, scores)
@@ -85,7 +93,9 @@ def attention(rw: Rewriter, op: Any) -> bool:
     mask = _mask(rw, scores, full)
     if len(full) == 3:
         q, k, v = (build_reshape(rw, x, (1, *rw.shape(x))) for x in (q, k, v))
-    out = rw.build("attention", q, k, v, mask, None, scale=_usual(scores.scale, rw, q), softcap=scores.softcap)
+    out = rw.build(
+        "attention", q, k, v, mask, None, scale=_usual(scores.scale, rw, q), softcap=scores.softcap
+    )
     if len(full) == 3:
         out = rw.build("squeeze", out, axes=(0,))
     return rw.replace(op, out)
@@ -118,7 +128,11 @@ def _read_scores(rw: Rewriter, value: Any) -> _Scores | None:
     """Follows masks, then the soft cap, then scales, down to the product of q and k."""
     s = _Scores()
     cast = rw.inner(value, "cast")
-    if cast is not None and rw.dtype(cast.operands[0]) in (DType.F16, DType.BF16) and rw.dtype(value) is DType.F32:
+    if (
+        cast is not None
+        and rw.dtype(cast.operands[0]) in (DType.F16, DType.BF16)
+        and rw.dtype(value) is DType.F32
+    ):
         s.ops.append(cast)
         value = cast.operands[0]
     shape = rw.shape(value)
@@ -226,6 +240,12 @@ def _mask(rw: Rewriter, s: _Scores, full: Sequence[Any]) -> Any | None:
         condition, keep, low = s.selected[0]
         if rw.scalar(low) == float("-inf") or _every_row_keeps(rw, condition, keep, full):
             return condition if keep else rw.build("not", condition)
+    if len(s.added) == 1 and not s.selected:
+        chosen = rw.producer(s.added[0], "where")
+        arms = (None, None) if chosen is None else tuple(rw.scalar(v) for v in list(chosen.operands)[1:])
+        if chosen is not None and arms in ((0, -math.inf), (-math.inf, 0)):
+            condition = chosen.operands[0]
+            return condition if arms[0] == 0 else rw.build("not", condition)
     dtype = rw.dtype(s.product.results[0])
     terms = list(s.added)
     for condition, keep, low in s.selected:
@@ -246,7 +266,7 @@ def _every_row_keeps(rw: Rewriter, condition: Any, keep: bool, full: Sequence[An
     weight = rw.producer(condition, "weight")
     if known is None and weight is not None:
         sym = rw.attrs(weight)["sym"]
-        if rw.weights.nbytes(sym) <= _LOOK_AT_BYTES:
+        if sym in rw.weights and rw.weights.nbytes(sym) <= _LOOK_AT_BYTES:
             known = rw.weights.load(sym)
     if known is None or known.ndim == 0 or known.shape[-1] != full[-1]:
         return False

@@ -6,6 +6,7 @@ With `d = x - mean(x)` and the means over the same trailing axes:
     x / sqrt(mean(x²) + ε)                                  -->  rms_norm(x)
     x * i + (b - mean(x) * i),  i = g / sqrt(mean(d²) + ε)  -->  layer_norm(x, g, b)     (TensorFlow)
     norm(x) * g + b                                         -->  norm(x, g, b)
+    either over the channels of [N, C, …]                   -->  transpose(norm(transpose(x)))
     cast(norm(cast(x)))                                     -->  norm(x)                 (half precision)
     reshape(instance_norm(reshape(x, [N, G, …]), 1, 0))     -->  group_norm(x, 1, 0)
     group_norm(x, g, b) * g' + b'                           -->  group_norm(x, g*g', b*g' + b')
@@ -24,7 +25,9 @@ import numpy as np
 from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.algebra import Monomial, close, linear, monomial
-from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, kind, pattern
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.layout_rules import to_last, to_second
+from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
 
 _NORMS = ("layer_norm", "rms_norm")
 
@@ -41,15 +44,15 @@ class RecognizeNorms(Pass):
 
 @dataclass(frozen=True)
 class _Mean:
-    """The mean of `of` over the axes from `axis` on."""
+    """The mean of `of` over `axes`, which are kept."""
 
     of: Any
-    axis: int
+    axes: tuple[int, ...]
     ops: tuple[Any, ...]
 
 
 def _mean(rw: Rewriter, value: Any) -> _Mean | None:
-    """`reduce_mean(v)`, or `reduce_sum(v) / n`, over trailing axes that are kept."""
+    """`reduce_mean(v)`, or `reduce_sum(v) / n`, over axes that are kept."""
     m = monomial(rw, value)
     inner = next(iter(m.factors), None)
     op = rw.producer(inner, "reduce_mean", "reduce_sum")
@@ -57,19 +60,18 @@ def _mean(rw: Rewriter, value: Any) -> _Mean | None:
         return None
     a = rw.attrs(op)
     of = op.operands[0]
-    rank = rw.rank(of)
     axes = a["axes"]
-    if not axes or axes != tuple(range(axes[0], rank)) or not (a["keepdims"]):
+    if not axes or not a["keepdims"]:
         return None
     count = 1.0
     if kind(op) == "reduce_sum":
-        sizes = rw.shape(of)[axes[0] :]
+        sizes = [rw.shape(of)[i] for i in axes]
         if not all(isinstance(d, int) for d in sizes):
             return None
         count = math.prod(sizes)
     if not close(m.coefficient * count, 1.0, rw.dtype(value)):
         return None
-    return _Mean(of, axes[0], (*m.ops, op))
+    return _Mean(of, axes, (*m.ops, op))
 
 
 def _mean_square(rw: Rewriter, value: Any) -> tuple[_Mean, Any] | None:
@@ -81,7 +83,7 @@ def _mean_square(rw: Rewriter, value: Any) -> tuple[_Mean, Any] | None:
     v = next(iter(square.factors), None)
     if square.coefficient != 1.0 or square.factors != {v: 2.0}:
         return None
-    return _Mean(v, mean.axis, (*mean.ops, *square.ops)), v
+    return _Mean(v, mean.axes, (*mean.ops, *square.ops)), v
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class _Variance:
     """`1 / sqrt(mean(v²) + epsilon)` as a factor: of which v."""
 
     of: Any
-    axis: int
+    axes: tuple[int, ...]
     epsilon: float
     ops: tuple[Any, ...]
 
@@ -103,17 +105,17 @@ def _variance(rw: Rewriter, value: Any) -> _Variance | None:
     if found is None:
         return None
     mean, v = found
-    return _Variance(v, mean.axis, s.constant, (*s.ops, *mean.ops))
+    return _Variance(v, mean.axes, s.constant, (*s.ops, *mean.ops))
 
 
-def _centered(rw: Rewriter, value: Any, axis: int) -> tuple[Any, Any] | None:
-    """`(x, mean)` when `value` is `x - mean(x)` over the axes from `axis` on."""
+def _centered(rw: Rewriter, value: Any, axes: tuple[int, ...]) -> tuple[Any, Any] | None:
+    """`(x, mean)` when `value` is `x - mean(x)` over `axes`."""
     op = rw.producer(value, "sub")
     if op is None:
         return None
     x, mean = op.operands
     found = _mean(rw, mean)
-    return (x, mean) if found is not None and found.of == x and found.axis == axis else None
+    return (x, mean) if found is not None and found.of == x and found.axes == axes else None
 
 
 def _inverse_root(m: Monomial) -> tuple[Any, dict[Any, float]] | None:
@@ -136,12 +138,23 @@ def norm(rw: Rewriter, op: Any) -> bool:
     variance = None if len(found[1]) != 1 or d is None else _variance(rw, found[0])
     if variance is None or variance.of != d or rw.shape(d) != rw.shape(result):
         return False
-    centered = _centered(rw, d, variance.axis)
+    rank = rw.rank(d)
+    trailing = _is_trailing(variance.axes, rank)
+    if not trailing and variance.axes != (1,):
+        return False
+    centered = _centered(rw, d, variance.axes)
     rw.at(op, *m.ops, *variance.ops)
-    attrs = {"axis": variance.axis, "epsilon": variance.epsilon}
-    if centered is not None:
-        return rw.replace(op, rw.build("layer_norm", centered[0], None, None, **attrs))
-    return rw.replace(op, rw.build("rms_norm", d, None, **attrs))
+    x = d if centered is None else centered[0]
+    if not trailing:
+        x = rw.build("transpose", x, perm=to_last(rank))
+    attrs = {"axis": variance.axes[0] if trailing else rank - 1, "epsilon": variance.epsilon}
+    parameters = (None,) if centered is None else (None, None)
+    y = rw.build("rms_norm" if centered is None else "layer_norm", x, *parameters, **attrs)
+    return rw.replace(op, y if trailing else rw.build("transpose", y, perm=to_second(rank)))
+
+
+def _is_trailing(axes: tuple[int, ...], rank: int) -> bool:
+    return axes == tuple(range(axes[0], rank))
 
 
 @pattern("add")
@@ -170,18 +183,22 @@ def norm_by_factor(rw: Rewriter, op: Any) -> bool:
             continue
         scales = [v for v, e in found[1].items() if e == 1.0]
         m = monomial(rw, factor)
-        if m.coefficient != 1.0 or len(scales) != len(found[1]) or len(scales) > 1:
+        axis = variance.axes[0]
+        if (
+            not _is_trailing(variance.axes, rw.rank(x))
+            or m.coefficient != 1.0
+            or len(scales) != len(found[1])
+            or len(scales) > 1
+        ):
             continue
-        if _centered(rw, variance.of, variance.axis) != (x, mean) or rw.shape(x) != rw.shape(result):
+        if _centered(rw, variance.of, variance.axes) != (x, mean) or rw.shape(x) != rw.shape(result):
             continue
         bias = next((t for t in positive if t != product), None)
-        if not all(_fits(rw, v, x, variance.axis) for v in (*scales, bias) if v is not None):
+        if not all(_fits(rw, v, x, axis) for v in (*scales, bias) if v is not None):
             continue
         rw.at(op, *s.ops, scaled, *m.ops, *variance.ops)
         scale = scales[0] if scales else None
-        return rw.replace(
-            op, rw.build("layer_norm", x, scale, bias, axis=variance.axis, epsilon=variance.epsilon)
-        )
+        return rw.replace(op, rw.build("layer_norm", x, scale, bias, axis=axis, epsilon=variance.epsilon))
     return False
 
 
@@ -226,6 +243,28 @@ def norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
     return rw.replace(user, rw.build(kind(op), *operands, **rw.attrs(op)))
 
 
+@pattern("transpose")
+def scale_and_bias_after_transpose(rw: Rewriter, op: Any) -> bool:
+    """`transpose(norm(x)) * g --> transpose(norm(x) * g')` for channels last in x, g per channel; likewise `+ b`"""
+    inner = rw.inner(op.operands[0], *_NORMS)
+    y = op.results[0]
+    rank = rw.rank(y)
+    if inner is None or rank < 3 or rw.attrs(op)["perm"] != to_second(rank) or not rw.has_one_use(y):
+        return False
+    user = rw.users(y)[0]
+    if kind(user) not in ("mul", "add"):
+        return False
+    parameter = _other(user, y)
+    channels = rw.shape(y)[1]
+    per_channel = (channels, *[1] * (rank - 2))
+    if not rw.is_constant(parameter) or rw.shape(parameter) not in (per_channel, (1, *per_channel)):
+        return False
+    rw.at(user, op)
+    flat = rw.build("reshape", parameter, rw.const(np.asarray([channels]), DType.I64))
+    moved = rw.build(kind(user), op.operands[0], flat)
+    return rw.replace(user, rw.build("transpose", moved, perm=to_second(rank)))
+
+
 @pattern("cast")
 def norm_between_casts(rw: Rewriter, op: Any) -> bool:
     """`cast(norm(cast(x, f32)), f16) --> norm(x)`: statistics are in f32 anyway"""
@@ -263,7 +302,10 @@ def group_norm(rw: Rewriter, op: Any) -> bool:
         return False
     rw.at(op, inner, grouped)
     dtype = rw.dtype(x)
-    s, b = (rw.const(np.full(channels, v), dtype, hint=f"group_norm.{n}") for v, n in ((scale, "scale"), (bias, "bias")))
+    s, b = (
+        rw.const(np.full(channels, v), dtype, hint=f"group_norm.{n}")
+        for v, n in ((scale, "scale"), (bias, "bias"))
+    )
     attrs = {"num_groups": groups, "epsilon": rw.attrs(inner)["epsilon"]}
     return rw.replace(op, rw.build("group_norm", x, s, b, **attrs))
 
@@ -280,7 +322,7 @@ def group_norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
     parameter = _other(user, y)
     x, scale, bias = op.operands
     per_channel = (rw.shape(x)[1], *[1] * (rw.rank(x) - 2))
-    if not rw.is_weight(parameter) or rw.shape(parameter) not in (per_channel, (1, *per_channel)):
+    if not rw.is_constant(parameter) or rw.shape(parameter) not in (per_channel, (1, *per_channel)):
         return False
     rw.at(user, op)
     flat = rw.build("reshape", parameter, rw.const(np.asarray([per_channel[0]]), DType.I64))
@@ -295,6 +337,7 @@ PATTERNS: tuple[Pattern, ...] = (
     norm,
     norm_by_factor,
     norm_scale_and_bias,
+    scale_and_bias_after_transpose,
     norm_between_casts,
     group_norm,
     group_norm_scale_and_bias,

@@ -8,9 +8,22 @@ from typing import Any
 import numpy as np
 
 from aicc.dialects.types import FLOAT, DType
-from aicc.passes.graph.rewrite import Array, Pattern, Rewriter, kind, pattern
+from aicc.passes.graph.facts import Array, kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, pattern
 
-_COMMUTATIVE = ("add", "mul", "max", "min", "and", "or", "xor", "equal", "bitwise_and", "bitwise_or", "bitwise_xor")
+_COMMUTATIVE = (
+    "add",
+    "mul",
+    "max",
+    "min",
+    "and",
+    "or",
+    "xor",
+    "equal",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+)
 _NEUTRAL = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0, "pow": 1.0}
 
 
@@ -134,7 +147,9 @@ def clip_of_clip(rw: Rewriter, op: Any) -> bool:
 
 def _unknown(values: Any, known: list[Any]) -> bool:
     """Whether a bound is given but not known, or NaN."""
-    return any(v is not None and (k is None or k.size != 1 or k != k) for v, k in zip(values, known, strict=True))
+    return any(
+        v is not None and (k is None or k.size != 1 or k != k) for v, k in zip(values, known, strict=True)
+    )
 
 
 def _tighter(a: Any, b: Any, choose: Any) -> Any:
@@ -160,7 +175,7 @@ def relu_of_relu(rw: Rewriter, op: Any) -> bool:
         return False
     source, low, high = rw.operands(before)
     a, b = rw.scalar(low) if low is not None else -math.inf, rw.scalar(high) if high is not None else math.inf
-    if a is None or b is None or not b >= 0 or not a == a:
+    if a is None or b is None or not b >= 0 or a != a:
         return False
     bound = low if a > 0 else rw.const(np.zeros((), rw.dtype(x).numpy))
     return rw.replace(op, rw.build("clip", source, bound, high))

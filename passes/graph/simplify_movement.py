@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aicc.passes.graph.rewrite import Pattern, Rewriter, kind, pattern
+from aicc.dialects.elementwise import BINARY
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, pattern
 
 _VIEWS = ("reshape", "squeeze", "unsqueeze")
 
@@ -111,8 +113,9 @@ def expand_before_broadcast(rw: Rewriter, op: Any) -> bool:
 
 
 BROADCASTING = frozenset(
-    "add sub mul div mod max min pow and or xor equal less less_equal where prelu bitwise_and bitwise_or bitwise_xor".split()
+    (*BINARY, "pow", "prelu", "where", "equal", "less", "less_equal", "and", "or", "xor")
 )
+"""Ops whose operands broadcast."""
 
 
 def _broadcast_shape(rw: Rewriter, values: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -210,7 +213,9 @@ def shape_operand_type(rw: Rewriter, op: Any) -> bool:
     new = constant_shape(rw.shape(op.operands[0]), wanted)
     if new is None or new == known.tolist() or any(d == 0 for d in wanted if isinstance(d, int)):
         return False
-    return rw.replace(op, rw.build("reshape", op.operands[0], rw.const(np.asarray(new, np.int64)), allowzero=False))
+    return rw.replace(
+        op, rw.build("reshape", op.operands[0], rw.const(np.asarray(new, np.int64)), allowzero=False)
+    )
 
 
 PATTERNS: tuple[Pattern, ...] = (

@@ -23,7 +23,8 @@ from aicc.dialects.op import declaration
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.rewrite import Rewriter, kind, module_ops
+from aicc.passes.graph.facts import kind, module_ops
+from aicc.passes.graph.rewrite import Rewriter
 
 _SHAPE_OPERANDS = {
     "reshape": (1,),
@@ -35,7 +36,9 @@ _SHAPE_OPERANDS = {
     "range": (0, 1, 2),
 }
 """Operands that hold sizes, by op."""
-_LONG = frozenset({"where", "equal", "cast", "mul", "add", "sub", "div", "gather", "concat", "reshape", "squeeze"})
+_LONG = frozenset(
+    {"where", "equal", "cast", "mul", "add", "sub", "div", "gather", "concat", "reshape", "squeeze"}
+)
 """Ops whose result, as a shape operand, may be written shorter."""
 
 
@@ -68,7 +71,9 @@ def _refine_types(rw: Rewriter, op: Any) -> None:
             continue
         known = [d if isinstance(d, int) else t.get_dim_size(i) for i, d in enumerate(rw.shape(result))]
         refined = ir.RankedTensorType.get(known, t.element_type)
-        if refined != t and all(declaration(u) is not None or u.name == "func.return" for u in rw.users(result)):
+        if refined != t and all(
+            declaration(u) is not None or u.name == "func.return" for u in rw.users(result)
+        ):
             result.set_type(refined)
 
 

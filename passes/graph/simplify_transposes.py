@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aicc.dialects.activation import ACTIVATIONS
 from aicc.dialects.elementwise import UNARY
-from aicc.passes.graph.rewrite import Pattern, Rewriter, kind, pattern
+from aicc.passes.graph.facts import kind
+from aicc.passes.graph.rewrite import Pattern, Rewriter, pattern
 from aicc.passes.graph.simplify_movement import BROADCASTING, build_reshape
 
 Perm = tuple[int, ...]
@@ -50,9 +52,7 @@ def transpose_of_transpose(rw: Rewriter, op: Any) -> bool:
     perm = compose(rw.attrs(op)["perm"], rw.attrs(before)["perm"])
     rw.at(op, before)
     x = before.operands[0]
-    if perm == tuple(range(len(perm))):
-        return rw.replace(op, x)
-    return rw.replace(op, rw.build("transpose", x, perm=perm))
+    return rw.replace(op, _transposed(rw, x, perm))
 
 
 @pattern("matmul")
@@ -79,39 +79,57 @@ def into_matmul(rw: Rewriter, op: Any) -> bool:
 
 @pattern("transpose")
 def through_elementwise(rw: Rewriter, op: Any) -> bool:
-    """`transpose(f(transpose(x, p), y), q) --> f(x, transpose(y, q))` when p and q cancel
+    """`transpose(f(transpose(x, p), y), q) --> f(transpose(x, p∘q), transpose(y, q))`: one transpose less
 
     y is a constant, a scalar, or transposed by p as well.
     """
     perm = rw.attrs(op)["perm"]
-    f = rw.inner(op.operands[0], *UNARY, *_ACTIVATIONS, *BROADCASTING, "clip", "cast")
+    f = rw.inner(op.operands[0], *_ELEMENTWISE)
     if f is None:
         return False
-    back = inverse(perm)
     operands = rw.operands(f)
-    found = [rw.producer(v, "transpose") for v in operands]
-    undone = [t is not None and rw.attrs(t)["perm"] == back for t in found]
-    if not any(undone):
+    data = [
+        i
+        for i, v in enumerate(operands)
+        if v is not None and rw.rank(v) > 0 and (i == 0 or kind(f) != "clip")
+    ]
+    found = {i: rw.producer(operands[i], "transpose") for i in data}
+    before = {rw.attrs(t)["perm"] for t in found.values() if t is not None}
+    if len(before) != 1:
         return False
-    bounds = kind(f) == "clip"
-    for i, v in enumerate(operands):
-        if v is None or undone[i] or (bounds and i > 0) or rw.rank(v) == 0:
-            continue
-        if not rw.is_weight(v) or rw.rank(v) != len(perm):
-            return False
+    if any(
+        found[i] is None and (not rw.is_weight(operands[i]) or rw.rank(operands[i]) != len(perm))
+        for i in data
+    ):
+        return False
+    merged = compose(perm, before.pop())
     rw.at(op, f)
-    new = []
-    for i, v in enumerate(operands):
-        if v is None or (bounds and i > 0) or rw.rank(v) == 0:
-            new.append(v)
-        elif undone[i]:
-            new.append(found[i].operands[0])
-        else:
-            new.append(rw.build("transpose", v, perm=perm))
-    return rw.replace(op, rw.build(kind(f), *new, **rw.attrs(f)))
+    for i in data:
+        t = found[i]
+        operands[i] = (
+            _transposed(rw, operands[i], perm) if t is None else _transposed(rw, t.operands[0], merged)
+        )
+    return rw.replace(op, rw.build(kind(f), *operands, **rw.attrs(f)))
 
 
-_ACTIVATIONS = ("relu", "sigmoid", "gelu", "silu", "hard_swish", "hard_sigmoid", "leaky_relu", "elu", "mish", "softplus")
+_ELEMENTWISE = frozenset((*UNARY, *ACTIVATIONS, *BROADCASTING, "clip", "cast"))
+
+
+def _transposed(rw: Rewriter, value: Any, perm: Perm) -> Any:
+    return value if perm == tuple(range(len(perm))) else rw.build("transpose", value, perm=perm)
+
+
+@pattern("transpose")
+def through_softmax(rw: Rewriter, op: Any) -> bool:
+    """`transpose(softmax(transpose(x, p)), q) --> softmax(transpose(x, p∘q))` along the axis where it went"""
+    perm = rw.attrs(op)["perm"]
+    f = rw.inner(op.operands[0], "softmax", "log_softmax", "hardmax")
+    t = None if f is None else rw.producer(f.operands[0], "transpose")
+    if f is None or t is None:
+        return False
+    rw.at(op, f, t)
+    x = _transposed(rw, t.operands[0], compose(perm, rw.attrs(t)["perm"]))
+    return rw.replace(op, rw.build(kind(f), x, axis=perm.index(rw.attrs(f)["axis"])))
 
 
 @pattern(
@@ -131,9 +149,7 @@ def out_of_reduction(rw: Rewriter, op: Any) -> bool:
     if not attrs["keepdims"]:
         kept = [p for p in perm if p not in axes]
         perm = tuple(sorted(kept).index(p) for p in kept)
-    if perm != tuple(range(len(perm))):
-        reduced = rw.build("transpose", reduced, perm=perm)
-    return rw.replace(op, reduced)
+    return rw.replace(op, _transposed(rw, reduced, perm))
 
 
 @pattern("transpose")
@@ -156,12 +172,12 @@ def across_reshape(rw: Rewriter, op: Any) -> bool:
     if reshaped is None:
         return False
     perm = compose(rw.attrs(op)["perm"], after)
-    if perm != tuple(range(len(perm))):
-        reshaped = rw.build("transpose", reshaped, perm=perm)
-    return rw.replace(op, reshaped)
+    return rw.replace(op, _transposed(rw, reshaped, perm))
 
 
-def move_across(before: Sequence[Any], after: Sequence[Any], perm: Perm) -> tuple[tuple[Any, ...], Perm] | None:
+def move_across(
+    before: Sequence[Any], after: Sequence[Any], perm: Perm
+) -> tuple[tuple[Any, ...], Perm] | None:
     """`reshape(transpose(x, perm), after)` as `transpose(reshape(x, s), q)`: (s, q), or None.
 
     `before` is the shape of `transpose(x, perm)`.
@@ -241,5 +257,6 @@ PATTERNS: tuple[Pattern, ...] = (
     into_matmul,
     out_of_reduction,
     through_elementwise,
+    through_softmax,
     across_reshape,
 )
