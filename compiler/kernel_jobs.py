@@ -34,7 +34,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         dump_kernels(jobs, options)
     if options.stop_after in ("schedule", "loops", "llvm"):
         texts = [kernel_texts(job) for job in jobs]
-        ctx.stats["text"] = SEPARATOR.join(t.llvm if options.stop_after == "llvm" else t.loops for t in texts)
+        ctx.stats["text"] = SEPARATOR.join(getattr(t, options.stop_after) for t in texts)
         return None
     if options.emit in ("llvm", "asm"):
         irs = [kernel_texts(job).llvm_ir for job in jobs]
@@ -124,7 +124,7 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
             del entry.attributes[key]
     lower_host(module, ctx.target)
     if options.dump is not None:
-        _write(options, "llvm", "host", str(module))
+        _write(options, "llvm", str(module), "-host")
     return str(llvm_dialect.translate_module_to_llvmir(module.operation))
 
 
@@ -150,15 +150,15 @@ def _link(
 def dump_kernels(jobs: list[KernelJob], options: Options) -> None:
     """Writes the kernels as loops and in the llvm dialect, as split files."""
     texts = [kernel_texts(job) for job in jobs]
-    _write(options, "loops", "kernels", SEPARATOR.join(t.loops for t in texts))
-    _write(options, "llvm", "kernels", SEPARATOR.join(t.llvm for t in texts))
+    for stage in ("schedule", "loops", "llvm"):
+        _write(options, stage, SEPARATOR.join(getattr(t, stage) for t in texts))
 
 
-def _write(options: Options, stage: str, what: str, text: str) -> None:
+def _write(options: Options, stage: str, text: str, suffix: str = "") -> None:
     if options.dump is None:
         return
     try:
         options.dump.mkdir(parents=True, exist_ok=True)
-        (options.dump / f"{STAGES.index(stage) + 1:02}-{stage}-{what}.mlir").write_text(text)
+        (options.dump / f"{STAGES.index(stage) + 1:02}-{stage}{suffix}.mlir").write_text(text)
     except OSError as error:
         raise CompileError("AICC-4001", f"the dump cannot be written: {error}.", stage=stage) from error

@@ -12,6 +12,7 @@ from aicc.codegen.kernel_build import scheduled
 from aicc.codegen.objects import compile_llvm_text
 from aicc.errors import AiccError
 from aicc.passes.llvm import lower_kernel
+from aicc.passes.loops.expand_math import expand_math
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
 
@@ -20,8 +21,9 @@ SEPARATOR = "\n// -----\n\n"
 
 @dataclass(frozen=True)
 class KernelTexts:
-    """One kernel after its schedule (vectors and loops), in the llvm dialect, and as LLVM IR."""
+    """One kernel after its schedule, with its math expanded, in the llvm dialect, and as LLVM IR."""
 
+    schedule: str
     loops: str
     llvm: str
     llvm_ir: str

@@ -21,6 +21,7 @@ from aicc.errors import AiccError, CompileError
 from aicc.passes.llvm import lower_kernel
 from aicc.passes.llvm.kernel import find_kernel, symbol
 from aicc.passes.loops.expand_math import expand_math
+from aicc.passes.loops.expand_math import expand_math
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
@@ -88,6 +89,8 @@ def build(attempt: Attempt) -> Built:
     with ir.Context() as context, ir.Location.unknown():
         context.emit_error_diagnostics = False
         module, schedule, config = scheduled(attempt, times)
+        with _timed(times, "loops"):
+            expand_math(module, attempt.target)
         with _timed(times, "llvm"):
             _rename(module, attempt.name)
             interface = lower_kernel(module, attempt.target)
@@ -120,7 +123,7 @@ def answer(attempt: Attempt) -> tuple[str, Any]:
 
 
 def scheduled(attempt: Attempt, times: dict[str, float]) -> tuple[Any, Schedule, Config]:
-    """The module after the schedule and `expand-math`, in the current context."""
+    """The module after the schedule, in the current context."""
     with _timed(times, "parse"):
         try:
             module = ir.Module.parse(attempt.text)
@@ -133,7 +136,6 @@ def scheduled(attempt: Attempt, times: dict[str, float]) -> tuple[Any, Schedule,
         schedule = registry.get(attempt.schedule, attempt.target.kind)
         config = _config(attempt, schedule, kernel)
         schedule.lower(module, kernel.opview, attempt.target, config)
-        expand_math(module, attempt.target)
     return module, schedule, config
 
 

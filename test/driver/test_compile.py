@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import onnx
+import onnx.reference
 import pytest
 from onnx import TensorProto, helper
 
