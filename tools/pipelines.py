@@ -38,6 +38,11 @@ def all_passes() -> dict[str, type[Pass]]:
     return dict(sorted(PASSES.items()))
 
 
+def own_passes() -> dict[str, type[Pass]]:
+    """The passes that are part of aicc, without those a program has added."""
+    return {name: cls for name, cls in all_passes().items() if cls.__module__.startswith("aicc.passes.")}
+
+
 def split_top_level(text: str) -> list[str]:
     """`text` cut at the commas outside of all brackets. Raises CompileError AICC-2003 on unbalanced ones."""
     parts, depth, current = [], 0, ""
@@ -91,7 +96,7 @@ def parse_options(text: str) -> dict[str, str]:
 def list_passes() -> str:
     """The passes of aicc, one per line, with their options and the first line of what they say of themselves."""
     lines = []
-    for name, cls in all_passes().items():
+    for name, cls in own_passes().items():
         options = " ".join(f"{f.name.replace('_', '-')}={f.default}" for f in dataclasses.fields(cls))
         summary = (inspect.getdoc(cls) or "").split("\n")[0]
         lines.append(f"{name + ('{' + options + '}' if options else ''):<44} {summary}")

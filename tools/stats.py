@@ -8,8 +8,6 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-_SIZES = {"arena_bytes": "arena", "weight_bytes": "weights", "output_bytes": "output file"}
-
 
 def report(stats: Mapping[str, Any]) -> RenderableType:
     """The stages' times, one line per distinct kernel, sizes; other facts passes left, by name."""
@@ -42,15 +40,19 @@ def _kernels(kernels: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _facts(stats: Mapping[str, Any]) -> Table | None:
-    rows = [(label, f"{stats[key] / 1e6:,.1f} MB") for key, label in _SIZES.items() if key in stats]
-    rows += [
-        (key.replace("_", " "), str(value))
-        for key, value in stats.items()
-        if isinstance(value, (int, str)) and key not in _SIZES
-    ]
-    if not rows:
+    facts = {key: value for key, value in stats.items() if isinstance(value, (int, str))}
+    if not facts:
         return None
     table = Table("fact", "value")
-    for row in rows:
-        table.add_row(*row)
+    for key, value in facts.items():
+        size = key.endswith("_bytes") and isinstance(value, int)
+        table.add_row(key.removesuffix("_bytes").replace("_", " "), byte_count(value) if size else str(value))
     return table
+
+
+def byte_count(count: int) -> str:
+    """`1.5 MB`, in decimal units."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"

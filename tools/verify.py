@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 import aicc
 from aicc.driver import Options, compile_model
 from aicc.errors import AiccError
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.schedules import registry
+from aicc.passes.schedules.schedule import Choice
 from aicc.tools import console
 from aicc.tools.agreement import Agreement, compare
 from aicc.tools.aicc_run import run_named, table
@@ -44,20 +47,49 @@ def verify_model(model: Path, library: Path, options: Options) -> bool:
 def suspects(
     model: Path, options: Options, inputs: Mapping[str, Array], expected: Mapping[str, Array]
 ) -> list[str]:
-    """What makes the result right when it is left out: the schedules of -O2, or a pass of stage graph."""
+    """What makes the result right when it is left out: the schedule of a kernel, or a pass of stage graph."""
     found = []
 
-    def good(changed: Options) -> bool:
-        return all(check.good for check in recompiled(model, changed, inputs, expected))
+    def good(**changes: Any) -> bool:
+        checks = recompiled(model, replace(options, **changes), inputs, expected)
+        return all(check.good for check in checks)
 
-    if options.opt_level > 1 and good(replace(options, opt_level=1)):
+    if options.opt_level > 1 and good(opt_level=1):
         found.append(f"a schedule of -O{options.opt_level}: -O1 is right.")
+        for kernel, schedule in chosen_schedules(model, options).items():
+            pipeline = options.chosen_pipeline()
+            pipeline.append("buffers", FallBack(kernel))
+            if good(pipeline=pipeline):
+                found.append(f"kernel '{kernel}': right with another schedule than '{schedule}'.")
     for number, one in enumerate(options.chosen_pipeline().stage(OPTIONAL_STAGE).passes):
         pipeline = options.chosen_pipeline()
         del pipeline.stage(OPTIONAL_STAGE).passes[number]
-        if good(replace(options, pipeline=pipeline)):
-            found.append(f"pass '{one}': the result is right without it.")
+        if good(pipeline=pipeline):
+            found.append(f"pass '{one}': right without it.")
     return found or ["nothing that can be left out by itself; compare --dump of the stages."]
+
+
+@dataclass(frozen=True)
+class FallBack(Pass):
+    """Gives one kernel the schedule that matches everything."""
+
+    pass_name: ClassVar[str] = "fall-back"
+    kernel: str = ""
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        for op in module.body.operations:
+            if "aicc.kernel" in op.attributes and op.attributes["sym_name"].value == self.kernel:
+                Choice(registry.for_target(ctx.target)[-1]).write(op)
+
+
+def chosen_schedules(model: Path, options: Options) -> dict[str, str]:
+    """The schedule of each kernel of a compilation, without those that have the last resort already."""
+    with tempfile.TemporaryDirectory(prefix="aicc-verify-") as folder:
+        quiet = replace(options, progress=None, dump=None)
+        stats = compile_model(model, Path(folder) / "model.so", quiet).stats
+    last = registry.for_target(options.target)[-1].name
+    kernels = stats.get("kernel_results", {})
+    return {name: k["schedule"] for name, k in kernels.items() if k["schedule"] != last}
 
 
 def recompiled(
