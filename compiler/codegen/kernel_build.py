@@ -21,7 +21,6 @@ from aicc.errors import AiccError, CompileError
 from aicc.passes.llvm import lower_kernel
 from aicc.passes.llvm.kernel import find_kernel, symbol
 from aicc.passes.loops.expand_math import expand_math
-from aicc.passes.loops.expand_math import expand_math
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
@@ -50,7 +49,7 @@ class Built:
     """A kernel object and what went into it.
 
     `tiles` and `scratch` (bytes per thread) are numbers, or None where the launcher computes them from the
-    sizes; `times` are seconds per step: parse, schedule, llvm, translate, object.
+    sizes; `times` are seconds per step: parse, schedule, loops, llvm, translate, object.
     """
 
     object: bytes

@@ -37,6 +37,10 @@ _LINK = (
 )
 
 
+# What this process compiled itself, by key: without a cache on disk, once is enough.
+_RUNTIMES: dict[str, bytes] = {}
+
+
 @dataclass(frozen=True)
 class Weights:
     """The blob's file, which `link` may move, and how it goes into the model.
@@ -104,6 +108,8 @@ def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | No
     sources = runtime.runtime_sources()
     texts = [path.read_bytes() for path in (*sources, *runtime.runtime_headers())]
     key = cache_key("runtime", toolchain.identity, target.triple, runtime.CFLAGS, texts)
+    if key in _RUNTIMES:
+        return _RUNTIMES[key]
     found = cache.get(key) if cache is not None else None
     if found is not None:
         return found[1]
@@ -115,6 +121,7 @@ def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | No
             [*flags, "-r", "-nostdlib", "-o", "runtime.o", *paths], "compiling the runtime", cwd=folder
         )
         data = (folder / "runtime.o").read_bytes()
+    _RUNTIMES[key] = data
     if cache is not None:
         cache.put(key, {}, data)
     return data

@@ -158,6 +158,7 @@ class WorkerPool:
     def __init__(self) -> None:
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._ready = False
         self._idle: list[_Worker] = []
         self._owner = os.getpid()
 
@@ -238,7 +239,11 @@ class WorkerPool:
         return None
 
     def _fork(self) -> _Worker:
-        control = self._control or self._launch()
+        control = self.launch()
+        if not self._ready:
+            if _line(control) != b"ready":
+                raise CompileError("AICC-3001", "the worker processes did not start.", stage="schedule")
+            self._ready = True
         ours, theirs = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
         with theirs:
@@ -246,8 +251,10 @@ class WorkerPool:
             pid = int(_line(control))
         return _Worker(pid, ours, errors)
 
-    def _launch(self) -> socket.socket:
-        """Starts the zygote, which takes about half a second."""
+    def launch(self) -> socket.socket:
+        """Starts the zygote unless it runs; it is ready for work half a second later."""
+        if self._control is not None:
+            return self._control
         ours, theirs = socket.socketpair()
         # One thread: a fork takes no other along. The warning filter is the parent's business.
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -259,9 +266,7 @@ class WorkerPool:
                 stdout=subprocess.DEVNULL,
                 env=environment,
             )
-        self._control = ours
-        if _line(ours) != b"ready":
-            raise CompileError("AICC-3001", "the worker processes did not start.", stage="schedule")
+        self._control, self._ready = ours, False
         return ours
 
     def close(self) -> None:
@@ -275,8 +280,8 @@ class WorkerPool:
             self._control.close()
             self._control = None
         if self._zygote is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._zygote.wait(timeout=2)
+            self._zygote.kill()  # it holds nothing, and may still be importing
+            self._zygote.wait()
             self._zygote = None
 
 
@@ -292,6 +297,12 @@ def _line(stream: socket.socket) -> bytes:
 
 
 _POOL: WorkerPool | None = None
+
+
+def start_workers() -> None:
+    """Starts what `build_kernels` will need, and returns at once: for a compile that is sure to build kernels."""
+    if knobs.jobs:
+        _shared_pool().launch()
 
 
 def _shared_pool() -> WorkerPool:
