@@ -37,10 +37,12 @@ def kernel_texts(job: KernelJob) -> KernelTexts:
             own.emit_error_diagnostics = False
             try:
                 module, _, _ = scheduled(job.attempt(number), {})
+                schedule = str(module)
+                expand_math(module, job.target)
                 loops = str(module)
                 lower_kernel(module, job.target)
                 return KernelTexts(
-                    loops, str(module), llvm_dialect.translate_module_to_llvmir(module.operation)
+                    schedule, loops, str(module), llvm_dialect.translate_module_to_llvmir(module.operation)
                 )
             except (NoMatch, AiccError, ir.MLIRError, ImportError) as error:
                 failure = error
