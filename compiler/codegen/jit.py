@@ -18,7 +18,7 @@ import numpy as np
 
 from aicc.codegen.jobs import KernelJob
 from aicc.codegen.kernel_build import Built, build
-from aicc.codegen.objects import defined_symbols
+from aicc.codegen.objects import defined_symbols, initialize
 from aicc.errors import CompileError
 from aicc.target import Target
 
@@ -79,7 +79,7 @@ class LoadedKernel:
         if f"{symbol}_launch" not in defined_symbols(obj):
             raise CompileError("AICC-3002", f"the object holds no kernel '{symbol}'.", stage="object")
         _runtime()
-        llvm.initialize_native_target()
+        initialize()
         machine = llvm.Target.from_default_triple().create_target_machine()
         self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(obj))

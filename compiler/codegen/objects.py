@@ -76,7 +76,8 @@ def _optimize(module: Any, machine: Any, opt: int) -> None:
 
 
 @cache
-def _initialize() -> None:
+def initialize() -> None:
+    """Makes LLVM's targets known; once per process."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 
@@ -84,7 +85,7 @@ def _initialize() -> None:
 @cache
 def _machine(target: Target, opt: int) -> Any:
     """A target machine; made once per target and process."""
-    _initialize()
+    initialize()
     try:
         arch = llvm.Target.from_triple(target.triple)
     except RuntimeError as error:
