@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from aicc.passes.schedules.cpu.contraction_grid import Grid
-from aicc.passes.schedules.cpu.contraction_plan import ContractionConfig, max_rows, vectors_for
+from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS, ContractionConfig, max_rows, vectors_for
 from aicc.passes.schedules.cpu.contraction_roles import Roles, column_layout, find_roles
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
@@ -26,7 +26,6 @@ _FLOATS = ("f32", "f64", "f16", "bf16")
 # Of one core; only ratios matter for choosing.
 _CLOCK = 3.0e9
 _BANDWIDTH = 20.0e9
-_GRAIN_FLOPS = 2.0e5
 
 
 class Contraction(Schedule):
@@ -91,7 +90,7 @@ class Contraction(Schedule):
         grid = Grid(roles, target, config)
         e = KernelEmitter(roles.nest)
         grid.emit(e)
-        grain = max(1, round(_GRAIN_FLOPS / max(grid.tile_flops(), 1.0)))
+        grain = max(1, round(TILE_FLOPS / max(grid.tile_flops(), 1.0)))
         count = grid.tiles(KernelEmitter(roles.nest)) if grid.static_tiles() else None
         text = e.finish(count if isinstance(count, int) else grid.tiles, grain)
         replace_function(module, func, text)

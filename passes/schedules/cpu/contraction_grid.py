@@ -76,7 +76,7 @@ class Grid:
         depth = roles.depth().guess() * _BYTES.get(roles.a.buffer.element, 4)
         if self._height is None:
             row = max(row, min(depth, 4 * row))
-        return block_rows(target, self._extent(along), row, tiles, step)
+        return block_rows(target, self._extent(along), row, tiles, step, float(roles.flops))
 
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles

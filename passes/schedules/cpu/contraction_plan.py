@@ -15,6 +15,8 @@ from aicc.target import Target
 
 _PORTS = 2
 _LATENCY = 4
+# Work that pays for waking a thread: a few microseconds.
+TILE_FLOPS = 2.0e5
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,14 @@ def tile_shapes(height: Size | None, width: Size, rows: int, vectors: int) -> li
     return sorted(shapes, key=lambda shape: shapes[shape])
 
 
-def block_rows(target: Target, rows: Size, row_bytes: int, tiles: int, step: int) -> int:
+def block_rows(target: Target, rows: Size, row_bytes: int, tiles: int, step: int, flops: float) -> int:
     """Rows of one tile of the kernel, a multiple of `step`: A's part stays in half the L2 cache, and there
-    are a few tiles for each core. `tiles` is the number of tiles there are without cutting rows."""
+    are a few tiles for each core, each worth a thread. `tiles` is the number of tiles there are without
+    cutting rows, `flops` the work of the whole kernel."""
     total = rows.guess(1024)
     by_cache = max(step, target.l2 // 2 // max(row_bytes, 1))
-    wanted = 4 * target.cores if target.cores > 1 else 1
-    cuts = -(-wanted // tiles)
+    wanted = min(4 * target.cores, int(flops / TILE_FLOPS)) if target.cores > 1 else 1
+    cuts = max(1, -(-wanted // tiles))
     by_cores = -(-total // cuts)
     rows_each = min(by_cache, by_cores, total)
     cuts = -(-total // rows_each)
