@@ -38,7 +38,9 @@ class Kernel:
         self._context = ir.Context()
         with self._context, ir.Location.unknown():
             module = ir.Module.parse(text)
-            func = next(op.operation for op in module.body.operations if "aicc.kernel" in op.operation.attributes)
+            func = next(
+                op.operation for op in module.body.operations if "aicc.kernel" in op.operation.attributes
+            )
             self.name = ir.StringAttr(func.attributes["sym_name"]).value
             if schedule is None:
                 registry.lower(module, func, target)
@@ -52,7 +54,9 @@ class Kernel:
             self.scratch = ir.IntegerAttr(func.attributes["aicc.scratch"]).value
             tiles = func.attributes["aicc.tiles"]
             self.tiles = ir.IntegerAttr(tiles).value if isinstance(tiles, ir.IntegerAttr) else None
-            self.kinds = [str(t) for t in ir.FunctionType(ir.TypeAttr(func.attributes["function_type"]).value).inputs]
+            self.kinds = [
+                str(t) for t in ir.FunctionType(ir.TypeAttr(func.attributes["function_type"]).value).inputs
+            ]
             PassManager.parse(PIPELINE).run(module.operation)
             if target != Target.host():
                 _restrict(module, target)
@@ -92,7 +96,9 @@ class Bound:
 
     def __init__(self, entry: Any, args: Sequence[NDArray[Any] | int]) -> None:
         self._keep = list(args)
-        self._cells = (ctypes.c_int64 * len(args))(*[x if isinstance(x, int) else x.ctypes.data for x in args])
+        self._cells = (ctypes.c_int64 * len(args))(
+            *[x if isinstance(x, int) else x.ctypes.data for x in args]
+        )
         start = ctypes.addressof(self._cells)
         self._table = (ctypes.c_void_p * len(args))(*[start + 8 * i for i in range(len(args))])
         self._entry = entry
@@ -127,9 +133,13 @@ def _restrict(module: Any, target: Target) -> None:
     for op in module.body.operations:
         if op.operation.name == "llvm.func" and len(op.operation.regions[0].blocks):
             op.operation.attributes["target_cpu"] = ir.StringAttr.get(cpu)
-            features = {"x86-64-v3": "+avx2,+fma,+f16c,-avx512f", "x86-64-v4": "+avx512f,+avx512vl"}.get(cpu, "")
+            features = {"x86-64-v3": "+avx2,+fma,+f16c,-avx512f", "x86-64-v4": "+avx512f,+avx512vl"}.get(
+                cpu, ""
+            )
             quoted = ", ".join(f'"{x}"' for x in features.split(",") if x)
-            op.operation.attributes["target_features"] = ir.Attribute.parse(f"#llvm.target_features<[{quoted}]>")
+            op.operation.attributes["target_features"] = ir.Attribute.parse(
+                f"#llvm.target_features<[{quoted}]>"
+            )
 
 
 def aligned(shape: Sequence[int], dtype: Any = np.float32) -> NDArray[Any]:
