@@ -12,7 +12,7 @@ from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.inline import Inliner, Kind, Lanes, uniform, varying, widened
 from aicc.passes.schedules.cpu.nest import Buffer, Nest, View
-from aicc.passes.schedules.cpu.pointwise_tree import Body, Constant, Guarded, Load, Node, Space
+from aicc.passes.schedules.cpu.pointwise_tree import Body, Constant, Given, Guarded, Load, Node, Space
 from aicc.passes.schedules.cpu.read import read_scalar, read_vector
 from aicc.passes.schedules.cpu.sizes import Size, product
 from aicc.passes.schedules.schedule import NoMatch
@@ -114,16 +114,22 @@ class PointEmitter:
             return self._load(self._layout.accesses[node.access])
         if isinstance(node, Guarded):
             return self._guarded(node)
+        if isinstance(node, Given):
+            return self._given(node)
         if node.body not in self._bodies:
             self._bodies[node.body] = self._body(node.body)
         return self._bodies[node.body][node.number]
 
+    def _given(self, node: Given) -> Lanes:
+        raise NoMatch("a value that another loop computes")
+
     def _body(self, body: Body) -> list[Lanes]:
         args = [None if arg is None else self._value(arg) for arg in body.args]
-        inliner = Inliner(
-            self._e, self._lanes, lambda d: self._expr(body.dims[d]), self._e.scalar, self._extract
-        )
-        return inliner.inline(body.stage.block, args)
+        return self._inliner(body.dims).inline(body.stage.block, args)
+
+    def _inliner(self, dims: Sequence[Expr]) -> Inliner:
+        """For a stage at `dims`."""
+        return Inliner(self._e, self._lanes, lambda d: self._expr(dims[d]), self._e.scalar, self._extract)
 
     # Indices ---------------------------------------------------------------------------------------
 

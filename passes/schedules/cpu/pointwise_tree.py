@@ -69,7 +69,15 @@ class Picked:
     number: int
 
 
-Node: TypeAlias = Load | Constant | Guarded | Picked
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Result `number` of a stage that is computed before, e.g. a sum."""
+
+    stage: Generic
+    number: int
+
+
+Node: TypeAlias = Load | Constant | Guarded | Picked | Given
 
 
 @dataclass(eq=False)
@@ -97,7 +105,7 @@ def build_spaces(nest: Nest) -> list[Space]:
         raise NoMatch("no output")
     while pending:
         # The last one computed reads the others, if any does.
-        builder = _Builder(nest, pending[-1])
+        builder = _StoreBuilder(nest, pending[-1])
         builder.add(pending.pop())
         for store in [s for s in pending if builder.covers(s)]:
             builder.add(store)
@@ -106,52 +114,13 @@ def build_spaces(nest: Nest) -> list[Space]:
     return spaces
 
 
-class _Builder:
-    def __init__(self, nest: Nest, lead: Store) -> None:
+class TreeBuilder:
+    """Builds the trees of one space. A subclass may end them at stages that are computed otherwise."""
+
+    def __init__(self, nest: Nest, extents: Sequence[Size]) -> None:
         self._nest = nest
-        source = lead.source
-        if isinstance(source, Result):
-            extents = source.stage.extents
-        else:
-            extents = lead.target.shape
         self.space = Space(tuple(extents))
         self._bodies: dict[tuple[Generic, tuple[Expr, ...]], Body] = {}
-        self._lead = source
-
-    def _unit(self, dim: int) -> Expr:
-        return Expr() if self.space.extents[dim].static == 1 else Expr.dim(dim)
-
-    def covers(self, store: Store) -> bool:
-        """Whether its stage has been evaluated at every point of the space, once."""
-        return isinstance(store.source, Result) and self._dims_of(store.source.stage) is not None
-
-    def _dims_of(self, stage: Generic) -> tuple[Expr, ...] | None:
-        extents = self.space.extents
-        for other, dims in self._bodies:
-            if other is not stage:
-                continue
-            used = [dim.single for dim in dims]
-            live = [d for d, extent in enumerate(extents) if extent.static != 1]
-            bare = [d for d in used if d is not None]
-            whole = all(d is not None or e.static == 1 for d, e in zip(used, stage.extents, strict=True))
-            same = all(stage.extents[i] == extents[d] for i, d in enumerate(used) if d is not None)
-            if whole and same and sorted(bare) == live:
-                return dims
-        return None
-
-    def add(self, store: Store) -> None:
-        """Stores in this space."""
-        space, source = self.space, store.source
-        dims = tuple(self._unit(d) for d in range(len(space.extents)))
-        if isinstance(source, Result):
-            at = dims if source is self._lead else self._dims_of(source.stage)
-            assert at is not None
-            where = [x.substitute(at, space.extents) for x in source.stage.inits[source.number].indices]
-            value: Node = Picked(self._body(source.stage, at), source.number)
-        else:
-            where, value = list(dims), self._node(source, dims, store.target.element)
-        space.stores.append((access_of(store.target, where, space.extents), value))
-        space.elements.add(store.target.element)
 
     def _node(self, source: Source, indices: Sequence[Expr], element: str) -> Node:
         extents = self.space.extents
@@ -244,3 +213,45 @@ class _Builder:
         if source.value is None:
             return self._node(source.source, logical, element)
         return self._guarded(source.source, logical, source.shape, source.value, element)
+
+
+class _StoreBuilder(TreeBuilder):
+    def __init__(self, nest: Nest, lead: Store) -> None:
+        source = lead.source
+        super().__init__(nest, source.stage.extents if isinstance(source, Result) else lead.target.shape)
+        self._lead = source
+
+    def _unit(self, dim: int) -> Expr:
+        return Expr() if self.space.extents[dim].static == 1 else Expr.dim(dim)
+
+    def covers(self, store: Store) -> bool:
+        """Whether its stage has been evaluated at every point of the space, once."""
+        return isinstance(store.source, Result) and self._dims_of(store.source.stage) is not None
+
+    def _dims_of(self, stage: Generic) -> tuple[Expr, ...] | None:
+        extents = self.space.extents
+        for other, dims in self._bodies:
+            if other is not stage:
+                continue
+            used = [dim.single for dim in dims]
+            live = [d for d, extent in enumerate(extents) if extent.static != 1]
+            bare = [d for d in used if d is not None]
+            whole = all(d is not None or e.static == 1 for d, e in zip(used, stage.extents, strict=True))
+            same = all(stage.extents[i] == extents[d] for i, d in enumerate(used) if d is not None)
+            if whole and same and sorted(bare) == live:
+                return dims
+        return None
+
+    def add(self, store: Store) -> None:
+        """Stores in this space."""
+        space, source = self.space, store.source
+        dims = tuple(self._unit(d) for d in range(len(space.extents)))
+        if isinstance(source, Result):
+            at = dims if source is self._lead else self._dims_of(source.stage)
+            assert at is not None
+            where = [x.substitute(at, space.extents) for x in source.stage.inits[source.number].indices]
+            value: Node = Picked(self._body(source.stage, at), source.number)
+        else:
+            where, value = list(dims), self._node(source, dims, store.target.element)
+        space.stores.append((access_of(store.target, where, space.extents), value))
+        space.elements.add(store.target.element)
