@@ -8,15 +8,27 @@ with bodies are `!llvm.ptr`, integers, `index`, or memrefs of static shape (pass
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from aicc.bindings import PassManager, func, ir, linalg
 from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.kernel import symbol
 from aicc.passes.llvm.launcher import launch_name
 from aicc.passes.llvm.pointers import memref_to_pointer, pointer_type
 from aicc.target import Target
+
+
+@dataclass(frozen=True)
+class LowerHost(Pass):
+    """The host program to the llvm dialect, with bare pointers. See `lower_host`."""
+
+    pass_name: ClassVar[str] = "lower-host"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        lower_host(module, ctx.target)
 
 
 def lower_host(module: Any, target: Target, symbols: Mapping[str, str] | None = None) -> None:

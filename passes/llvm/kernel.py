@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from aicc.bindings import ir
 from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.launcher import KernelInterface, launcher_text
 from aicc.target import Target
+
+
+@dataclass(frozen=True)
+class LowerKernel(Pass):
+    """The module of one scheduled kernel to the llvm dialect, with its launcher. See `lower_kernel`."""
+
+    pass_name: ClassVar[str] = "lower-kernel"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        lower_kernel(module, ctx.target)
 
 
 def lower_kernel(module: Any, target: Target) -> KernelInterface:
