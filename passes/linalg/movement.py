@@ -11,7 +11,7 @@ from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.shape import name_symbol
-from aicc.passes.linalg.views import extract_slice, index_of, insert_slice, stored
+from aicc.passes.linalg.views import as_type, extract_slice, index_of, insert_slice, stored
 
 
 @lowering("transpose")
@@ -81,9 +81,7 @@ def concat(b: Builder, n: Lowered) -> Any:
         # the other sizes as the result has them: operands may spell them differently
         shape = tuple(t.shape[k] if k == axis else d for k, d in enumerate(out.shape))
         want = TensorType(shape, t.dtype)
-        if t.mlir(storage=True) != want.mlir(storage=True):
-            x = tensor.CastOp(want.mlir(storage=True), x).result
-        y = insert_slice(b, x, want, y, offsets)
+        y = insert_slice(b, as_type(x, want), want, y, offsets)
         at = at + t.shape[axis]
     return y
 

@@ -62,6 +62,12 @@ def insert_slice(
     return tensor.InsertSliceOp(value, into, do, dz, ds, so, sz, ss).result
 
 
+def as_type(value: Any, t: TensorType) -> Any:
+    """`value` under another spelling of its type: sizes static or not, as `t` has them."""
+    want = t.mlir(storage=True)
+    return value if value.type == want else tensor.CastOp(want, value).result
+
+
 def pad_value(dtype: DType, value: float | int | bool) -> Any:
     """A constant scalar of storage type."""
     return Scalars(DType.U8 if dtype is DType.BOOL else dtype).const(value)
@@ -92,8 +98,7 @@ def pad(
     block = op.regions[0].blocks.append(*[ir.IndexType.get()] * t.rank, arg_locs=[ir.Location.current] * t.rank)
     with ir.InsertionPoint(block):
         tensor.YieldOp(fill)
-    want = out.mlir(storage=True)
-    return (op.result if op.result.type == want else tensor.CastOp(want, op.result).result), out
+    return as_type(op.result, out), out
 
 
 def _padded_type(t: TensorType, low: list[int], high: list[int]) -> Any:

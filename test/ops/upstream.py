@@ -21,7 +21,8 @@ Array = np.ndarray[Any, Any]
 
 BUFFERIZE = (
     "canonicalize,cse,one-shot-bufferize{bufferize-function-boundaries=true "
-    "function-boundary-type-conversion=identity-layout-map},canonicalize,cse"
+    "function-boundary-type-conversion=identity-layout-map allow-return-allocs-from-loops=true},"
+    "canonicalize,cse"
 )
 TO_LLVM = (
     "convert-linalg-to-loops,lower-affine,expand-strided-metadata,lower-affine,convert-scf-to-cf,"
