@@ -25,6 +25,22 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
+class FrozenArray:
+    """A small array as a recipe's attribute: hashable, and text in the manifest."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @staticmethod
+    def of(array: Array) -> FrozenArray:
+        return FrozenArray(DType.from_numpy(array.dtype).name, array.shape, array.tobytes())
+
+    def thaw(self) -> Array:
+        return np.frombuffer(self.data, DType[self.dtype].numpy).reshape(self.shape)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """`op` of `OPS` (or of `LAYOUT_OPS`) with `attrs` on the entries `inputs` (None: absent); `result` of several."""
 
@@ -181,10 +197,14 @@ class _NpyFile:
 
 
 def _to_json(value: Any) -> Any:
+    if isinstance(value, FrozenArray):
+        return {"array": value.dtype, "shape": list(value.shape), "data": value.data.hex()}
     return {"dtype": value.name} if isinstance(value, DType) else value
 
 
 def _from_json(value: Any) -> Any:
+    if isinstance(value, dict) and "array" in value:
+        return FrozenArray(value["array"], tuple(value["shape"]), bytes.fromhex(value["data"]))
     if isinstance(value, dict):
         return DType[value["dtype"]]
     return tuple(value) if isinstance(value, list) else value
@@ -192,7 +212,7 @@ def _from_json(value: Any) -> Any:
 
 def _evaluate(store: WeightStore, recipe: Recipe) -> Array:
     arrays = [None if n is None else store.load(n) for n in recipe.inputs]
-    attrs = dict(recipe.attrs)
+    attrs = {k: v.thaw() if isinstance(v, FrozenArray) else v for k, v in recipe.attrs}
     if recipe.op in LAYOUT_OPS:
         return LAYOUT_OPS[recipe.op](arrays[0], **attrs)
     fold = OPS[recipe.op].fold

@@ -22,9 +22,10 @@ from aicc.dialects.types import TensorType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.facts import kind, module_ops
 from aicc.passes.graph.rewrite import Rewriter
-from aicc.weights import Recipe
+from aicc.weights import FrozenArray, Recipe
 
 _SOURCES = frozenset({"constant", "weight", "none"})
+_CONTRACTIONS = frozenset({"conv", "conv_transpose", "matmul", "lstm", "gru", "rnn"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Folder:
         ):
             return False
         given = [v for v in operands if v is not None]
-        if not given or self._grows(declared, infos, [self.rw.info(v) for v in given]):
+        grows = self._grows(declared, infos, [self.rw.info(v) for v in given])
+        if not given or (grows and not _feeds_contraction(op)):
             return False
         self.rw.at(op)
         sizes = [_nbytes(t) for t in infos] + [_nbytes(self.rw.info(v)) for v in given]
@@ -93,7 +95,9 @@ class Folder:
         return self.rw.replace(op, *values)
 
     def _defer(self, op: Any, declared: type[Op], operands: list[Any], infos: list[TensorType]) -> bool:
-        attrs = tuple(self.rw.attrs(op).items())
+        attrs = tuple(
+            (k, FrozenArray.of(v) if isinstance(v, np.ndarray) else v) for k, v in self.rw.attrs(op).items()
+        )
         inputs = tuple(None if v is None else self._symbol(v) for v in operands)
         values: list[Any] = []
         for i, (t, result) in enumerate(zip(infos, op.results, strict=True)):
@@ -129,6 +133,12 @@ class Folder:
             if self.rw.producer(v, "weight") is not None:
                 return f"{_weight_symbol(v)}.{kind(op)}"
         return kind(op)
+
+
+def _feeds_contraction(op: Any) -> bool:
+    """Whether a result is the weight of a contraction, which wants it packed before the model runs."""
+    users = (use.owner for r in op.results for use in r.uses)
+    return any(kind(u) in _CONTRACTIONS for u in users)
 
 
 def _weight_symbol(value: Any) -> str:
