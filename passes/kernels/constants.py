@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from aicc.bindings import arith, ir
+from aicc.dialects.attributes import Dense
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.ir_tools import body_of, defining_op, is_generic, main_of, maps, n_inputs, nested_ops
 
@@ -113,23 +112,9 @@ def _splat(value: Any) -> Any | None:
     return dense.get_splat_value() if dense.is_splat else None
 
 
-_WIDTHS = {"f32": np.float32, "f64": np.float64, "f16": np.float16}
-
-
 def _array(op: Any) -> Any:
     """The constant's elements in a NumPy dtype of its storage type."""
-    import ml_dtypes
-
-    dense = ir.DenseElementsAttr(op.attributes["value"])
-    t = ir.RankedTensorType(dense.type)
-    name = str(t.element_type)
-    dtype = np.dtype(ml_dtypes.bfloat16) if name == "bf16" else np.dtype(_WIDTHS.get(name, f"int{name[1:]}"))
-    if dense.is_splat:
-        s = dense.get_splat_value()
-        value = ir.FloatAttr(s).value if name[0] in "fb" else ir.IntegerAttr(s).value
-        return np.full(t.shape, value, dtype)
-    raw = np.array(dense, copy=True)
-    return (raw.view(dtype) if name == "bf16" else raw.astype(dtype)).reshape(t.shape)
+    return Dense.decode(op.attributes["value"])
 
 
 def declare_weight(module: Any, sym: str, t: Any) -> None:

@@ -111,8 +111,8 @@ class _Outliner:
             for r in m.results
             if any(ancestor_in(u.owner.operation, block) not in inside for u in r.uses)
         ]
-        # contract: tensors first, then index values
-        captured.sort(key=lambda v: not isinstance(v.type, ir.RankedTensorType))
+        # contract: tensors first (other scalars travel as such), then index values
+        captured.sort(key=lambda v: isinstance(v.type, ir.IndexType))
         with ir.InsertionPoint(before), members[-1].location:
             arguments = [_boxed(v) for v in captured]
         kernel = self._function(captured, arguments, body, outputs)
