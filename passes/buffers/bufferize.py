@@ -32,13 +32,7 @@ class BufferizeHost(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
-        symbols = list(
-            dict.fromkeys(
-                str(ir.FlatSymbolRefAttr(o.attributes["global"]).value)
-                for o in nested_ops(main.operation)
-                if o.name == "ml_program.global_load_const"
-            )
-        )
+        symbols = _used_weights(main)
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
         ctx.stats["weight_bytes"] = total
@@ -52,6 +46,20 @@ class BufferizeHost(Pass):
         for op in [o.operation for o in module.body.operations]:
             if op.name == "ml_program.global":
                 op.erase()
+
+
+def _used_weights(main: Any) -> list[str]:
+    """Symbols of the weights that `main` reads, in order; erases loads that nothing uses (any more).
+
+    A weight that was packed for its only kernel must not go into the blob twice.
+    """
+    symbols: dict[str, None] = {}
+    for op in [o for o in nested_ops(main.operation) if o.name == "ml_program.global_load_const"]:
+        if next(iter(op.results[0].uses), None) is None:
+            op.erase()
+        else:
+            symbols[str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)] = None
+    return list(symbols)
 
 
 class _Host:
