@@ -1,6 +1,7 @@
 """Passes on the aicc dialect, and the order they run in.
 
 `graph_passes(target)` is the stage `graph`: what an imported model becomes before it is lowered to linalg.
+`MergeMatmuls` is not part of it; a pipeline may add it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from aicc.passes.graph.canonicalize import Canonicalize
 from aicc.passes.graph.cleanup import EliminateCommon, EliminateDead
 from aicc.passes.graph.fold_batchnorm import FoldBatchNorm
 from aicc.passes.graph.fold_constants import FoldConstants
+from aicc.passes.graph.merge_matmuls import MergeMatmuls
 from aicc.passes.graph.recognize_activations import RecognizeActivations
 from aicc.passes.graph.recognize_attention import RecognizeAttention
 from aicc.passes.graph.recognize_norms import RecognizeNorms
@@ -39,3 +41,6 @@ def graph_passes(target: Target) -> list[Pass]:
         EliminateCommon(),
         EliminateDead(),
     ]
+
+
+__all__ = ["MergeMatmuls", "graph_passes"]

@@ -34,6 +34,8 @@ from aicc.passes.graph.simplify_movement import build_reshape
 
 _UNKNOWN_SIZE = 64
 """Elements a dynamic dim is taken to have."""
+_LAUNCH = 1024
+"""What a transpose costs besides its bytes, in bytes: of equal choices, the one with fewer transposes is better."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _cost(rw: Rewriter, value: Any, rank: int) -> int:
     count = 1
     for d in shape:
         count *= d if isinstance(d, int) else _UNKNOWN_SIZE
-    return max(1, count * t.dtype.numpy.itemsize)
+    return _LAUNCH + count * t.dtype.numpy.itemsize
 
 
 def _choose(rw: Rewriter, ops: list[Any], followers: dict[Any, Follower]) -> set[Any]:

@@ -314,7 +314,7 @@ def group_norm(rw: Rewriter, op: Any) -> bool:
 def group_norm_scale_and_bias(rw: Rewriter, op: Any) -> bool:
     """`group_norm(x, g, b) * g' --> group_norm(x, g*g', b*g')`, `… + b' --> group_norm(x, g, b + b')`"""
     y = op.results[0]
-    if not rw.has_one_use(y):
+    if not rw.has_one_use(y) or rw.attrs(op).get("per_group", False):
         return False
     user = rw.users(y)[0]
     if kind(user) not in ("mul", "add"):

@@ -81,35 +81,60 @@ def into_matmul(rw: Rewriter, op: Any) -> bool:
 def through_elementwise(rw: Rewriter, op: Any) -> bool:
     """`transpose(f(transpose(x, p), y), q) --> f(transpose(x, p∘q), transpose(y, q))`: one transpose less
 
-    y is a constant, a scalar, or transposed by p as well.
+    f is any tree of elementwise ops without other users; its leaves are transposes by the same p, constants
+    and scalars.
     """
     perm = rw.attrs(op)["perm"]
-    f = rw.inner(op.operands[0], *_ELEMENTWISE)
-    if f is None:
+    root = op.operands[0]
+    found = _inner_perms(rw, root, len(perm), _TREE_DEPTH)
+    if rw.producer(root, "transpose") is not None or found is None or len(found) != 1:
         return False
-    operands = rw.operands(f)
-    data = [
-        i
-        for i, v in enumerate(operands)
-        if v is not None and rw.rank(v) > 0 and (i == 0 or kind(f) != "clip")
-    ]
-    found = {i: rw.producer(operands[i], "transpose") for i in data}
-    before = {rw.attrs(t)["perm"] for t in found.values() if t is not None}
-    if len(before) != 1:
-        return False
-    if any(
-        found[i] is None and (not rw.is_weight(operands[i]) or rw.rank(operands[i]) != len(perm))
-        for i in data
-    ):
-        return False
-    merged = compose(perm, before.pop())
-    rw.at(op, f)
-    for i in data:
-        t = found[i]
-        operands[i] = (
-            _transposed(rw, operands[i], perm) if t is None else _transposed(rw, t.operands[0], merged)
-        )
-    return rw.replace(op, rw.build(kind(f), *operands, **rw.attrs(f)))
+    merged = compose(perm, found.pop())
+
+    def rebuild(value: Any) -> Any:
+        t = rw.producer(value, "transpose")
+        if t is not None:
+            return _transposed(rw, t.operands[0], merged)
+        if rw.rank(value) == 0:
+            return value
+        if rw.is_weight(value):
+            return _transposed(rw, value, perm)
+        f = rw.producer(value)
+        operands = rw.operands(f)
+        for i in _data(rw, f):
+            operands[i] = rebuild(operands[i])
+        return rw.at(op, f).build(kind(f), *operands, **rw.attrs(f))
+
+    return rw.replace(op, rebuild(root))
+
+
+_TREE_DEPTH = 12
+
+
+def _inner_perms(rw: Rewriter, value: Any, rank: int, depth: int) -> set[Perm] | None:
+    """The permutations at the leaves of an elementwise tree, None when another leaf stands in the way."""
+    t = rw.producer(value, "transpose")
+    if t is not None:
+        return {rw.attrs(t)["perm"]}
+    if rw.rank(value) == 0:
+        return set()
+    if rw.is_weight(value):
+        return set() if rw.rank(value) == rank else None
+    f = rw.inner(value, *_ELEMENTWISE)
+    if f is None or depth == 0:
+        return None
+    out: set[Perm] = set()
+    for i in _data(rw, f):
+        found = _inner_perms(rw, f.operands[i], rank, depth - 1)
+        if found is None:
+            return None
+        out |= found
+    return out
+
+
+def _data(rw: Rewriter, f: Any) -> list[int]:
+    """The operands of an elementwise op that are tensors: not bounds."""
+    return [0] if kind(f) == "clip" else [i for i, v in enumerate(rw.operands(f)) if v is not None]
 
 
 _ELEMENTWISE = frozenset((*UNARY, *ACTIVATIONS, *BROADCASTING, "clip", "cast"))

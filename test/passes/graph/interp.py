@@ -16,7 +16,7 @@ from aicc.dialects.op import declaration, is_none
 from aicc.dialects.types import type_of
 from aicc.dialects.windows import Window
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.rewrite import main_function
+from aicc.passes.graph.facts import main_function
 from aicc.target import Target
 from aicc.weights import WeightStore
 
@@ -120,7 +120,10 @@ def _windows(x: Array, wins: list[Window], fill: float) -> tuple[Array, list[Any
     counts = [(n - w.extent) // w.stride + 1 for w, n in zip(wins, x.shape[2:], strict=True)]
     pieces = []
     for k in np.ndindex(*[w.size for w in wins]):
-        at = [slice(i * w.dilation, i * w.dilation + (c - 1) * w.stride + 1, w.stride) for i, w, c in zip(k, wins, counts, strict=True)]
+        at = [
+            slice(i * w.dilation, i * w.dilation + (c - 1) * w.stride + 1, w.stride)
+            for i, w, c in zip(k, wins, counts, strict=True)
+        ]
         pieces.append((k, x[(slice(None), slice(None), *at)]))
     return x, pieces
 
@@ -131,7 +134,9 @@ def _conv(x: Array, w: Array, bias: Array | None, **attrs: Any) -> Array:
     x = _to_nchw(x, attrs["layout"])
     if attrs["kernel_layout"] == "HWIO":
         w = np.moveaxis(np.moveaxis(w, -1, 0), -1, 1)
-    stuffed = [n if d == 1 else (n - 1) * d + 1 for n, d in zip(x.shape[2:], input_dilations(attrs), strict=True)]
+    stuffed = [
+        n if d == 1 else (n - 1) * d + 1 for n, d in zip(x.shape[2:], input_dilations(attrs), strict=True)
+    ]
     if list(x.shape[2:]) != stuffed:
         wide = np.zeros((*x.shape[:2], *stuffed), x.dtype)
         wide[(slice(None), slice(None), *[slice(None, None, d) for d in input_dilations(attrs)])] = x
@@ -179,10 +184,20 @@ def _lrn(x: Array, *, size: int, alpha: float, beta: float, bias: float, axis: i
     return np.ascontiguousarray(np.moveaxis(y, 0, axis))
 
 
+def _depth_to_space(x: Array, *, block: int, mode: str, layout: str) -> Array:
+    x = _to_nchw(x, layout)
+    n, c, h, w = x.shape
+    split = (block, block, c // block**2) if mode == "DCR" else (c // block**2, block, block)
+    order = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
+    y = x.reshape(n, *split, h, w).transpose(order).reshape(n, c // block**2, h * block, w * block)
+    return _from_nchw(y, layout)
+
+
 _OTHERS: dict[str, Callable[..., Any]] = {
     "conv": _conv,
     "max_pool": _pool(lambda p, _o, _a: p.max(0), -np.inf),
     "average_pool": _pool(_average, 0.0),
     "lp_pool": _pool(lambda p, _o, a: (np.abs(p) ** a["p"]).sum(0) ** (1 / a["p"]), 0.0),
     "lrn": _lrn,
+    "depth_to_space": _depth_to_space,
 }
