@@ -47,8 +47,10 @@ class ChooseSchedules(Pass):
             choice.write(kernel)
             chosen[name] = f"{choice.schedule.name}({choice.config})"
             wanted = choice.schedule.layouts(kernel, ctx.target, choice.config)
+            itself = choice.schedule.packs_itself(kernel, ctx.target, choice.config)
             for i, layout in sorted(wanted.items()):
-                layouts.apply(kernel, calls[name], i, layout)
+                if not itself or all(weight_symbol(call.operands[i]) is not None for call in calls[name]):
+                    layouts.apply(kernel, calls[name], i, layout)
         ctx.stats["schedules"] = chosen
         ctx.stats["predicted"] = {}
 

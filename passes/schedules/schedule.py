@@ -138,6 +138,11 @@ class Schedule(ABC):
         """The operands (argument numbers) it wants packed; every schedule also accepts them unpacked."""
         return {}
 
+    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
+        """Whether operands of `layouts` that are no weights are better left unpacked: packing them for each
+        run costs more than reading them as they lie."""
+        return False
+
     @abstractmethod
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Replaces `func` (contract 4) in `module` by its loops over a range of tiles (contract 5).

@@ -15,14 +15,15 @@ from typing import Any
 
 from aicc.passes.schedules.cpu.contraction_grid import Grid
 from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS, ContractionConfig, max_rows, vectors_for
-from aicc.passes.schedules.cpu.contraction_roles import Roles, column_layout, find_roles
+from aicc.passes.schedules.cpu.contraction_roles import STAGE_LIMIT, Roles, column_layout, find_roles
+from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
 from aicc.target import Target
 
-_FLOATS = ("f32", "f64", "f16", "bf16")
+_ELEMENTS = ("f32", "f64", "f16", "bf16", "i32", "i64")
 # Of one core; only ratios matter for choosing.
 _CLOCK = 3.0e9
 _BANDWIDTH = 20.0e9
@@ -64,7 +65,7 @@ class Contraction(Schedule):
         padded = -(-columns // lanes) * lanes / columns
         efficiency = grid.efficiency()
         work = roles.flops * padded / (4.0 * lanes * _CLOCK * efficiency)
-        size = 8 if roles.root.inits[0].element == "f64" else 4
+        size = element_bits(roles.root.inits[0].element) // 8
         outer = guess_product(axes.extents[axis] for axis in axes.outer)
         rows, depth = roles.rows_total().guess(), roles.depth().guess()
         moved = outer * (columns * depth + rows * columns + rows * min(depth, 1024)) * size
@@ -83,12 +84,19 @@ class Contraction(Schedule):
             layout = None
         return {} if layout is None else {roles.b.buffer.number: layout}
 
+    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
+        """Panels that fit the scratch are copied there, each when it is used."""
+        assert isinstance(config, ContractionConfig)
+        roles = self._roles(kernel, target, config, before_packing=True)
+        elements = roles.panel_elements()
+        return not roles.strided or (elements is not None and elements <= STAGE_LIMIT)
+
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
         assert isinstance(config, ContractionConfig)
         roles = self._roles(func, target, config)
         grid = Grid(roles, target, config)
-        e = KernelEmitter(roles.nest)
+        e = KernelEmitter(roles.nest, target)
         grid.emit(e)
         grain = max(1, round(TILE_FLOPS / max(grid.tile_flops(), 1.0)))
         count = grid.tiles(KernelEmitter(roles.nest)) if grid.static_tiles() else None
@@ -99,12 +107,12 @@ class Contraction(Schedule):
         self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False
     ) -> Roles:
         def panel_for(columns: Size, element: str) -> int:
-            lanes = target.lanes(64 if element == "f64" else 32)
+            lanes = target.lanes(max(32, element_bits(element)))
             return (config.nv or vectors_for(columns, target, lanes)) * lanes
 
         roles = find_roles(kernel, panel_for, before_packing)
         element = roles.root.inits[0].element
-        if element not in _FLOATS:
+        if element not in _ELEMENTS:
             raise NoMatch(f"a contraction of {element}")
         if {roles.a.buffer.element, roles.b.buffer.element} != {element}:
             raise NoMatch("a contraction of mixed types")
@@ -115,8 +123,8 @@ class Contraction(Schedule):
 
 
 def _lanes(roles: Roles, target: Target) -> int:
-    bits = 64 if roles.root.inits[0].element == "f64" else 32
-    return min(target.lanes(bits), roles.panel)
+    bits = element_bits(roles.root.inits[0].element)
+    return min(target.lanes(max(32, bits)), roles.panel)
 
 
 SCHEDULE = Contraction()

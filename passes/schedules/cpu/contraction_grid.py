@@ -20,8 +20,9 @@ from aicc.passes.schedules.cpu.contraction_plan import (
     tile_shapes,
 )
 from aicc.passes.schedules.cpu.contraction_roles import Roles
+from aicc.passes.schedules.cpu.contraction_stage_b import PanelCopy, scratch_bytes, staged, wants_stage
 from aicc.passes.schedules.cpu.contraction_tile import Ahead, Place, TileEmitter
-from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.target import Target
@@ -29,17 +30,16 @@ from aicc.target import Target
 # (line, start, shape, number among shares, shares)
 Emit: TypeAlias = Callable[[Index, Index, RowTile, Index, Index], None]
 
-_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}
-
 
 class Grid:
     """The plan of one contraction, and its emission."""
 
     def __init__(self, roles: Roles, target: Target, config: ContractionConfig) -> None:
-        self.roles = roles
+        self._plain = roles
+        self.roles = roles = staged(roles) if wants_stage(roles, target) else roles
         self._config = config
         element = roles.root.inits[0].element
-        bits = 64 if element == "f64" else 32
+        bits = max(32, element_bits(element))
         self.lanes = min(target.lanes(bits), roles.panel)
         self.vectors = roles.panel // self.lanes
         axes = roles.axes
@@ -72,8 +72,8 @@ class Grid:
         if self._config.block:
             return -(-self._config.block // step) * step
         # Neighbouring lines of a window share what they read: the distance between two is what a line costs.
-        row = abs(roles.a.coefs[along].guess()) * _BYTES.get(roles.a.buffer.element, 4)
-        depth = roles.depth().guess() * _BYTES.get(roles.a.buffer.element, 4)
+        row = abs(roles.a.coefs[along].guess()) * element_bits(roles.a.buffer.element) // 8
+        depth = roles.depth().guess() * element_bits(roles.a.buffer.element) // 8
         if self._height is None:
             row = max(row, min(depth, 4 * row))
         return block_rows(target, self._extent(along), row, tiles, step, float(roles.flops))
@@ -81,12 +81,12 @@ class Grid:
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles
         size = roles.depth() * roles.panel
-        if not roles.packed or roles.b.coefs[-2] != size:
+        if not roles.packed or roles.staged or roles.b.coefs[-2] != size:
             return False
         if self._config.ahead >= 0:
             return bool(self._config.ahead)
         columns = roles.axes.extents[roles.axes.column].guess()
-        return columns * roles.depth().guess() * _BYTES.get(roles.b.buffer.element, 4) > target.l2 // 2
+        return columns * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8 > target.l2 // 2
 
     # Counting --------------------------------------------------------------------------------------
 
@@ -134,6 +134,8 @@ class Grid:
         """The whole kernel."""
         roles, axes = self.roles, self.roles.axes
         tile = TileEmitter(e, roles, self.lanes, self._config.ku)
+        if roles.staged:
+            e.scratch = scratch_bytes(roles)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
         full = e.div(columns, roles.panel)
@@ -147,6 +149,8 @@ class Grid:
                 extent = e.size(self._extent(axis))
                 at[axis] = e.rem(rest, extent) if number else rest
                 rest = e.div(rest, extent)
+            if roles.staged:
+                PanelCopy(e, self._plain, roles, self.lanes).emit(at, panel)
             if full == panels:
                 self._rows(e, tile, at, panel, block, False)
             elif full == 0:

@@ -19,10 +19,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aicc.passes.schedules.cpu.access import Access, access_of, merged_groups, regroup
+from aicc.passes.schedules.cpu.contraction_stages import accesses_of, asked_positions, epilogue_of
 from aicc.passes.schedules.cpu.indexing import Expr
-from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand, Result, Store, analyze
+from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand, Store, analyze
 from aicc.passes.schedules.cpu.sizes import Size, guess_product, product
 from aicc.passes.schedules.schedule import NoMatch, PackLayout
+
+# Elements of a panel that a thread's scratch may hold.
+STAGE_LIMIT = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,27 @@ class Roles:
     epilogue: tuple[Generic, ...]
     accesses: dict[tuple[Generic, int] | Store, Access]
     dimensions: dict[Generic, tuple[int | None, ...]]
+    staged: bool = False
 
     @property
     def packed(self) -> bool:
-        """Whether B comes in panels, padded with zeros."""
-        buffer = self.b.buffer
-        return buffer.layout is not None
+        """Whether B is read in whole panels: it is packed, or a panel of it has been copied to the scratch."""
+        return self.staged or self.b.buffer.layout is not None
+
+    @property
+    def strided(self) -> bool:
+        """Whether B is neither packed nor contiguous along the columns."""
+        return not self.packed and self.b.coefs[-1].static != 1 and self.columns.static != 1
+
+    @property
+    def columns(self) -> Size:
+        """Number of columns."""
+        return self.axes.extents[self.axes.column]
+
+    def panel_elements(self) -> int | None:
+        """Elements of a panel of B, when that is known."""
+        depth = self.depth().static
+        return None if depth is None else depth * self.panel
 
     @property
     def flops(self) -> int:
@@ -86,8 +105,11 @@ def find_root(nest: Nest) -> Generic:
         raise NoMatch(f"{len(roots)} reductions")
     root = roots[0]
     names = [op.operation.name for op in root.block.operations]
-    if root.inputs != 2 or len(root.inits) != 1 or names != ["arith.mulf", "arith.addf", "linalg.yield"]:
+    known = (["arith.mulf", "arith.addf", "linalg.yield"], ["arith.muli", "arith.addi", "linalg.yield"])
+    if root.inputs != 2 or len(root.inits) != 1 or names not in known:
         raise NoMatch("the reduction is no sum of products")
+    if any(extent.static == 0 for extent in root.extents):
+        raise NoMatch("nothing to compute")
     product_op, sum_op, end = (op.operation for op in root.block.operations)
     a, b, acc = root.block.arguments
     if set(product_op.operands) != {a, b} or set(sum_op.operands) != {acc, product_op.results[0]}:
@@ -153,8 +175,8 @@ def _assign(
     if not isinstance(init.source, Fill):
         raise NoMatch("the accumulator does not start at a constant")
     units = {d for d, extent in enumerate(root.extents) if extent.static == 1}
-    dimensions, epilogue = _epilogue(nest, root, units)
-    raw = _accesses(nest, root, dimensions, units)
+    dimensions, epilogue = epilogue_of(nest, root, units)
+    raw = accesses_of(nest, root, dimensions, units)
 
     extents = root.extents
     drop = [Expr() if d in units else Expr.dim(d) for d in range(len(extents))]
@@ -174,11 +196,13 @@ def _assign(
         and all(size.static is not None for size in b.source.shape)
         and all(x.single is not None or not x.used() for x in b.indices)
     )
-    if b_raw.coefs[-1].static != 1 and not can_pack and not unit:
+    depth = product(extents[d] for d in range(len(extents)) if not root.parallel[d]).static
+    can_stage = depth is not None and depth * width <= STAGE_LIMIT
+    if b_raw.coefs[-1].static != 1 and not (can_pack or can_stage or unit):
         raise NoMatch("the second operand is neither packed nor contiguous along the columns")
 
     live = [d for d in range(len(extents)) if d not in units and d != column]
-    fixed = _positions(epilogue, dimensions)
+    fixed = asked_positions(epilogue, dimensions)
     outs = [access for key, access in raw.items() if isinstance(key, Store)]
     outer = [d for d in live if root.parallel[d] and b_raw.moves(d)]
     rows = [d for d in live if root.parallel[d] and not b_raw.moves(d)]
@@ -262,94 +286,6 @@ def _unit_column(root: Generic, b: Operand) -> int:
     if not found:
         raise NoMatch("no column")
     return found[0]
-
-
-def _epilogue(
-    nest: Nest, root: Generic, units: set[int]
-) -> tuple[dict[Generic, tuple[int | None, ...]], tuple[Generic, ...]]:
-    """The stages after the root, and for each the root dimension that each of its dimensions is."""
-    dimensions: dict[Generic, tuple[int | None, ...]] = {root: tuple(range(len(root.extents)))}
-    stages = []
-    for stage in nest.stages:
-        if stage is root:
-            continue
-        if stage.reduces:
-            raise NoMatch("a second reduction")
-        found: list[int | None] = [None] * len(stage.extents)
-        fed = False
-        for operand in stage.operands[: stage.inputs]:
-            source = operand.source
-            if not isinstance(source, Result):
-                continue
-            if source.stage not in dimensions:
-                raise NoMatch("an operand of the epilogue is computed in the kernel")
-            fed = True
-            out = source.stage.inits[source.number].indices
-            for there, here in zip(out, operand.indices, strict=True):
-                _link(there, here, dimensions[source.stage], found, units)
-        if not fed:
-            raise NoMatch("a stage that does not follow the contraction")
-        for d, number in enumerate(found):
-            if number is None and stage.extents[d].static != 1:
-                raise NoMatch("the epilogue repeats the result of the contraction")
-        dimensions[stage] = tuple(found)
-        stages.append(stage)
-    return dimensions, tuple(stages)
-
-
-def _link(
-    there: Expr, here: Expr, known: tuple[int | None, ...], found: list[int | None], units: set[int]
-) -> None:
-    """The producer writes `there`, the consumer reads `here`: the same root dimension, or a unit one."""
-    target = known[there.single] if there.single is not None else None
-    if there.single is None and there.used():
-        raise NoMatch("the contraction writes at computed places")
-    if target is None or target in units:
-        return
-    if here.single is None:
-        raise NoMatch("the epilogue reads the contraction at other places")
-    if found[here.single] not in (None, target):
-        raise NoMatch("the epilogue reads the contraction at two places")
-    found[here.single] = target
-
-
-def _accesses(
-    nest: Nest, root: Generic, dimensions: dict[Generic, tuple[int | None, ...]], units: set[int]
-) -> dict[tuple[Generic, int] | Store, Access]:
-    """What the epilogue reads and what is stored, over root dimensions."""
-    extents = root.extents
-    result: dict[tuple[Generic, int] | Store, Access] = {}
-
-    def here(stage: Generic, indices: Sequence[Expr]) -> list[Expr]:
-        numbers = dimensions[stage]
-        exprs = [Expr() if d is None or d in units else Expr.dim(d) for d in numbers]
-        return [index.substitute(exprs, extents) for index in indices]
-
-    for stage in dimensions:
-        if stage is root:
-            continue
-        for number, operand in enumerate(stage.operands):
-            if isinstance(operand.source, Buffer):
-                indices = here(stage, operand.indices)
-                result[stage, number] = access_of(operand.source, indices, extents)
-            elif number < stage.inputs and not isinstance(operand.source, (Result, Fill)):
-                raise NoMatch("an operand of the epilogue is a view")
-    for store in nest.stores:
-        source = store.source
-        if not isinstance(source, Result) or source.stage not in dimensions:
-            raise NoMatch("an output that the contraction does not compute")
-        indices = here(source.stage, source.stage.inits[source.number].indices)
-        result[store] = access_of(store.target, indices, extents)
-    return result
-
-
-def _positions(epilogue: Sequence[Generic], dimensions: dict[Generic, tuple[int | None, ...]]) -> set[int]:
-    """Root dimensions whose index a body asks for: these stay as they are."""
-    asked: set[int] = set()
-    for stage in epilogue:
-        if any(op.operation.name == "linalg.index" for op in stage.block.operations):
-            asked |= {d for d in dimensions[stage] if d is not None}
-    return asked
 
 
 def _merge(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction_plan import unroll
 from aicc.passes.schedules.cpu.contraction_roles import Roles
-from aicc.passes.schedules.cpu.emit import Index, vector
+from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.epilogue import Epilogue
 from aicc.passes.schedules.cpu.inline import literal
@@ -77,7 +77,7 @@ class TileEmitter:
         while static and copies * count < _ENOUGH and copies * 2 <= steps:
             copies *= 2
         start = self._start()
-        zero = e.splat("0.0", self._acc, self._lanes)
+        zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
         accumulators = [start] * count + [zero] * (count * (copies - 1))
         self._a, self._b = (a_base, roles.a.buffer.element), (b_base, roles.b.buffer.element)
         self._rows, self._place, self._copies, self._ahead = row_offsets, place, copies, ahead
@@ -88,7 +88,7 @@ class TileEmitter:
         while len(result) > count:
             half = len(result) // 2
             result = [
-                e.op(f"arith.addf {x}, {y} : {self._kind}")
+                e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")
                 for x, y in zip(result[:half], result[half:], strict=True)
             ]
         Epilogue(e, roles, self._lanes, self._acc).emit(
@@ -203,7 +203,7 @@ class TileEmitter:
         if ahead is None:
             return
         element = self._roles.b.buffer.element
-        line = 64 // {"f64": 8, "f32": 4}.get(element, 2)
+        line = 512 // element_bits(element)
         each = steps * self._roles.panel
         if isinstance(ahead.shares, int):
             lines = max(1, -(-each // (line * ahead.shares)))

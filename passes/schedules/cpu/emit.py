@@ -25,6 +25,12 @@ class Offset(NamedTuple):
 Index: TypeAlias = int | str | Offset
 
 
+def element_bits(element: str) -> int:
+    """Width of a type in memory: 16 for bf16, 64 for index, 8 for i1 (a bool tensor is i8)."""
+    known = {"index": 64, "i1": 8, "bf16": 16}
+    return known[element] if element in known else int(element[1:])
+
+
 def vector(element: str, lanes: int) -> str:
     """`vector<lanes x element>`; one lane is a scalar."""
     return element if lanes == 1 else f"vector<{lanes}x{element}>"
@@ -46,6 +52,8 @@ class Emitter:
     def __init__(self) -> None:
         self.head: list[str] = []
         self.lines: list[str] = []
+        # Whether the target multiplies and adds in one instruction; without, a fused one is a call to libm.
+        self.fused = True
         self._count = 0
         self._constants: dict[tuple[str, str], str] = {}
         # Index arithmetic already done, for each scope that is open; the first is that of `head`.
@@ -304,8 +312,12 @@ class Emitter:
         return self.op(f"vector.broadcast {value} : {element} to {vector(element, lanes)}")
 
     def fma(self, left: str, right: str, addend: str, element: str, lanes: int) -> str:
-        """left * right + addend, rounded once."""
+        """left * right + addend; of floats rounded once where the target can."""
         kind = vector(element, lanes)
+        if element.startswith("i") or not self.fused:
+            letter = "i" if element.startswith("i") else "f"
+            product = self.op(f"arith.mul{letter} {left}, {right} : {kind}")
+            return self.op(f"arith.add{letter} {product}, {addend} : {kind}")
         if lanes == 1:
             return self.op(f"math.fma {left}, {right}, {addend} : {kind}")
         return self.op(f"vector.fma {left}, {right}, {addend} : {kind}")

@@ -14,14 +14,24 @@ from aicc.passes.schedules.cpu.inline import literal
 from aicc.passes.schedules.cpu.nest import Buffer, Nest
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.schedule import NoMatch
+from aicc.target import Target
+
+# The number of the buffer that is the thread's scratch.
+SCRATCH = -1
 
 
 class KernelEmitter(Emitter):
-    """An emitter for the function that replaces `nest.func`. `%lo`, `%hi` are its range of tiles."""
+    """An emitter for the function that replaces `nest.func`. `%lo`, `%hi` are its range of tiles.
 
-    def __init__(self, nest: Nest) -> None:
+    `scratch` is the bytes of a thread's scratch: to be set before it is used.
+    """
+
+    def __init__(self, nest: Nest, target: Target | None = None) -> None:
         super().__init__()
         self.nest = nest
+        self.scratch = 0
+        if target is not None:
+            self.fused = "fma" in target.features or not target.triple.startswith("x86_64")
         self._names: dict[Any, str] = {}
         self._flat: dict[int, str] = {}
         self._values: dict[str, str] = {}
@@ -32,6 +42,13 @@ class KernelEmitter(Emitter):
 
     def base(self, buffer: Buffer) -> str:
         """The flat `memref<?xelement>` of an argument."""
+        if buffer.number not in self._flat and buffer.number == SCRATCH:
+            name = self._flat[SCRATCH] = "%scratch_elements"
+            start, size = self.constant("0", "index"), self.constant("1", "index")
+            self.head.append(
+                f"{name} = memref.view %scratch[{start}][{size}] : "
+                f"memref<{self.scratch}xi8> to memref<?x{buffer.element}>"
+            )
         if buffer.number not in self._flat:
             kind = self._arguments[buffer.number].type
             name = f"%m{buffer.number}"
@@ -126,11 +143,12 @@ class KernelEmitter(Emitter):
 
     # The function ----------------------------------------------------------------------------------
 
-    def finish(self, tiles: int | Callable[[KernelEmitter], Index], grain: int, scratch: int = 0) -> str:
+    def finish(self, tiles: int | Callable[[KernelEmitter], Index], grain: int) -> str:
         """The text of the kernel's function, and of the one that counts its tiles when they are not static.
 
-        `tiles` is called with the emitter of that second function; `scratch` is bytes for each thread.
+        `tiles` is called with the emitter of that second function.
         """
+        scratch = self.scratch
         signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]
         signature += ["%lo: index", "%hi: index", f"%scratch: memref<{scratch}xi8>"]
         attributes = [

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
 from aicc.passes.schedules.cpu.nest import Nest, analyze
 from aicc.passes.schedules.cpu.pointwise_eval import Layout, NotVector, lay_out
 from aicc.passes.schedules.cpu.pointwise_loops import SpaceLoops
-from aicc.passes.schedules.cpu.pointwise_plan import PointwiseConfig, bits_of, plan_for
+from aicc.passes.schedules.cpu.pointwise_plan import PointwiseConfig, plan_for
 from aicc.passes.schedules.cpu.pointwise_tree import build_spaces
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
@@ -67,7 +67,7 @@ class Pointwise(Schedule):
         plans = [plan_for(layout, target, config) for layout in layouts]
         while True:
             loops = [SpaceLoops(nest, layout, plan) for layout, plan in zip(layouts, plans, strict=True)]
-            e = KernelEmitter(nest)
+            e = KernelEmitter(nest, target)
             try:
                 _emit(e, loops)
                 break
@@ -94,7 +94,7 @@ def _layouts(nest: Nest) -> list[Layout]:
 
 def _seconds(layout: Layout, lanes: int) -> float:
     """Predicted time of one point."""
-    memory = sum(bits_of(access.buffer.element) / 8 for access in layout.accesses.values())
+    memory = sum(element_bits(access.buffer.element) / 8 for access in layout.accesses.values())
     return max(memory / _BANDWIDTH, (1.0 + layout.space.weight) * _OP * 8 / lanes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.pointwise_eval import Layout
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.schedule import Config
@@ -45,13 +46,6 @@ class Plan:
     transposed: tuple[Access, ...] = ()
 
 
-def bits_of(element: str) -> int:
-    """Width of a type in memory; an i1 or an index counts as what it becomes in vectors of others."""
-    if element in ("index", "i1"):
-        return 8
-    return int("".join(c for c in element if c.isdigit()) or 32) if element != "bf16" else 16
-
-
 def can_mask(layout: Layout, target: Target) -> bool:
     """Whether loads and stores of all its types have masked forms."""
     if target.triple.startswith("x86_64"):
@@ -59,14 +53,14 @@ def can_mask(layout: Layout, target: Target) -> bool:
             return True
         if "avx2" in target.features:
             memory = [access.buffer.element for access in (*layout.accesses.values(),)]
-            return all(bits_of(element) >= 32 for element in memory)
+            return all(element_bits(element) >= 32 for element in memory)
     return False
 
 
 def plan_for(layout: Layout, target: Target, config: PointwiseConfig) -> Plan:
     """The plan for a space."""
     space = layout.space
-    widest = max(max(bits_of(x) for x in space.elements), 8)
+    widest = max(element_bits(x) for x in space.elements)
     lanes = config.lanes or min(target.lanes(widest), 64)
     masked = can_mask(layout, target)
     weight = 1.0 + space.weight
@@ -104,7 +98,7 @@ def _transposed(layout: Layout, lanes: int) -> tuple[int | None, tuple[Access, .
         if (
             not access.linear
             or access.coef(inner) in (0, 1)
-            or bits_of(access.buffer.element) not in (32, 64)
+            or element_bits(access.buffer.element) not in (32, 64)
         ):
             continue
         for axis in range(inner):

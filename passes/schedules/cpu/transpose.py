@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aicc.passes.schedules.cpu.emit import Emitter, vector
+from aicc.passes.schedules.cpu.emit import Emitter, element_bits, vector
 
 
 def transpose(e: Emitter, rows: Sequence[str], element: str) -> list[str]:
     """The columns of `rows`: n vectors of n elements, n a power of two."""
     count = len(rows)
-    part = min(count, 128 // int(element[1:]))
+    part = min(count, 128 // element_bits(element))
     columns = list(rows)
     # Inside each part: after this, vector g*part + k holds, in part p, column p*part + k of rows g*part …
     for group in range(0, count, part):

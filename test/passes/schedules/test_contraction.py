@@ -194,6 +194,47 @@ def test_epilogues(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("size", [(64, 40, 64), (5, 33, 7), (70, 90, 20)])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_transposed_operand(size: tuple[int, int, int], dynamic: bool, target: str) -> None:
+    """B as [n, k], not packed: panels are turned into the scratch. Queries by keys of a dynamic length."""
+    m, n, k = size
+    text = KernelText("contraction")
+    rows: Any = "m" if dynamic else m
+    columns: Any = "n" if dynamic else n
+    a, b = text.input((2, rows, k)), text.input((2, columns, k))
+    acc = text.fill(text.constant("0.0", "f32"), (2, rows, columns))
+    ins = [(a, "b,i,k"), (b, "b,j,k")]
+    text.output(text.generic("b,i,j,k", "pppr", ins, ("", "b,i,j"), BODY, init=acc))
+    x, y = floats((2, m, k), 0), floats((2, n, k), 1)
+    sizes = [m, n] if dynamic else []
+    (z,) = run(text, [x, y], [(2, m, n)], target, sizes=sizes)
+    close(z, x.astype(np.float64) @ y.transpose(0, 2, 1), k)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("element", ["i32", "i64"])
+def test_integers_wrap(element: str, target: str) -> None:
+    dtype = {"i32": np.int32, "i64": np.int64}[element]
+    text = KernelText("contraction")
+    a, b = text.input((9, 20), element), text.input((20, 37), element)
+    acc = text.fill(text.constant("0", element), (9, 37), element)
+    body = f"%p = arith.muli %x0, %x1 : {element}\n%s = arith.addi %y, %p : {element}\nlinalg.yield %s : {element}"
+    text.output(text.generic("i,j,k", "ppr", [(a, "i,k"), (b, "k,j")], ("", "i,j"), body, init=acc))
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(-(2**30), 2**30, shape).astype(dtype) for shape in ((9, 20), (20, 37)))
+    (z,) = run(text, [x, y], [(9, 37)], target, dtype=dtype)
+    np.testing.assert_array_equal(z, x @ y)
+
+
+def test_no_call_without_fused_multiply_add() -> None:
+    """On a baseline x86-64 a fused multiply-add would be a call to libm."""
+    text, _ = matmul(4, 8, 3, 0, "bias")
+    kernel = jit.compile_kernel(str(text), SCHEDULE, Target.cpu_named("x86-64"))
+    assert "fma" not in kernel.text
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("heads_last", [False, True])
 def test_batches(heads_last: bool, target: str) -> None:
     """Batched products; with heads last the output is written where [batch, token, head, depth] wants it."""
