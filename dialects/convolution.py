@@ -37,7 +37,11 @@ class Conv(Op, name="conv"):
     weights, and pads `dilation·(k − 1) − pad`.
     """
 
-    operands = (Operand("x", FLOAT), Operand("w", FLOAT, like="x"), Operand("bias", FLOAT, optional=True, like="x"))
+    operands = (
+        Operand("x", FLOAT),
+        Operand("w", FLOAT, like="x"),
+        Operand("bias", FLOAT, optional=True, like="x"),
+    )
     attributes = (
         Attribute("strides", Ints),
         Attribute("pads", Ints),
@@ -59,10 +63,16 @@ class Conv(Op, name="conv"):
         group = attrs["group"]
         channels = x.shape[channel_axis(attrs["layout"], x.rank)]
         if group < 1 or (isinstance(out_channels, int) and out_channels % group):
-            raise TypeRuleError(f"attribute 'group' is {group}, which does not divide {out_channels} output channels")
+            raise TypeRuleError(
+                f"attribute 'group' is {group}, which does not divide {out_channels} output channels"
+            )
         if isinstance(channels, int) and isinstance(in_channels, int) and channels != in_channels * group:
-            raise TypeRuleError(f"operand 'x' has {channels} channels, 'w' expects {in_channels} in {group} groups")
-        if bias is not None and (bias.rank != 1 or (isinstance(bias.shape[0], int) and bias.shape[0] != out_channels)):
+            raise TypeRuleError(
+                f"operand 'x' has {channels} channels, 'w' expects {in_channels} in {group} groups"
+            )
+        if bias is not None and (
+            bias.rank != 1 or (isinstance(bias.shape[0], int) and bias.shape[0] != out_channels)
+        ):
             raise TypeRuleError(f"operand 'bias' must have {out_channels} elements, got {bias}")
         out = [
             win.output(dilated(n, d))

@@ -51,7 +51,7 @@ class GatherElements(Op, name="gather_elements"):
 
     @staticmethod
     def fold(x: Array, indices: Array, *, axis: int) -> Array:
-        where = list(np.indices(indices.shape))
+        where: list[Array] = list(np.indices(indices.shape))
         where[axis] = wrapped(indices, x.shape[axis])
         return np.asarray(x[tuple(where)])
 
@@ -96,7 +96,7 @@ class ScatterElements(Op, name="scatter_elements"):
 
     @staticmethod
     def fold(x: Array, indices: Array, updates: Array, *, axis: int, reduction: str) -> Array:
-        where = list(np.indices(indices.shape))
+        where: list[Array] = list(np.indices(indices.shape))
         where[axis] = wrapped(indices, x.shape[axis])
         return _combined(x, tuple(where), updates, reduction)
 
@@ -168,7 +168,9 @@ def _check_elements(x: TensorType, indices: TensorType, axis: int) -> None:
 
 def _check_reduction(reduction: str) -> None:
     if reduction not in REDUCTIONS:
-        raise TypeRuleError(f"attribute 'reduction' is '{reduction}', expected one of {', '.join(REDUCTIONS)}")
+        raise TypeRuleError(
+            f"attribute 'reduction' is '{reduction}', expected one of {', '.join(REDUCTIONS)}"
+        )
 
 
 def _combined(x: Array, where: Any, updates: Array, reduction: str) -> Array:

@@ -124,7 +124,12 @@ class Slice(Op, name="slice"):
 
     @staticmethod
     def infer(
-        x: TensorType, starts: TensorType, ends: TensorType, steps: TensorType | None, *, axes: tuple[int, ...]
+        x: TensorType,
+        starts: TensorType,
+        ends: TensorType,
+        steps: TensorType | None,
+        *,
+        axes: tuple[int, ...],
     ) -> TensorType:
         if len(set(axes)) != len(axes) or any(not 0 <= a < x.rank for a in axes):
             raise TypeRuleError(f"attribute 'axes' is {list(axes)}; expected distinct axes of rank {x.rank}")
@@ -162,7 +167,7 @@ def known_bounds(
 
 
 class DepthToSpace(Op, name="depth_to_space"):
-    """Blocks of channels become `block`×`block` pixels; `mode` "DCR": block outermost in the channels, "CRD": innermost.
+    """Blocks of channels become `block`×`block` pixels; the block is outermost ("DCR") or innermost ("CRD") of C·b².
 
     `x[n, C·b², h, w] --> y[n, C, h·b, w·b]`, in `layout`.
     """
@@ -202,7 +207,9 @@ class SpaceToDepth(Op, name="space_to_depth"):
 
 def _check_block(x: TensorType, block: int, layout: str) -> None:
     if x.rank != 4 or block < 1 or layout not in ("NCHW", "NHWC"):
-        raise TypeRuleError(f"expects a tensor of rank 4, a positive block and a layout; got {x}, {block}, {layout}")
+        raise TypeRuleError(
+            f"expects a tensor of rank 4, a positive block and a layout; got {x}, {block}, {layout}"
+        )
 
 
 def _nchw(shape: tuple[DimLike, ...], layout: str) -> tuple[Any, ...]:

@@ -46,7 +46,8 @@ class Pad(Op, name="pad"):
                 shape[axis] = fresh_dim()
             else:
                 shape[axis] = shape[axis] + known[j] + known[len(axes) + j]
-            if isinstance(shape[axis], int) and int(str(shape[axis])) < 0:
+            size = shape[axis]
+            if isinstance(size, int) and size < 0:
                 raise TypeRuleError(f"pads {known} crop more than dim {axis} of {x} has")
         return x.with_shape(*shape)
 

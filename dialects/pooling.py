@@ -10,7 +10,7 @@ from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.types import FLOAT, NUMERIC, DType, TensorType
 from aicc.dialects.windows import Window, channel_axis, check_sizes, spatial_shape, windows, with_spatial
 
-_WINDOW = (
+_WINDOW: tuple[Attribute, ...] = (
     Attribute("kernel", Ints),
     Attribute("strides", Ints),
     Attribute("pads", Ints),
@@ -24,7 +24,12 @@ _WINDOW = (
 def pool_windows(attrs: dict[str, Any]) -> list[Window]:
     """One window per spatial dim."""
     return windows(
-        attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"], attrs["auto_pad"], attrs["ceil_mode"]
+        attrs["kernel"],
+        attrs["strides"],
+        attrs["dilations"],
+        attrs["pads"],
+        attrs["auto_pad"],
+        attrs["ceil_mode"],
     )
 
 
@@ -43,7 +48,9 @@ class Pool(Op):
     def infer(x: TensorType, **attrs: Any) -> Any:
         spatial = spatial_shape(x, attrs["layout"])
         if len(spatial) != len(attrs["kernel"]):
-            raise TypeRuleError(f"attribute 'kernel' has {len(attrs['kernel'])} entries, expected {len(spatial)}")
+            raise TypeRuleError(
+                f"attribute 'kernel' has {len(attrs['kernel'])} entries, expected {len(spatial)}"
+            )
         out = [w.output(n) for w, n in zip(pool_windows(attrs), spatial, strict=True)]
         check_sizes(out)
         channels = x.shape[channel_axis(attrs["layout"], x.rank)]

@@ -41,13 +41,17 @@ _LENGTHS = Operand("lengths", frozenset({DType.I32}), optional=True)
 _STATE = Operand("h0", FLOAT, optional=True, like="gates")
 
 
-def _checked(gates: TensorType, gate_count: int, activation_count: int, attrs: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _checked(
+    gates: TensorType, gate_count: int, activation_count: int, attrs: dict[str, Any]
+) -> tuple[Any, Any, Any]:
     """Steps, batch and hidden size. Raises TypeRuleError."""
     if gates.rank != 3:
         raise TypeRuleError(f"operand 'gates' must be [steps, batch, {gate_count}·hidden], got {gates}")
     width = gates.shape[2]
     if not isinstance(width, int) or width % gate_count:
-        raise TypeRuleError(f"operand 'gates' must have a static last size divisible by {gate_count}, got {gates}")
+        raise TypeRuleError(
+            f"operand 'gates' must have a static last size divisible by {gate_count}, got {gates}"
+        )
     if any(len(attrs[k]) != activation_count for k in ("activations", "alphas", "betas")):
         raise TypeRuleError(f"expects {activation_count} activations with their parameters")
     for name in attrs["activations"]:

@@ -11,7 +11,7 @@ import numpy as np
 from aicc.dialects.attributes import Bool, Float, Ints, Str
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.sizes import elements, length
-from aicc.dialects.symbolic import Dim, DimLike, floordiv, fresh_dim, has_elements
+from aicc.dialects.symbolic import Dim, DimLike, floordiv, fresh_dim, has_elements, static
 from aicc.dialects.types import FLOAT, NUMERIC, DType, TensorType
 from aicc.dialects.windows import check_choice
 
@@ -62,7 +62,11 @@ class Resize(Op, name="resize"):
 
     @staticmethod
     def infer(
-        x: TensorType, roi: TensorType | None, scales: TensorType | None, sizes: TensorType | None, **attrs: Any
+        x: TensorType,
+        roi: TensorType | None,
+        scales: TensorType | None,
+        sizes: TensorType | None,
+        **attrs: Any,
     ) -> TensorType:
         check_choice("mode", attrs["mode"], MODES)
         check_choice("coordinates", attrs["coordinates"], COORDINATES)
@@ -111,7 +115,8 @@ def resampled_axes(
             return [Resampled(a, n, None, None) for a, n in zip(axes, source, strict=True)]
         factors = [np.float32(s) for s in scales.value.flat]
         return [
-            Resampled(a, n, scaled_size(n, s), float(s)) for a, n, s in zip(axes, source, factors, strict=True)
+            Resampled(a, n, scaled_size(n, s), float(s))
+            for a, n, s in zip(axes, source, factors, strict=True)
         ]
     assert sizes is not None
     wanted = elements(sizes)
@@ -124,10 +129,9 @@ def resampled_axes(
     if not all(isinstance(v, int) for v in (*known, *source)):
         return [Resampled(a, n, None, None) for a, n in zip(axes, source, strict=True)]
     pick = min if attrs["policy"] == "not_larger" else max
-    scale = pick(float(str(w)) / float(str(n)) for w, n in zip(known, source, strict=True))
+    scale = pick(static(w or 0) / static(n) for w, n in zip(known, source, strict=True))
     return [
-        Resampled(a, n, math.floor(scale * float(str(n)) + 0.5), scale)
-        for a, n in zip(axes, source, strict=True)
+        Resampled(a, n, math.floor(scale * static(n) + 0.5), scale) for a, n in zip(axes, source, strict=True)
     ]
 
 
@@ -147,9 +151,11 @@ def scaled_size(n: DimLike, scale: np.float32) -> DimLike | None:
     """`floor(n · scale)` in single precision; symbolic only for integers and their reciprocals."""
     if not isinstance(n, Dim):
         return math.floor(np.float32(n) * scale)
+    size: DimLike
     if scale >= 1 and float(scale).is_integer():
-        size: DimLike = n * int(scale)
+        size = n * int(scale)
         return size
     if 0 < scale < 1 and (1 / float(scale)).is_integer():
-        return floordiv(n, int(1 / float(scale)))
+        size = floordiv(n, int(1 / float(scale)))
+        return size
     return None

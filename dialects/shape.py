@@ -168,7 +168,11 @@ class ConstantOfShape(Op, name="constant_of_shape"):
 class Range(Op, name="range"):
     """`start, start + delta, …` up to `limit` (excluded); scalars of one dtype."""
 
-    operands = (Operand("start", NUMERIC), Operand("limit", NUMERIC, like="start"), Operand("delta", NUMERIC, like="start"))
+    operands = (
+        Operand("start", NUMERIC),
+        Operand("limit", NUMERIC, like="start"),
+        Operand("delta", NUMERIC, like="start"),
+    )
     symbolic = True
     fold_limit = 1024
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from aicc.bindings import ir
 from aicc.dialects.op import Op, declaration, operand_values
-from aicc.dialects.symbolic import Dim, element_dim, has_elements
+from aicc.dialects.symbolic import Dim, element_dim, has_elements, static
 from aicc.dialects.types import INDEX, DType, TensorType, type_of
 
 _SYMBOLIC_ELEMENTS = 64
@@ -132,7 +132,7 @@ def _with_elements(info: TensorType) -> TensorType:
         return info
     elements = np.empty(info.size, dtype=object)
     elements[:] = [element_dim() for _ in range(info.size)]
-    return info.with_value(elements.reshape(tuple(int(str(d)) for d in info.shape)))
+    return info.with_value(elements.reshape(tuple(map(static, info.shape))))
 
 
 _SHAPE_DTYPES = frozenset({DType.I64, DType.I32, DType.BOOL})
@@ -154,9 +154,10 @@ def symbolic_fold(
     is_symbolic = any(a is not None and a.dtype == object for a in arrays)
     if is_symbolic and not decl.symbolic:
         return None
-    if is_symbolic and decl.name in _SIGN_SENSITIVE:
-        if any(has_elements(e) for a in arrays if a is not None and a.dtype == object for e in a.flat):
-            return None
+    if decl.name in _SIGN_SENSITIVE and any(
+        has_elements(e) for a in arrays if a is not None and a.dtype == object for e in a.flat
+    ):
+        return None
     try:
         folded = decl.fold(*arrays, **attrs)
         folded = folded[number] if isinstance(folded, tuple) else folded

@@ -17,6 +17,7 @@ from aicc.dialects.symbolic import (
     fresh_dim,
     has_elements,
     product,
+    static,
 )
 from aicc.dialects.types import TensorType
 
@@ -77,7 +78,7 @@ def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tup
     if isinstance(step, Dim) or any(map(has_elements, (start, end, n))):
         return None
     if all(isinstance(v, int) for v in (start, end, n)):
-        first, stop, _ = slice(int(str(start)), int(str(end)), step).indices(int(str(n)))
+        first, stop, _ = slice(static(start), static(end), step).indices(static(n))
         return first, len(range(first, stop, step))
     if step > 0:
         first, stop = _bound(start, n, n), _bound(end, n, n)
@@ -109,7 +110,7 @@ def _bound(v: DimLike, n: DimLike, top: DimLike) -> Any:
         return 0
     shifted = n + v
     if isinstance(shifted, int):
-        return min(max(shifted, 0), int(str(top)))
+        return min(max(shifted, 0), static(top))
     return shifted if v == -1 else dim_max(shifted, 0)
 
 

@@ -133,6 +133,12 @@ def element_dim() -> Dim:
     return fresh_dim(_ELEMENT)
 
 
+def static(dim: DimLike) -> int:
+    """A size that is known to be static."""
+    assert isinstance(dim, int), f"{dim} is symbolic"
+    return dim
+
+
 def has_elements(dim: DimLike) -> bool:
     """Whether `dim` depends on elements of a run-time tensor, so that nothing is known of its sign."""
     return isinstance(dim, Dim) and any(

@@ -107,7 +107,9 @@ def spatial_shape(x: TensorType, layout: str) -> tuple[DimLike, ...]:
     return tuple(x.shape[i] for i in spatial_axes(layout, x.rank))
 
 
-def with_spatial(batch: DimLike, channels: DimLike, spatial: Sequence[DimLike], layout: str) -> tuple[DimLike, ...]:
+def with_spatial(
+    batch: DimLike, channels: DimLike, spatial: Sequence[DimLike], layout: str
+) -> tuple[DimLike, ...]:
     """A shape in `layout`."""
     return (batch, channels, *spatial) if layout == "NCHW" else (batch, *spatial, channels)
 

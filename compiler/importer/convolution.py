@@ -7,6 +7,7 @@ from typing import Any
 from aicc.dialects.convolution import Conv
 from aicc.dialects.movement import Slice, Transpose
 from aicc.dialects.shape import Reshape
+from aicc.dialects.symbolic import static
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.windows import ints, window_attributes
@@ -26,7 +27,9 @@ def _kernel(n: Node, w: Any) -> list[int]:
     t = n.info(w)
     kernel = [k for k in t.shape[2:] if isinstance(k, int)]
     if t.rank < 3 or len(kernel) != t.rank - 2:
-        raise n.error("AICC-1005", f"weights of shape {t} cannot be a convolution's; spatial sizes must be known.")
+        raise n.error(
+            "AICC-1005", f"weights of shape {t} cannot be a convolution's; spatial sizes must be known."
+        )
     given = n.attr("kernel_shape")
     if given is not None and list(given) != kernel:
         raise n.error("AICC-1006", f"attribute 'kernel_shape' is {given}, but the weights have {kernel}.")
@@ -66,7 +69,9 @@ def conv_transpose(n: Node) -> Any:
     )
 
 
-def _transpose_pads(n: Node, kernel: list[int], strides: list[int], dilations: list[int], extra: list[int]) -> Any:
+def _transpose_pads(
+    n: Node, kernel: list[int], strides: list[int], dilations: list[int], extra: list[int]
+) -> Any:
     """`pads` of a ConvTranspose: begins, then ends; from `output_shape` or `auto_pad` where it has those."""
     rank = len(kernel)
     auto_pad = n.attr("auto_pad", "NOTSET")
@@ -99,11 +104,14 @@ def _output_first(n: Node, w: Any, group: int) -> Any:
     if group == 1:
         return n.build(Transpose, w, perm=[1, 0, *rest])
     ic, oc = shape[0], shape[1]
+    kernel = [static(k) for k in shape[2:]]
     if not isinstance(ic, int) or not isinstance(oc, int) or ic % group:
-        raise n.error("AICC-1006", f"attribute 'group' is {group}, which does not divide {ic} input channels.")
-    split = n.build(Reshape, w, n.ints([group, ic // group, *shape[1:]]))
+        raise n.error(
+            "AICC-1006", f"attribute 'group' is {group}, which does not divide {ic} input channels."
+        )
+    split = n.build(Reshape, w, n.ints([group, ic // group, oc, *kernel]))
     turned = n.build(Transpose, split, perm=[0, 2, 1, *(r + 1 for r in rest)])
-    return n.build(Reshape, turned, n.ints([group * oc, ic // group, *shape[2:]]))
+    return n.build(Reshape, turned, n.ints([group * oc, ic // group, *kernel]))
 
 
 def _reversed(n: Node, w: Any, rank: int) -> Any:

@@ -103,7 +103,9 @@ def slice_(n: Node) -> Any:
 
 @onnx_op("DepthToSpace")
 def depth_to_space(n: Node) -> Any:
-    return n.build(DepthToSpace, n.required(0), block=n.required_attr("blocksize"), mode=n.attr("mode", "DCR"))
+    return n.build(
+        DepthToSpace, n.required(0), block=n.required_attr("blocksize"), mode=n.attr("mode", "DCR")
+    )
 
 
 @onnx_op("SpaceToDepth")

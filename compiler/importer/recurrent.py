@@ -188,7 +188,9 @@ def _activations(n: Node, defaults: list[str]) -> list[tuple[str, float, float]]
     """Names and parameters; `activation_alpha` and `activation_beta` list those of activations that have one."""
     names = n.attr("activations") or defaults
     if len(names) != len(defaults):
-        raise n.error("AICC-1006", f"attribute 'activations' has {len(names)} entries, expected {len(defaults)}.")
+        raise n.error(
+            "AICC-1006", f"attribute 'activations' has {len(names)} entries, expected {len(defaults)}."
+        )
     alphas, betas = list(n.attr("activation_alpha") or []), list(n.attr("activation_beta") or [])
     out = []
     for name in names:
@@ -213,5 +215,3 @@ def _at(n: Node, value: Any, d: int) -> Any:
 
 def _rows(n: Node, value: Any, start: int, end: int) -> Any:
     return n.build(Slice, value, n.ints([start]), n.ints([end]), axes=[0])
-
-

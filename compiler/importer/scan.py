@@ -42,5 +42,3 @@ def reverse_sequence(n: Node) -> Any:
         batch_axis=n.attr("batch_axis", 1),
         time_axis=n.attr("time_axis", 0),
     )
-
-

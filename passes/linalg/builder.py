@@ -20,7 +20,7 @@ import numpy as np
 
 from aicc.bindings import arith, ir, linalg, tensor
 from aicc.dialects.op import Op
-from aicc.dialects.symbolic import Atom, Dim, DimLike
+from aicc.dialects.symbolic import Atom, Dim, DimLike, static
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.scalars import Scalars, scalar_type
 from aicc.weights import WeightStore
@@ -301,7 +301,7 @@ class Builder:
     def scalars(self, value: Any, t: TensorType) -> list[Any]:
         """The elements of a small static tensor as scalars, in row-major order (`tensor.extract`)."""
         out = []
-        for position in np.ndindex(*[int(str(d)) for d in t.shape]):
+        for position in np.ndindex(*map(static, t.shape)):
             out.append(tensor.ExtractOp(value, [self.index(i) for i in position]).result)
         return out
 

@@ -37,5 +37,3 @@ def trilu(b: Builder, n: Lowered) -> Any:
         return arith.SelectOp(arith.CmpIOp(predicate, above, k).result, x, zero).result
 
     return b.pointwise(out, [(n.operands[0], x_t)], element)
-
-

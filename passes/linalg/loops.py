@@ -12,7 +12,9 @@ Body = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
 """`body(indices, carried)` returns what is carried on."""
 
 
-def loop(b: Builder, extent: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]) -> list[Any]:
+def loop(
+    b: Builder, extent: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]
+) -> list[Any]:
     """`for i in range(extent): carried = body(i, carried)`; returns what is carried in the end."""
     op = scf.ForOp(b.index(0), extent, b.index(1), list(carried))
     with ir.InsertionPoint(op.body):

@@ -95,7 +95,8 @@ def slice_(b: Builder, n: Lowered) -> Any:
     offset: list[Any] = [0] * x_t.rank
     stride: list[Any] = [1] * x_t.rank
     for j, axis in enumerate(axes):
-        step = steps[j] if steps is not None and isinstance(steps[j], int) else None
+        given = steps[j] if steps is not None else None
+        step = given if isinstance(given, int) else None
         known = bounds[j]
         if known is not None and step is not None:
             offset[axis], stride[axis] = known[0], step
@@ -167,6 +168,3 @@ def space_to_depth(b: Builder, n: Lowered) -> Any:
     perm = [0, 1, 3, 2, 4, 5] if last else [0, 3, 5, 1, 2, 4]
     y, t = b.transpose(y, t, perm)
     return b.reshape(y, t, n.results[0].shape)[0]
-
-
-

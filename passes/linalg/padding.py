@@ -94,5 +94,3 @@ def _mirrored(b: Builder, position: Any, size: Any) -> Any:
     r = _floor_mod(b, position, period)
     beyond = arith.CmpIOp(arith.CmpIPredicate.sgt, r, last).result
     return arith.SelectOp(beyond, arith.SubIOp(period, r).result, r).result
-
-

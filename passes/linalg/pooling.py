@@ -16,7 +16,7 @@ import numpy as np
 
 from aicc.bindings import arith, ir
 from aicc.dialects.pooling import pool_windows
-from aicc.dialects.symbolic import DimLike
+from aicc.dialects.symbolic import DimLike, static
 from aicc.dialects.types import DType, TensorType
 from aicc.dialects.windows import Window, channel_axis, spatial_axes
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
@@ -174,7 +174,7 @@ def _counts(n: Lowered) -> Any | None:
         size = n.results[0].shape[axis]
         if not all(isinstance(v, int) for v in (low, begin, end, size)):
             return None
-        at = np.arange(size)[:, None] * w.stride - low + np.arange(w.size)[None] * w.dilation
+        at = np.arange(static(size))[:, None] * w.stride - low + np.arange(w.size)[None] * w.dilation
         total = total[..., None] * np.sum((at >= begin) & (at < end), axis=1)
     return total
 
@@ -239,7 +239,10 @@ def lrn(b: Builder, n: Lowered) -> Any:
         [acc_t],
         [
             (padded, ir.AffineMap.get(rank + 1, 0, read)),
-            (b.empty(TensorType((size,), wide)), ir.AffineMap.get(rank + 1, 0, [ir.AffineExpr.get_dim(rank)])),
+            (
+                b.empty(TensorType((size,), wide)),
+                ir.AffineMap.get(rank + 1, 0, [ir.AffineExpr.get_dim(rank)]),
+            ),
         ],
         ["parallel"] * rank + ["reduction"],
         square,
@@ -253,6 +256,3 @@ def lrn(b: Builder, n: Lowered) -> Any:
         return cast(out, wide, x_t.dtype)
 
     return b.pointwise(x_t, [(x, x_t), (squares, acc_t)], normalize)
-
-
-

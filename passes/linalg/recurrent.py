@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicc.bindings import arith, ir
+from aicc.dialects.symbolic import static
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.activation import BODIES
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
@@ -70,7 +71,7 @@ class Recurrence:
     def product(self, h: Any, r: Any, gates: int) -> Any:
         """`h · rᵀ` as `[B, gates, H]`, in the wide dtype."""
         b = self.b
-        rows = gates * int(str(self.hidden))
+        rows = gates * static(self.hidden)
         out = TensorType((self.batch, rows), self.wide)
         r_t = TensorType((rows, self.hidden), self.dtype)
         h, r = widen(b, h, self.state_t, self.wide), widen(b, r, r_t, self.wide)
@@ -85,7 +86,9 @@ class Recurrence:
         )[0]
         return b.reshape(y, out, [self.batch, gates, self.hidden])[0]
 
-    def pointwise(self, ins: Sequence[tuple[Any, Any]], results: int, body: Callable[..., list[Any]]) -> list[Any]:
+    def pointwise(
+        self, ins: Sequence[tuple[Any, Any]], results: int, body: Callable[..., list[Any]]
+    ) -> list[Any]:
         """A generic over `[B, H]`; `ins` are values with what they are read at, as `at_gate` and friends say.
 
         `body` gets scalars of the wide dtype.
@@ -208,9 +211,7 @@ def gru(b: Builder, n: Lowered) -> Any:
                 return [mixed(z, r.activate(1, s.add(xs[5], s.mul(reset, inner))), xs[4])]
 
             return r.pointwise(ins, 1, whole)
-        reset_h = r.pointwise(
-            r_ins, 1, lambda *xs: [s.mul(r.activate(0, s.add(xs[0], xs[1])), xs[2])]
-        )[0]
+        reset_h = r.pointwise(r_ins, 1, lambda *xs: [s.mul(r.activate(0, s.add(xs[0], xs[1])), xs[2])])[0]
         hidden = r.product(reset_h, n.operands[2], 1)
         ins = [*z_ins, (gates, r.at_gate(2)), (hidden, r.at_gate(0)), (h, r.at_state)]
 
@@ -231,5 +232,3 @@ def rnn(b: Builder, n: Lowered) -> Any:
         return r.pointwise(ins, 1, lambda *xs: [r.activate(0, r.s.add(xs[0], xs[1]))])
 
     return Recurrence(b, n, 1, lengths=2).run([n.operands[3]], cell)
-
-

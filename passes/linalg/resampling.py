@@ -45,7 +45,13 @@ class NumPy:
         return np.maximum(a, b)
 
     def cmp(self, predicate: str, a: Any, b: Any) -> Any:
-        compare = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal}
+        compare = {
+            "lt": np.less,
+            "le": np.less_equal,
+            "gt": np.greater,
+            "ge": np.greater_equal,
+            "eq": np.equal,
+        }
         return compare[predicate](a, b)
 
     def or_(self, a: Any, b: Any) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 
 from aicc.bindings import arith, ir, tensor
 from aicc.dialects.resize import Resampled, resampled_axes
-from aicc.dialects.symbolic import DimLike
+from aicc.dialects.symbolic import DimLike, static
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
@@ -97,7 +97,9 @@ def _plans(b: Builder, n: Lowered) -> list[Plan]:
             if not b.is_known(target):
                 name_symbol(b, target, _run_time_size(b, n, i, source, scale))
         start, end = _region(b, n, i, len(known))
-        plans.append(Plan(r, source, target, s.const(scale) if isinstance(scale, float) else scale, start, end))
+        plans.append(
+            Plan(r, source, target, s.const(scale) if isinstance(scale, float) else scale, start, end)
+        )
     return plans
 
 
@@ -155,20 +157,24 @@ def _axis_in_body(b: Builder, p: Plan) -> Axis:
 
 
 def _axis_of_arrays(p: Plan) -> Axis:
-    return Axis(np.float64(p.source), np.float64(p.target), np.float64(p.known.scale), p.start, p.end)
+    return Axis(
+        np.float64(static(p.source)), np.float64(static(p.target)), np.float64(p.known.scale), p.start, p.end
+    )
 
 
 def _tables(b: Builder, p: Plan, dtypes: Sequence[DType], formula: Any) -> list[Any]:
     """Vectors over the result's positions, `formula(m, o, axis)` of them, as tensors of `dtypes`."""
     if p.is_static:
-        columns = formula(NumPy(), np.arange(p.target, dtype=np.float64), _axis_of_arrays(p))
+        columns = formula(NumPy(), np.arange(static(p.target), dtype=np.float64), _axis_of_arrays(p))
         return [
-            b.constant(np.broadcast_to(c, (int(str(p.target)),)).astype(d.numpy), "resize.table")
+            b.constant(np.broadcast_to(c, (static(p.target),)).astype(d.numpy), "resize.table")
             for c, d in zip(columns, dtypes, strict=True)
         ]
 
     def body(*_: Any) -> list[Any]:
-        position = cast(arith.IndexCastOp(ir.IntegerType.get_signless(64), index_of(0)).result, DType.I64, F64)
+        position = cast(
+            arith.IndexCastOp(ir.IntegerType.get_signless(64), index_of(0)).result, DType.I64, F64
+        )
         columns = formula(Scalars(F64), position, _axis_in_body(b, p))
         return [c if d is DType.BOOL else cast(c, F64, d) for c, d in zip(columns, dtypes, strict=True)]
 
@@ -244,7 +250,9 @@ def _weighed(b: Builder, n: Lowered, p: Plan, x: Any, t: TensorType, wide: DType
 
     def formula(m: Any, o: Any, a: Axis) -> list[Any]:
         at = coordinate(m, attrs["coordinates"], o, a)
-        indices, weights = taps(m, at, a, attrs["mode"], attrs["cubic_coeff"], attrs["exclude_outside"], shrink)
+        indices, weights = taps(
+            m, at, a, attrs["mode"], attrs["cubic_coeff"], attrs["exclude_outside"], shrink
+        )
         return [*indices, *weights]
 
     count = len(taps(NumPy(), np.zeros(1), Axis(1.0, 1.0, 1.0), attrs["mode"], 0.0, False, shrink)[0])
@@ -273,7 +281,9 @@ def _weighed(b: Builder, n: Lowered, p: Plan, x: Any, t: TensorType, wide: DType
 
     rank = out.rank
     pair = ir.AffineMap.get(rank + 1, 0, [ir.AffineExpr.get_dim(rank), ir.AffineExpr.get_dim(axis)])
-    index, weight = (_stacked(b, columns[k : k + count], p.target, d) for k, d in ((0, DType.I64), (count, wide)))
+    index, weight = (
+        _stacked(b, columns[k : k + count], p.target, d) for k, d in ((0, DType.I64), (count, wide))
+    )
     y = b.generic(
         [out],
         [(index, pair), (weight, pair)],

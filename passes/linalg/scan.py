@@ -82,7 +82,13 @@ def topk(b: Builder, n: Lowered) -> Any:
                 moving = s.or_(s.or_(moving, empty), s.cmp(better, value, here))
                 values = tensor.InsertOp(s.select(moving, value, here), values, at(j)).result
                 indices = tensor.InsertOp(s.select(moving, index, index_here), indices, at(j)).result
-                return [values, indices, s.select(moving, here, value), s.select(moving, index_here, index), moving]
+                return [
+                    values,
+                    indices,
+                    s.select(moving, here, value),
+                    s.select(moving, index_here, index),
+                    moving,
+                ]
 
             no = Scalars(DType.BOOL).const(0)
             return loop(b, length, [*state, candidate, number, no], shift)[:2]
@@ -108,5 +114,3 @@ def reverse_sequence(b: Builder, n: Lowered) -> Any:
         return tensor.ExtractOp(x, where).result
 
     return move(b, n.results[0], element)
-
-

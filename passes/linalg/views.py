@@ -95,7 +95,9 @@ def pad(
     (dl, sl), (dh, sh) = _mixed(b, low), _mixed(b, high)
     loose = _padded_type(t, sl, sh)
     op = tensor.PadOp(loose, value, dl, dh, sl, sh)
-    block = op.regions[0].blocks.append(*[ir.IndexType.get()] * t.rank, arg_locs=[ir.Location.current] * t.rank)
+    block = op.regions[0].blocks.append(
+        *[ir.IndexType.get()] * t.rank, arg_locs=[ir.Location.current] * t.rank
+    )
     with ir.InsertionPoint(block):
         tensor.YieldOp(fill)
     return as_type(op.result, out), out

@@ -28,7 +28,9 @@ def _ints(*values: int) -> Any:
 
 def test_transpose(rng: Rng) -> None:
     x = _data(rng, 2, 3, 4)
-    check_all([case("Transpose", x), case("Transpose", x, perm=[1, 0, 2]), case("Transpose", x, perm=[0, 1, 2])])
+    check_all(
+        [case("Transpose", x), case("Transpose", x, perm=[1, 0, 2]), case("Transpose", x, perm=[0, 1, 2])]
+    )
 
 
 def test_every_dtype_moves(rng: Rng) -> None:
@@ -47,7 +49,9 @@ def test_every_dtype_moves(rng: Rng) -> None:
 
 def test_expand(rng: Rng) -> None:
     x = _data(rng, 3, 1)
-    check_all([case("Expand", x, _ints(2, 3, 4)), case("Expand", x, _ints(1, 1)), case("Expand", x, _ints(3, 1, 6))])
+    check_all(
+        [case("Expand", x, _ints(2, 3, 4)), case("Expand", x, _ints(1, 1)), case("Expand", x, _ints(3, 1, 6))]
+    )
 
 
 def test_tile(rng: Rng) -> None:
@@ -111,15 +115,39 @@ def test_space_to_depth(rng: Rng) -> None:
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
 def test_pad(rng: Rng, mode: str) -> None:
     x = _data(rng, 4, 5)
-    check_all([case("Pad", x, _ints(1, 2, 3, 0), mode=mode), case("Pad", x, _ints(0, 3, 0, 1), mode=mode)], opset=19)
+    check_all(
+        [case("Pad", x, _ints(1, 2, 3, 0), mode=mode), case("Pad", x, _ints(0, 3, 0, 1), mode=mode)], opset=19
+    )
 
 
 def test_pad_values_axes_and_crops(rng: Rng) -> None:
     x, value = _data(rng, 4, 5), np.float32(1.5)
-    check("Pad", x, _ints(2, -1), value, _ints(1), constant=(3,), expected=[np.pad(x[:, :-1], [(0, 0), (2, 0)], constant_values=1.5)])
+    check(
+        "Pad",
+        x,
+        _ints(2, -1),
+        value,
+        _ints(1),
+        constant=(3,),
+        expected=[np.pad(x[:, :-1], [(0, 0), (2, 0)], constant_values=1.5)],
+    )
     check("Pad", x, _ints(-1, 1, 2, -2), expected=[np.pad(x[1:, :-2], [(0, 2), (1, 0)])])
-    check("Pad", x, _ints(-1, 1, 2, -2), mode="edge", expected=[np.pad(x[1:, :-2], [(0, 2), (1, 0)], mode="edge")], constant=(1,))
-    check("Pad", x, opset=10, pads=[0, 1, 1, 0], value=2.0, expected=[np.pad(x, [(0, 1), (1, 0)], constant_values=2)])
+    check(
+        "Pad",
+        x,
+        _ints(-1, 1, 2, -2),
+        mode="edge",
+        expected=[np.pad(x[1:, :-2], [(0, 2), (1, 0)], mode="edge")],
+        constant=(1,),
+    )
+    check(
+        "Pad",
+        x,
+        opset=10,
+        pads=[0, 1, 1, 0],
+        value=2.0,
+        expected=[np.pad(x, [(0, 1), (1, 0)], constant_values=2)],
+    )
 
 
 def test_pad_reflects_more_than_once(rng: Rng) -> None:

@@ -15,7 +15,9 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 T, B, X, H = 5, 2, 3, 4
 
 
-def _inputs(rng: Rng, op: str, directions: int, *, bias: bool = True, lengths: Any = None, states: bool = False) -> Any:
+def _inputs(
+    rng: Rng, op: str, directions: int, *, bias: bool = True, lengths: Any = None, states: bool = False
+) -> Any:
     g = GATES[op] * H
 
     def data(*shape: int) -> Any:
@@ -32,7 +34,9 @@ def _inputs(rng: Rng, op: str, directions: int, *, bias: bool = True, lengths: A
 
 def _check(op: str, inputs: Any, **attrs: Any) -> None:
     outputs = 3 if op == "LSTM" else 2
-    check_ort(op, *inputs, outputs=outputs, constant=(1, 2, 3), modes=("static", "dynamic"), hidden_size=H, **attrs)
+    check_ort(
+        op, *inputs, outputs=outputs, constant=(1, 2, 3), modes=("static", "dynamic"), hidden_size=H, **attrs
+    )
 
 
 @pytest.mark.parametrize("op", ["LSTM", "GRU", "RNN"])

@@ -45,7 +45,11 @@ def test_nearest(rng: Rng, rounding: str, coordinates: str) -> None:
     x = _data(rng, 1, 2, 4, 6)
     attrs = {"mode": "nearest", "nearest_mode": rounding, "coordinate_transformation_mode": coordinates}
     check_all(
-        [_case(x, (1, 1, 2, 3), **attrs), _case(x, (1, 1, 0.5, 1.25), **attrs), _case(x, None, (1, 2, 3, 9), **attrs)]
+        [
+            _case(x, (1, 1, 2, 3), **attrs),
+            _case(x, (1, 1, 0.5, 1.25), **attrs),
+            _case(x, None, (1, 2, 3, 9), **attrs),
+        ]
     )
 
 
@@ -60,7 +64,9 @@ def test_cubic_coefficients(rng: Rng) -> None:
 def test_antialias(rng: Rng, mode: str, exclude_outside: int) -> None:
     x = _data(rng, 1, 1, 9, 8)
     attrs = {"mode": mode, "antialias": 1, "exclude_outside": exclude_outside}
-    check_all([_case(x, (1, 1, 0.6, 0.2), **attrs), _case(x, None, (1, 1, 4, 12), **attrs)], modes=("constant",))
+    check_all(
+        [_case(x, (1, 1, 0.6, 0.2), **attrs), _case(x, None, (1, 1, 4, 12), **attrs)], modes=("constant",)
+    )
     small = _data(rng, 1, 1, 9, 40)
     check_all([_case(small, (1, 1, 1, 0.1), **attrs)], modes=("constant",))
 
@@ -91,7 +97,10 @@ def test_crop(rng: Rng, mode: str) -> None:
 
 def test_one_and_three_dims(rng: Rng) -> None:
     check_all(
-        [_case(_data(rng, 1, 2, 7), (1, 1, 2.5), mode="linear"), _case(_data(rng, 1, 1, 2, 3, 4), (1, 1, 2, 2, 2), mode="linear")]
+        [
+            _case(_data(rng, 1, 2, 7), (1, 1, 2.5), mode="linear"),
+            _case(_data(rng, 1, 1, 2, 3, 4), (1, 1, 2, 2, 2), mode="linear"),
+        ]
     )
 
 
@@ -109,4 +118,6 @@ def test_old_opsets(rng: Rng) -> None:
     check("Resize", x, _scales(1, 1, 2, 3), opset=10, expected=[twice])
     check_ort("Upsample", x, _scales(1, 1, 2, 3), opset=9, mode="linear")
     check_ort("Resize", x, _scales(1, 1, 0.6, 0.5), opset=10)
-    check("Resize", x, np.zeros(0, np.float32), _scales(1, 1, 2, 3), opset=11, expected=[twice], constant=(1,))
+    check(
+        "Resize", x, np.zeros(0, np.float32), _scales(1, 1, 2, 3), opset=11, expected=[twice], constant=(1,)
+    )

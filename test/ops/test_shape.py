@@ -53,7 +53,9 @@ def test_squeeze_unsqueeze(rng: Rng) -> None:
 
 def test_shape_and_size(rng: Rng) -> None:
     x = _data(rng, 2, 3, 4)
-    check_all([case("Shape", x), case("Shape", x, start=1), case("Shape", x, start=-2, end=-1), case("Size", x)])
+    check_all(
+        [case("Shape", x), case("Shape", x, start=1), case("Shape", x, start=-2, end=-1), case("Size", x)]
+    )
 
 
 @pytest.mark.parametrize("value", [None, np.int32([7]), np.bool_([True]), np.float64([0.5])])
@@ -72,7 +74,9 @@ def test_range(bounds: Any, dtype: Any) -> None:
 @pytest.mark.parametrize("k", [0, 1, -2])
 def test_eye_like(rng: Rng, k: int) -> None:
     check("EyeLike", _data(rng, 3, 5), k=k)
-    check("EyeLike", _data(rng, 3, 5), k=k, dtype=onnx.TensorProto.BOOL, expected=[np.eye(3, 5, k, dtype=bool)])
+    check(
+        "EyeLike", _data(rng, 3, 5), k=k, dtype=onnx.TensorProto.BOOL, expected=[np.eye(3, 5, k, dtype=bool)]
+    )
 
 
 @pytest.mark.parametrize("upper", [0, 1])
