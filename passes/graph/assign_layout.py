@@ -167,7 +167,7 @@ class _Converter:
         if not f.result_in_layout(rw, op):
             rw.replace(op, *made)
             return
-        back = [rw.build("transpose", v, perm=to_second(rank)) for v in made]
+        back = [rw.build("transpose", v, perm=to_second(rw.rank(v))) for v in made]
         for old, second, last in zip(op.results, back, made, strict=True):
             rw.remember_shape(second, rw.shape(old))
             self._last[second] = last

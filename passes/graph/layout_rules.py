@@ -19,6 +19,7 @@ from aicc.dialects.op import OPS
 from aicc.dialects.reduction import REDUCTIONS
 from aicc.passes.graph.facts import kind
 from aicc.passes.graph.rewrite import Rewriter
+from aicc.passes.graph.simplify_movement import constant_shape
 
 Perm = tuple[int, ...]
 
@@ -107,6 +108,23 @@ def _per_dim(index: int) -> Callable[[Rewriter, Any, list[Any], Perm], tuple[lis
     return rebuild
 
 
+def _reshape(rw: Rewriter, op: Any, operands: list[Any], perm: Perm) -> tuple[list[Any], dict[str, Any]]:
+    after = rw.shape(op.results[0])
+    wanted = [after[i] for i in to_last(len(after))]
+    shape = constant_shape([rw.shape(op.operands[0])[i] for i in perm], wanted)
+    assert shape is not None
+    return [operands[0], rw.const(np.asarray(shape, np.int64))], {"allowzero": False}
+
+
+def _reshapes_space(rw: Rewriter, op: Any) -> bool:
+    """Whether batch and channels stay dims of their own: only spatial dims are split or merged."""
+    before, after = rw.shape(op.operands[0]), rw.shape(op.results[0])
+    if len(before) < 3 or len(after) < 3 or before[:2] != after[:2] or 0 in (*before, *after):
+        return False
+    source, wanted = ([s[i] for i in to_last(len(s))] for s in (before, after))
+    return constant_shape(source, wanted) is not None
+
+
 def _known(index: int) -> Callable[[Rewriter, Any], bool]:
     return lambda rw, op: rw.constant(rw.operands(op)[index]) is not None
 
@@ -147,8 +165,10 @@ def _followers() -> dict[str, Follower]:
     table["lrn"] = Follower((0,), _axis, preferred=True)
     table["slice"] = Follower((0,), _unsorted_axes)
     table["pad"] = Follower((0,), _unsorted_axes)
+    table["resize"] = Follower((0,), _unsorted_axes, preferred=True)
     table["expand"] = Follower((0,), _per_dim(1), _known(1))
     table["tile"] = Follower((0,), _per_dim(1), _known(1))
+    table["reshape"] = Follower((0,), _reshape, _reshapes_space)
     table["conv"] = Follower((0,), _conv, _is_nchw, required=True)
     for name in ("max_pool", "average_pool", "lp_pool", "depth_to_space", "space_to_depth"):
         table[name] = Follower((0,), _layout, _is_nchw, preferred=True)

@@ -7,7 +7,7 @@
 // CHECK: %[[C:.*]] = "aicc.conv"(%[[X]], %[[W]], %{{.*}}) {{.*}}kernel_layout = "HWIO", layout = "NHWC"
 // CHECK: %[[S:.*]] = "aicc.mul"(%[[C]], %{{.*}}) : (tensor<1x8x8x32xf32>, tensor<1x1x1x32xf32>)
 // CHECK: %[[P:.*]] = "aicc.max_pool"(%[[S]]) {{.*}}layout = "NHWC"
-// CHECK-NEXT: %[[D:.*]] = "aicc.conv"(%[[P]], %{{.*}}) {{.*}}layout = "NHWC"
+// CHECK: %[[D:.*]] = "aicc.conv"(%[[P]], %{{.*}}) {{.*}}layout = "NHWC"
 // CHECK-NEXT: %[[J:.*]] = tensor.concat dim(3) %[[P]], %[[D]]
 // CHECK-NEXT: %[[Y:.*]] = "aicc.transpose"(%[[J]]) {perm = array<i64: 0, 3, 1, 2>}
 // CHECK-NEXT: return %[[Y]]

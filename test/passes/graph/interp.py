@@ -193,11 +193,22 @@ def _depth_to_space(x: Array, *, block: int, mode: str, layout: str) -> Array:
     return _from_nchw(y, layout)
 
 
+def _resize(x: Array, roi: Any, scales: Array | None, sizes: Array | None, **attrs: Any) -> Array:
+    """Nearest by whole factors, which is all the models of these tests use."""
+    assert attrs["mode"] == "nearest" and attrs["coordinates"] == "asymmetric", attrs
+    for axis, i in zip(attrs["axes"], range(len(attrs["axes"])), strict=True):
+        factor = float(scales[i]) if scales is not None else float(sizes[i]) / x.shape[axis]  # type: ignore[index]
+        assert factor == int(factor)
+        x = np.repeat(x, int(factor), axis=axis)
+    return x
+
+
 _OTHERS: dict[str, Callable[..., Any]] = {
     "conv": _conv,
     "max_pool": _pool(lambda p, _o, _a: p.max(0), -np.inf),
     "average_pool": _pool(_average, 0.0),
     "lp_pool": _pool(lambda p, _o, a: (np.abs(p) ** a["p"]).sum(0) ** (1 / a["p"]), 0.0),
     "lrn": _lrn,
+    "resize": _resize,
     "depth_to_space": _depth_to_space,
 }
