@@ -36,7 +36,7 @@ class KernelEmitter(Emitter):
         self._flat: dict[int, str] = {}
         self._values: dict[str, str] = {}
         self._arguments = list(nest.func.regions[0].blocks[0].arguments)
-        self._aliased = _aliased(nest.func)
+        self.aliased = aliased_arguments(nest.func)
 
     # Arguments -------------------------------------------------------------------------------------
 
@@ -196,12 +196,12 @@ class KernelEmitter(Emitter):
         if "arg_attrs" in attributes:
             entry = ir.DictAttr(ir.ArrayAttr(attributes["arg_attrs"])[number])
             entries = [f"{x.name} = {x.attr}" for x in entry if x.name != "llvm.noalias"]
-        if number not in self._aliased:
+        if number not in self.aliased:
             entries.append("llvm.noalias")
         return f" {{{', '.join(entries)}}}" if entries else ""
 
 
-def _aliased(func: Any) -> set[int]:
+def aliased_arguments(func: Any) -> set[int]:
     """Arguments that `aicc.alias` says may share memory."""
     if "aicc.alias" not in func.attributes:
         return set()
