@@ -185,6 +185,35 @@ def copy_loop_inits(func: Any) -> None:
             loop.operands[number] = copy.results[0]
 
 
+def own_inits(func: Any) -> None:
+    """Each generic gets a fill and an empty tensor of its own.
+
+    %f = linalg.fill outs(%e)                      %f0 = linalg.fill outs(%e0)
+    %a = linalg.generic … outs(%f)           -->   %a = linalg.generic … outs(%f0)
+    %b = linalg.generic … outs(%f)                 %f1 = linalg.fill outs(%e1)
+                                                   %b = linalg.generic … outs(%f1)
+
+    Shared, they would be placed in the buffer of one output, where a second result then overwrites the first.
+    """
+    for generic in walk(func, "linalg.generic"):
+        inputs = int(generic.attributes["operandSegmentSizes"][0])
+        for number in range(inputs, len(generic.operands)):
+            generic.operands[number] = _own(generic.operands[number], generic)
+
+
+def _own(value: Any, before: Any) -> Any:
+    """`value`, or a copy of the fill (generalized: no inputs) or empty tensor that makes it when others use it."""
+    op = defining_op(value)
+    is_fill = op is not None and op.name == "linalg.generic" and len(op.operands) == 1
+    if op is None or not (is_fill or op.name == "tensor.empty"):
+        return value
+    if len(list(value.uses)) > 1:
+        op = op.clone(ir.InsertionPoint(before)).operation
+    if is_fill:
+        op.operands[0] = _own(op.operands[0], op)
+    return op.results[0]
+
+
 def _dynamic_sizes(value: Any) -> list[Any]:
     index = ir.IndexType.get()
     kind = value.type

@@ -14,6 +14,7 @@ from aicc.passes.schedules.cpu.affine.loop_order import (
 from aicc.passes.schedules.cpu.affine.operands import (
     copy_loop_inits,
     defining_op,
+    own_inits,
     reuse_inputs,
     unpack_to_generic,
     walk,
@@ -74,6 +75,7 @@ def lower_in(module: Any, config: AffineConfig) -> None:
     aliased = "aicc.alias" in kernel.attributes
     unpack_to_generic(kernel)
     _run(module, _FUSE)
+    own_inits(kernel)
     copy_loop_inits(kernel)
     reuse_inputs(kernel)
     # An output that shares memory with an input is written last, by a copy of its own.
