@@ -130,6 +130,8 @@ class Builder:
 
     def fill(self, t: TensorType, value: float | int | bool) -> Any:
         """A tensor of type `t` with every element `value`."""
+        if 0 in t.shape:
+            return self.empty(t)
         storage = DType.U8 if t.dtype is DType.BOOL else t.dtype
         return linalg.fill(Scalars(storage).const(value), outs=[self.empty(t)])
 
@@ -172,6 +174,8 @@ class Builder:
         identity = ir.AffineMap.get_identity(rank)
         maps = [m for _, m in ins] + list(out_maps or [identity] * len(outs))
         init_values = list(inits) if inits is not None else [self.empty(t) for t in outs]
+        if _is_empty(maps, [v.type for v, _ in ins] + [v.type for v in init_values]):
+            return init_values
         op = linalg.GenericOp(
             [v.type for v in init_values],
             [v for v, _ in ins],
@@ -327,6 +331,16 @@ def broadcast_map(shape: Sequence[DimLike], out: Sequence[DimLike]) -> Any:
         is_broadcast = d == 1 and out[offset + i] != 1
         exprs.append(ir.AffineExpr.get_constant(0) if is_broadcast else ir.AffineExpr.get_dim(offset + i))
     return ir.AffineMap.get(len(out), 0, exprs)
+
+
+def _is_empty(maps: Sequence[Any], types: Sequence[Any]) -> bool:
+    """Whether a dim of the iteration space is 0: nothing is computed then, and reductions keep their init."""
+    return any(
+        isinstance(e, ir.AffineDimExpr) and size == 0
+        for m, t in zip(maps, types, strict=True)
+        if isinstance(t, ir.RankedTensorType)
+        for e, size in zip(m.results, t.shape, strict=True)
+    )
 
 
 def _prod(dims: Any) -> Any:
