@@ -350,13 +350,19 @@ class _Host:
         return self.entry.output(n_inputs + k, t, sizes)
 
     def _size_expression(self, value: Any, d: int) -> Any | None:
-        """The size of a returned value as an int or as a scalar of the old `main`."""
+        """The size of a returned value: an int, a scalar of the old `main`, or (argument, dim) of it."""
         t = ir.RankedTensorType(value.type)
         if not t.is_dynamic_dim(d):
             return int(t.shape[d])
         size = self.buffers[value].sizes[d]
         back = {v: k for k, v in self.scalars.items()}
-        return back.get(size)
+        if size in back:
+            return back[size]
+        for argument in self.main.regions[0].blocks[0].arguments:
+            own = self.buffers[argument].sizes
+            if size in own:
+                return argument, own.index(size)
+        return None
 
     # --- control flow -------------------------------------------------------------------------
     def _scf_for(self, op: Any) -> None:

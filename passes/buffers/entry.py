@@ -73,8 +73,8 @@ def load_dims(table: Any, types: list[Any]) -> list[tuple[Size, ...]]:
 def build_shapes(main: Any, size_of: Any) -> bool:
     """Builds `func @aicc_model_shapes(dims, out_dims)` from the scalar code of `main`.
 
-    A size that depends on data is -1. `size_of(value, d)` is the size expression of a returned value: an int
-    or an index value of `main`, or None. Returns whether any output is dynamic.
+    A size that depends on data is -1. `size_of(value, d)` is the size expression of a returned value: an int,
+    an index value of `main`, (argument of `main`, dim), or None. Returns whether any output is dynamic.
     """
     block = main.regions[0].blocks[0]
     returned = list(block.operations[len(block.operations) - 1].operation.operands)
@@ -94,7 +94,10 @@ def build_shapes(main: Any, size_of: Any) -> bool:
             for value, t in zip(returned, types, strict=True):
                 for d in range(t.rank):
                     size = size_of(value, d)
-                    scalar = _evaluate(size, sizes, memo) if not isinstance(size, int) else _constant(size)
+                    if isinstance(size, tuple):
+                        scalar = sizes[size[0]][size[1]]
+                    else:
+                        scalar = _constant(size) if isinstance(size, int) else _evaluate(size, sizes, memo)
                     if scalar is None:
                         number = llvm_dialect.ConstantOp(i64, ir.IntegerAttr.get(i64, -1)).result
                     else:
