@@ -131,10 +131,8 @@ class _Layouts:
                 ("inner_tiles", layout.inner_tiles),
             )
             t = TensorType(tuple(packed.shape), self.ctx.weights.type(sym).dtype)
-            before = set(self.ctx.weights.entries)
             new = self.ctx.weights.add_recipe(f"{sym}.packed", t, Recipe("pack", attrs, (sym,)))
-            if new not in before:
-                declare_weight(self.module, new, packed)
+            declare_weight(self.module, new, packed)
             with ir.InsertionPoint(call), call.location:
                 op = ir.Operation.create(
                     "ml_program.global_load_const",

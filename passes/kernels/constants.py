@@ -118,6 +118,10 @@ def _array(op: Any) -> Any:
 
 
 def declare_weight(module: Any, sym: str, t: Any) -> None:
+    """Declares the weight `sym` of type `t`, once. The store may know a weight the module does not: IR that a
+    compilation is resumed from comes with the weights of all its stages."""
+    if sym in ir.SymbolTable(module.operation):
+        return
     with ir.InsertionPoint.at_block_begin(module.body), ir.Location.unknown():
         ir.Operation.create(
             "ml_program.global",

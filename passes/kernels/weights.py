@@ -33,10 +33,8 @@ class FoldWeightViews(Pass):
             source = recipe.inputs[0]
             assert source is not None
             shape = TensorType(tuple(t.shape), ctx.weights.type(source).dtype)
-            before = set(ctx.weights.entries)
             sym = ctx.weights.add_recipe(f"{source}.{recipe.op}", shape, recipe)
-            if sym not in before:
-                declare_weight(module, sym, t)
+            declare_weight(module, sym, t)
             with ir.InsertionPoint(op), op.location:
                 load = ir.Operation.create(
                     "ml_program.global_load_const",
