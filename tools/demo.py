@@ -28,7 +28,7 @@ from aicc.tools.agreement import relative_error, tolerance
 
 
 def residual_network(size: int = 64, classes: int = 10) -> onnx.ModelProto:
-    """An image classifier: f32[1, 3, size, size] -> probabilities f32[1, classes]; 8 convolutions, seeded."""
+    """An image classifier: f32[batch, 3, size, size] -> probabilities f32[batch, classes]; seeded weights."""
     rng = np.random.default_rng(7)
     nodes: list[onnx.NodeProto] = []
     weights: list[onnx.TensorProto] = []
@@ -58,8 +58,8 @@ def residual_network(size: int = 64, classes: int = 10) -> onnx.ModelProto:
         x, channels = op("Relu", op("Add", y, shortcut)), cout
     x = op("Flatten", op("GlobalAveragePool", x))
     x = op("Softmax", op("Gemm", x, weight(classes, channels), weight(classes), transB=1))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, size, size))
-    output = helper.make_tensor_value_info(x, TensorProto.FLOAT, (1, classes))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ("batch", 3, size, size))
+    output = helper.make_tensor_value_info(x, TensorProto.FLOAT, ("batch", classes))
     graph = helper.make_graph(nodes, "demo", [image], [output], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
@@ -71,7 +71,7 @@ def demo(folder: Path) -> bool:
     onnx.save(model, model_path)
     print(f"wrote {model_path}: {len(model.graph.node)} nodes, {model_path.stat().st_size / 1e6:.1f} MB")
 
-    command = ["aicc", str(model_path), "-o", str(library)]
+    command = ["aicc", str(model_path), "-o", str(library), "--dim", "batch=1"]
     print("$", shlex.join(command), flush=True)
     start = time.perf_counter()
     if subprocess.run([sys.executable, "-m", "aicc.tools.aicc", *command[1:]]).returncode:

@@ -17,6 +17,7 @@ from aicc.errors import AiccError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import Choice
+from aicc.pipeline import Pipeline
 from aicc.tools import console
 from aicc.tools.agreement import Agreement, compare
 from aicc.tools.aicc_run import run_named, table
@@ -57,12 +58,12 @@ def suspects(
     if options.opt_level > 1 and good(opt_level=1):
         found.append(f"a schedule of -O{options.opt_level}: -O1 is right.")
         for kernel, schedule in chosen_schedules(model, options).items():
-            pipeline = options.chosen_pipeline()
+            pipeline = Pipeline(options.chosen_pipeline().stages)
             pipeline.append("buffers", FallBack(kernel))
             if good(pipeline=pipeline):
                 found.append(f"kernel '{kernel}': right with another schedule than '{schedule}'.")
     for number, one in enumerate(options.chosen_pipeline().stage(OPTIONAL_STAGE).passes):
-        pipeline = options.chosen_pipeline()
+        pipeline = Pipeline(options.chosen_pipeline().stages)
         del pipeline.stage(OPTIONAL_STAGE).passes[number]
         if good(pipeline=pipeline):
             found.append(f"pass '{one}': right without it.")

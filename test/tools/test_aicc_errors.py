@@ -141,7 +141,7 @@ def test_no_linker(relu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_failing_linker(relu: Path, tmp_path: Path) -> None:
-    check(run(aicc, relu, "-o", tmp_path / "x.so", "--linker", "false"), "AICC-300")
+    check(run(aicc, relu, "-o", tmp_path / "x.so", "--linker", "false"), "AICC-3004")
     assert not (tmp_path / "x.so").exists()
 
 

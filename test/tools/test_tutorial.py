@@ -43,7 +43,9 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
         script = folder / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m aicc.tools.{name.replace("-", "_")} "$@"\n')
         script.chmod(0o755)
-    (folder / "python").symlink_to(sys.executable)
+    # A link would hide the virtual environment.
+    (folder / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (folder / "python").chmod(0o755)
     return folder
 
 
