@@ -35,10 +35,23 @@ def _size(value: Any, d: int, operands: list[Any]) -> Size:
     if op.name == "tensor.insert":
         return _size(op.operands[1], d, operands)
     if op.name == "tensor.pad":
-        low, high = (ir.DenseI64ArrayAttr(op.attributes[k])[d] for k in ("static_low", "static_high"))
-        source = _argument_size(op.operands[0], d, operands)
-        return add(add(source, int(low)), int(high))
+        low, high = _padding(op, d, operands)
+        return add(add(_argument_size(op.operands[0], d, operands), low), high)
     raise AssertionError(f"no size rule for {op.name}")
+
+
+def _padding(op: Any, d: int, operands: list[Any]) -> tuple[Size, Size]:
+    """Elements a `tensor.pad` adds before and after dim `d`; dynamic ones are operands, all low ones first."""
+    marker, taken = ir.ShapedType.get_dynamic_size(), 1
+    out: list[Size] = []
+    for key in ("static_low", "static_high"):
+        static = [int(v) for v in ir.DenseI64ArrayAttr(op.attributes[key])]
+        if static[d] == marker:
+            out.append(_index(op.operands[taken + static[:d].count(marker)], operands))
+        else:
+            out.append(static[d])
+        taken += static.count(marker)
+    return out[0], out[1]
 
 
 def _argument_size(value: Any, d: int, operands: list[Any]) -> Size:
