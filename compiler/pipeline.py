@@ -93,7 +93,10 @@ class Pipeline:
 
     @staticmethod
     def parse(text: str) -> Pipeline:
-        """The pipeline that `str` prints so. Passes of your own must be imported before. Raises CompileError AICC-2003."""
+        """The pipeline that `str` prints so; passes of your own must be imported first.
+
+        Raises CompileError AICC-2003.
+        """
         stages = []
         for entry in _split(text, ";"):
             match = re.fullmatch(r"\s*([\w-]+)\((.*)\)\s*", entry, re.DOTALL)
