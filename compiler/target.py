@@ -138,14 +138,15 @@ def _host() -> Target:
 
     features = frozenset(name for name, on in llvm.get_host_cpu_features().items() if on)
     triple = llvm.get_default_triple()
-    caches = {"l1": _cache(0, 32 << 10), "l2": _cache(2, 512 << 10), "l3": _cache(3, 8 << 20)}
     return Target(
         triple=triple,
         cpu=llvm.get_host_cpu_name(),
         features=features,
         vector_bits=_vector_bits(triple, features),
         cores=len(os.sched_getaffinity(0)),
-        **caches,
+        l1=_cache(0, 32 << 10),
+        l2=_cache(2, 512 << 10),
+        l3=_cache(3, 8 << 20),
     )
 
 

@@ -66,7 +66,7 @@ class Attribute:
     optional: bool = False
 
 
-class Dialect_(ext.Dialect, name="aicc"):  # type: ignore[misc]
+class Dialect_(ext.Dialect, name="aicc"):  # type: ignore[call-arg]
     """The aicc dialect as MLIR sees it."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import onnx
 import onnx.inliner
@@ -39,7 +40,7 @@ def _nodes_without_rule(graph: onnx.GraphProto) -> Iterator[tuple[str, str]]:
 
 def _is_function(op_type: str, domain: str) -> bool:
     try:
-        schema = onnx.defs.get_schema(op_type, normalize_domain(domain))
+        schema: Any = onnx.defs.get_schema(op_type, normalize_domain(domain))  # its stubs lack these two
     except onnx.defs.SchemaError:
         return False
     return bool(schema.has_function or schema.has_context_dependent_function)

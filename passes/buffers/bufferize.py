@@ -319,7 +319,7 @@ class _Host:
         view = buffer.materialize()
         shape = [int(s) for s in ir.RankedTensorType(op.results[0].type).shape]
         for k, v in enumerate(op.operands):
-            position = []
+            position: list[Any] = []
             for s in reversed(shape):
                 position.insert(0, const_index(k % s))
                 k //= s

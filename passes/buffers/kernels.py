@@ -116,7 +116,7 @@ def argument_type(shape: tuple[tuple[Any, ...], tuple[Any, ...]], element: Any) 
 
 def _layout(sizes: Sequence[int], strides: Sequence[int]) -> Any:
     step = 1
-    contiguous = []
+    contiguous: list[int] = []
     for s in reversed(sizes):
         contiguous.insert(0, step)
         step *= s
