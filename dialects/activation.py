@@ -140,8 +140,8 @@ class PRelu(Binary, name="prelu"):
     operands = (Operand("x", NUMERIC), Operand("slope", NUMERIC, like="x"))
 
     @staticmethod
-    def infer(x: TensorType, slope: TensorType, **_: Any) -> TensorType:
-        return Binary.infer(x, slope)
+    def infer(a: TensorType, b: TensorType, **_: Any) -> TensorType:
+        return Binary.infer(a, b)
 
     @staticmethod
     def fold(x: Array, slope: Array) -> Array:

@@ -192,7 +192,7 @@ class BitShift(Binary, name="bit_shift"):
     fold = staticmethod(_bit_shift)
 
     @staticmethod
-    def infer(a: TensorType, b: TensorType, *, direction: str) -> TensorType:
+    def infer(a: TensorType, b: TensorType, *, direction: str) -> TensorType:  # type: ignore[override]
         if direction not in ("left", "right"):
             raise TypeRuleError(f"attribute 'direction' is '{direction}'; expected 'left' or 'right'")
         return Binary.infer(a, b)
