@@ -1,0 +1,61 @@
+"""Puts together the function of a kernel with reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
+from aicc.passes.schedules.cpu.pointwise_eval import NotVector
+from aicc.passes.schedules.cpu.reduction_grid import Grid
+from aicc.passes.schedules.cpu.reduction_layout import Arrangement
+from aicc.passes.schedules.cpu.reduction_plan import grain
+from aicc.passes.schedules.cpu.reduction_save import Saved
+from aicc.passes.schedules.cpu.reduction_shift import find_shifted
+from aicc.passes.schedules.cpu.reduction_tile import Column, TileEmitter, TilePlan
+from aicc.passes.schedules.schedule import NoMatch
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A kernel with its tiles decided; `seconds` is the predicted time of all of them."""
+
+    arrangement: Arrangement
+    grid: Grid
+    plan: TilePlan
+    saved: Saved
+    seconds: float
+
+
+def emit_kernel(
+    module: Any, func: Any, arrangement: Arrangement, kernel_for: Callable[[int], Kernel]
+) -> None:
+    """Replaces `func`. `kernel_for(lanes)` decides the tiles, 0 lanes: as many as it likes; bodies that have no
+    vector form get one lane. Raises NoMatch."""
+    try:
+        text = _text(kernel_for(0))
+    except NotVector:
+        try:
+            text = _text(kernel_for(1))
+        except NotVector:
+            raise NoMatch("no scalar form") from None
+    replace_function(module, func, text)
+
+
+def _text(kernel: Kernel) -> str:
+    arrangement, grid, plan = kernel.arrangement, kernel.grid, kernel.plan
+    nest = arrangement.tree.nest
+    e = KernelEmitter(nest)
+    e.scratch = kernel.saved.scratch
+    shifted = find_shifted(arrangement.tree)
+    wide = TileEmitter(e, arrangement, kernel.saved, shifted, plan)
+
+    def scalars(columns: Sequence[Column]) -> None:
+        TileEmitter(e, arrangement, kernel.saved, shifted, replace(plan, lanes=1, masked=False)).emit(columns)
+
+    grid.emit(e, wide.emit, scalars)
+    count = grid.tiles(KernelEmitter(nest))
+    guess = count if isinstance(count, int) else 64
+    return e.finish(count if isinstance(count, int) else grid.tiles, grain(kernel.seconds, guess))

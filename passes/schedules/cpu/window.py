@@ -1,0 +1,204 @@
+"""The window schedule: depthwise convolutions, pooling, reductions of outer dimensions.
+
+before: one reduction, each lane of a vector a result of its own, and elementwise stages of its result
+after:  for each tile: register tiles of `pixels x vectors` results; the window written out, or loops over it;
+        elements that neighbouring results share are loaded once; stages and the store from registers
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, gcd
+from typing import Any
+
+from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.nest import analyze
+from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
+from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
+from aicc.passes.schedules.cpu.reduction_layout import Arrangement, arrange
+from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, seconds
+from aicc.passes.schedules.cpu.reduction_save import Saved
+from aicc.passes.schedules.cpu.reduction_tile import TilePlan
+from aicc.passes.schedules.cpu.reduction_tree import build
+from aicc.passes.schedules.cpu.sizes import guess_product
+from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
+from aicc.target import Target
+
+# Points of a window that are written out, times the results of a register tile.
+_UNROLL = 160
+# Tiles for each core, so that a slow one does not hold up the others.
+_TILES = 8
+
+
+@dataclass(frozen=True)
+class WindowConfig(Config):
+    """`pixels x vectors` results of a register tile, `lanes` of a vector; 0: chosen from the sizes."""
+
+    pixels: int = 0
+    vectors: int = 0
+    lanes: int = 0
+    pack: bool = True
+
+
+class Window(Schedule):
+    """See the module."""
+
+    name = "window"
+    config_type = WindowConfig
+
+    def check(self, kernel: Any, target: Target) -> None:
+        """Raises NoMatch."""
+        _arranged(kernel)
+
+    def configs(self, kernel: Any, target: Target) -> list[Config]:
+        """The recommended register tile, then others."""
+        return [
+            WindowConfig(),
+            *(WindowConfig(pixels, vectors) for pixels in (1, 2, 4, 6) for vectors in (1, 2)),
+            WindowConfig(pack=False),
+        ]
+
+    def cost(self, kernel: Any, target: Target, config: Config) -> float:
+        """Operations and loads, or the bytes."""
+        assert isinstance(config, WindowConfig)
+        arrangement = _arranged(kernel)
+        lanes = lanes_for(arrangement, target, config.lanes)
+        return seconds(arrangement, lanes, config.pixels or 4) + 1.0e-7
+
+    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
+        """Weights of a window with the vector dimension innermost."""
+        assert isinstance(config, WindowConfig)
+        return _weight_layouts(_arranged(kernel)) if config.pack else {}
+
+    def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
+        """Raises NoMatch."""
+        assert isinstance(config, WindowConfig)
+        arrangement = _arranged(func)
+        emit_kernel(module, func, arrangement, lambda lanes: _kernel(arrangement, target, config, lanes))
+
+
+def _arranged(kernel: Any) -> Arrangement:
+    arrangement = arrange(build(analyze(kernel)))
+    if arrangement.along or arrangement.tree.levels != 1:
+        raise NoMatch("rows")
+    return arrangement
+
+
+def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lanes: int) -> Kernel:
+    lanes = lanes or lanes_for(arrangement, target, config.lanes)
+    masked = can_mask(arrangement, target)
+    kept = arrangement.kept
+    rows, columns = (kept[-2] if len(kept) > 1 else None), (kept[-1] if kept else None)
+    vectors = config.vectors or _vectors(arrangement, columns, lanes, rows is None)
+    pixels = config.pixels or _pixels(arrangement, rows, vectors, target)
+    results = pixels * vectors * len(arrangement.tree.steps[0].combiners)
+    splits = all(step.splits for step in arrangement.tree.steps)
+    chains = max(1, min(4, 8 // results)) if splits else 1
+    plan = TilePlan(lanes, chains, _unrolled(arrangement, pixels * vectors), masked)
+    if columns is None:
+        grid = Grid(arrangement, (), None, None, lanes, masked)
+    else:
+        row_block, column_block = _blocks(arrangement, target, pixels, vectors * lanes)
+        row_cut = None if rows is None else Cut(rows, row_block, pixels)
+        grid = Grid(arrangement, kept[:-2], row_cut, Cut(columns, column_block, vectors), lanes, masked)
+    return Kernel(arrangement, grid, plan, Saved(), seconds(arrangement, lanes, pixels))
+
+
+def _vectors(arrangement: Arrangement, axis: int | None, lanes: int, alone: bool) -> int:
+    if axis is None:
+        return 1
+    needed = ceil(arrangement.extent(axis).guess(64) / lanes)
+    return max(1, min(4 if alone else 2, needed))
+
+
+def _pixels(arrangement: Arrangement, rows: int | None, vectors: int, target: Target) -> int:
+    """Results that fit the registers with what they read, more when windows overlap."""
+    if rows is None:
+        return 1
+    limit = max(1, (target.registers // 2) // vectors)
+    overlap = any(_shares(arrangement, access, rows) for access in arrangement.full_accesses)
+    wanted = min(limit, 6 if overlap else 4)
+    extent = arrangement.extent(rows).static
+    if extent is None:
+        return wanted
+    return ceil(extent / ceil(extent / wanted))
+
+
+def _shares(arrangement: Arrangement, access: Access, rows: int) -> bool:
+    """Whether neighbouring results read the same elements: the axis moves no further than the window."""
+    step = access.coef(rows)
+    if step is None:
+        return False
+    reach = 0
+    for axis in arrangement.sums:
+        coef, extent = access.coef(axis), arrangement.extent(axis).static
+        if (
+            coef
+            and step
+            and coef % (step // gcd(step, coef)) == 0
+            and extent is not None
+            and coef * extent > step
+        ):
+            reach = max(reach, extent)
+    return step == 0 or reach > 1
+
+
+def _unrolled(arrangement: Arrangement, results: int) -> frozenset[int]:
+    """The innermost axes of the window whose points are few."""
+    found: set[int] = set()
+    points = 1
+    for axis in reversed(arrangement.sums):
+        extent = arrangement.extent(axis).static
+        if extent is None or points * extent * results > _UNROLL:
+            break
+        points *= extent
+        found.add(axis)
+    return frozenset(found)
+
+
+def _blocks(arrangement: Arrangement, target: Target, pixels: int, width: int) -> tuple[int, int]:
+    """Blocks of the row and vector axes for threads: none when the other axes give enough tiles."""
+    kept = arrangement.kept
+    outer = guess_product(arrangement.extent(axis) for axis in kept[:-2])
+    wanted = _TILES * target.cores if target.cores > 1 else 1
+    if outer >= wanted:
+        return 0, 0
+    row_block = column_block = 0
+    if len(kept) > 1:
+        rows = arrangement.extent(kept[-2]).guess(64)
+        parts = min(ceil(rows / pixels), ceil(wanted / outer))
+        block = ceil(rows / parts / pixels) * pixels
+        row_block = block if block < rows else 0
+        outer *= ceil(rows / block)
+    if outer < wanted:
+        columns = arrangement.extent(kept[-1]).guess(256)
+        parts = min(ceil(columns / width), ceil(wanted / outer))
+        block = ceil(columns / parts / width) * width
+        column_block = block if block < columns else 0
+    return row_block, column_block
+
+
+def _weight_layouts(arrangement: Arrangement) -> dict[int, PackLayout]:
+    """Operands that only the window and the vector axis move, and that are strided along the latter."""
+    found: dict[int, PackLayout] = {}
+    tree = arrangement.tree
+    for original in dict.fromkeys(tree.space.loads):
+        access, buffer = arrangement.layout.accesses[original], original.buffer
+        if buffer.layout is not None or not access.moves(arrangement.vector):
+            continue
+        others = [axis for axis in arrangement.kept if axis != arrangement.vector and access.moves(axis)]
+        if access.coef(arrangement.vector) == 1 or others or any(x.static is None for x in buffer.shape):
+            continue
+        stride = access.coef(arrangement.vector)
+        position = next(
+            (i for i, x in enumerate(buffer.strides) if x.static == stride and buffer.shape[i].static != 1),
+            None,
+        )
+        if position is not None:
+            size = buffer.shape[position].static
+            assert size is not None
+            found[buffer.number] = PackLayout(tuple(range(len(buffer.shape))), (position,), (size,))
+    return found
+
+
+SCHEDULE = Window()
