@@ -20,7 +20,7 @@ from aicc.passes.schedules.cpu.contraction_plan import (
     tile_shapes,
 )
 from aicc.passes.schedules.cpu.contraction_roles import Roles
-from aicc.passes.schedules.cpu.contraction_stage_b import PanelCopy, scratch_bytes, staged, wants_stage
+from aicc.passes.schedules.cpu.contraction_stage_b import PanelCopy, staged, wants_stage
 from aicc.passes.schedules.cpu.contraction_tile import Ahead, Place, TileEmitter
 from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
@@ -35,8 +35,8 @@ class Grid:
     """The plan of one contraction, and its emission."""
 
     def __init__(self, roles: Roles, target: Target, config: ContractionConfig) -> None:
-        self._plain = roles
-        self.roles = roles = staged(roles) if wants_stage(roles, target) else roles
+        self._stage = wants_stage(roles, target)
+        self.roles = roles
         self._config = config
         element = roles.root.inits[0].element
         bits = max(32, element_bits(element))
@@ -81,7 +81,7 @@ class Grid:
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles
         size = roles.depth() * roles.panel
-        if not roles.packed or roles.staged or roles.b.coefs[-2] != size:
+        if not roles.packed or roles.b.coefs[-2] != size:
             return False
         if self._config.ahead >= 0:
             return bool(self._config.ahead)
@@ -133,9 +133,10 @@ class Grid:
     def emit(self, e: KernelEmitter) -> None:
         """The whole kernel."""
         roles, axes = self.roles, self.roles.axes
-        tile = TileEmitter(e, roles, self.lanes, self._config.ku)
-        if roles.staged:
-            e.scratch = scratch_bytes(roles)
+        inside = roles
+        if self._stage:
+            inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
+        tile = TileEmitter(e, inside, self.lanes, self._config.ku)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
         full = e.div(columns, roles.panel)
@@ -149,8 +150,8 @@ class Grid:
                 extent = e.size(self._extent(axis))
                 at[axis] = e.rem(rest, extent) if number else rest
                 rest = e.div(rest, extent)
-            if roles.staged:
-                PanelCopy(e, self._plain, roles, self.lanes).emit(at, panel)
+            if self._stage:
+                PanelCopy(e, roles, inside, self.lanes).emit(at, panel)
             if full == panels:
                 self._rows(e, tile, at, panel, block, False)
             elif full == 0:

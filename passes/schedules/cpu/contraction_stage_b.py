@@ -13,9 +13,9 @@ from dataclasses import replace
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction_roles import STAGE_LIMIT, Roles
 from aicc.passes.schedules.cpu.emit import Index, element_bits
-from aicc.passes.schedules.cpu.emit_kernel import SCRATCH, KernelEmitter
+from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.nest import Buffer
-from aicc.passes.schedules.cpu.sizes import Size, product
+from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.cpu.transpose import transpose
 from aicc.target import Target
 
@@ -45,7 +45,7 @@ def wants_stage(roles: Roles, target: Target) -> bool:
     return rows >= _ROWS and depth * roles.columns.guess() * size > _BYTES
 
 
-def staged(roles: Roles) -> Roles:
+def staged(roles: Roles, scratch: Buffer) -> Roles:
     """The contraction whose B is the panel in the scratch."""
     axes = roles.axes
     coefs = [Size()] * len(axes.extents)
@@ -53,8 +53,7 @@ def staged(roles: Roles) -> Roles:
     for axis in reversed(axes.sums):
         coefs[axis] = step
         step = step * axes.extents[axis]
-    buffer = Buffer(SCRATCH, roles.b.buffer.element, (), ())
-    return replace(roles, b=Access(buffer, Size(), (*coefs, Size(), Size.of(1))), staged=True)
+    return replace(roles, b=Access(scratch, Size(), (*coefs, Size(), Size.of(1))), staged=True)
 
 
 class PanelCopy:
@@ -146,9 +145,3 @@ class PanelCopy:
             for number, line in enumerate(transpose(e, rows, self._element)):
                 place = e.add(target, e.mul(step, number), first)
                 e.store(line, scratch, place, self._element, lanes)
-
-
-def scratch_bytes(roles: Roles) -> int:
-    """What a panel takes."""
-    depth = product(roles.axes.extents[axis] for axis in roles.axes.sums).static or 0
-    return depth * roles.panel * element_bits(roles.b.buffer.element) // 8

@@ -12,9 +12,12 @@ from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.epilogue import Epilogue
 from aicc.passes.schedules.cpu.inline import literal
+from aicc.passes.schedules.cpu.nest import Buffer
 
 # Enough accumulators to hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
+# No register tile has more accumulators.
+_MOST_VECTORS = 64
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Ahead:
     size: Index
 
 
+def _is_long(roles: Roles) -> bool:
+    """Whether the epilogue holds functions that become polynomials."""
+    bodies = [stage.block.operations for stage in roles.epilogue]
+    return any(op.operation.name.startswith("math.") for body in bodies for op in body)
+
+
 class TileEmitter:
     """Emits register tiles of one contraction."""
 
@@ -55,6 +64,9 @@ class TileEmitter:
         self._narrow = element in ("f16", "bf16")
         self._acc = "f32" if self._narrow else element
         self._kind = vector(self._acc, lanes)
+        self._saved: Buffer | None = None
+        if _is_long(roles):
+            self._saved = e.reserve(_MOST_VECTORS * lanes, self._acc)
 
     def emit(self, place: Place, ahead: Ahead | None) -> None:
         """One register tile."""
@@ -91,9 +103,32 @@ class TileEmitter:
                 e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")
                 for x, y in zip(result[:half], result[half:], strict=True)
             ]
-        Epilogue(e, roles, self._lanes, self._acc).emit(
-            place.at, place.rows, place.vectors, place.columns, result
-        )
+        if self._saved is None:
+            epilogue = Epilogue(e, roles, self._lanes, self._acc)
+            epilogue.emit(place.at, place.rows, place.vectors, place.columns, result)
+        else:
+            self._epilogue_loop(place, result, self._saved)
+
+    def _epilogue_loop(self, place: Place, accumulators: list[str], saved: Buffer) -> None:
+        """A long epilogue is emitted once for a row, and the accumulators go through memory: the code of
+        dozens of vectors' worth of polynomials costs more than the stores."""
+        e, axes = self._e, self._roles.axes.rows
+        base, vectors, lanes = e.base(saved), place.vectors, self._lanes
+        for number, value in enumerate(accumulators):
+            e.store(value, base, number * lanes, self._acc, lanes)
+        counts = [max(row[i] for row in place.rows) + 1 for i in range(len(axes))]
+        high = counts[-2] if len(counts) > 1 else 1
+        wide = counts[-1] if counts else 1
+        with e.loop(0, high) as y, e.loop(0, wide) as x:
+            at = dict(place.at)
+            if len(axes) > 1:
+                at[axes[-2]] = e.add(at[axes[-2]], y.index)
+            if axes:
+                at[axes[-1]] = e.add(at[axes[-1]], x.index)
+            first = e.mul(e.add(e.mul(y.index, wide), x.index), vectors * lanes)
+            row = [e.load(base, e.add(first, v * lanes), self._acc, lanes) for v in range(vectors)]
+            epilogue = Epilogue(e, self._roles, lanes, self._acc)
+            epilogue.emit(at, ((0,) * len(axes),), vectors, place.columns, row)
 
     def _start(self) -> str:
         value = self._roles.init.value

@@ -8,7 +8,7 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.passes.schedules.cpu.access import Access, access_of
-from aicc.passes.schedules.cpu.emit import Emitter, Index
+from aicc.passes.schedules.cpu.emit import Emitter, Index, element_bits
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.inline import literal
 from aicc.passes.schedules.cpu.nest import Buffer, Nest
@@ -16,20 +16,18 @@ from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
 
-# The number of the buffer that is the thread's scratch.
-SCRATCH = -1
-
 
 class KernelEmitter(Emitter):
     """An emitter for the function that replaces `nest.func`. `%lo`, `%hi` are its range of tiles.
 
-    `scratch` is the bytes of a thread's scratch: to be set before it is used.
+    `scratch` is the bytes of a thread's scratch that have been reserved.
     """
 
     def __init__(self, nest: Nest, target: Target | None = None) -> None:
         super().__init__()
         self.nest = nest
         self.scratch = 0
+        self._views: list[tuple[str, int, str]] = []
         if target is not None:
             self.fused = "fma" in target.features or not target.triple.startswith("x86_64")
         self._names: dict[Any, str] = {}
@@ -42,13 +40,6 @@ class KernelEmitter(Emitter):
 
     def base(self, buffer: Buffer) -> str:
         """The flat `memref<?xelement>` of an argument."""
-        if buffer.number not in self._flat and buffer.number == SCRATCH:
-            name = self._flat[SCRATCH] = "%scratch_elements"
-            start, size = self.constant("0", "index"), self.constant("1", "index")
-            self.head.append(
-                f"{name} = memref.view %scratch[{start}][{size}] : "
-                f"memref<{self.scratch}xi8> to memref<?x{buffer.element}>"
-            )
         if buffer.number not in self._flat:
             kind = self._arguments[buffer.number].type
             name = f"%m{buffer.number}"
@@ -58,6 +49,14 @@ class KernelEmitter(Emitter):
             )
             self._flat[buffer.number] = name
         return self._flat[buffer.number]
+
+    def reserve(self, count: int, element: str) -> Buffer:
+        """`count` elements of the thread's scratch, at a 64-byte boundary."""
+        number = -1 - len(self._views)
+        name = self._flat[number] = f"%scratch{-number}"
+        self._views.append((name, self.scratch, element))
+        self.scratch += -(-count * element_bits(element) // 512) * 64
+        return Buffer(number, element, (), ())
 
     def scalar(self, value: Any) -> str:
         """The SSA name of a scalar value of the old function: an argument, or a clone of what computes it."""
@@ -175,7 +174,15 @@ class KernelEmitter(Emitter):
 
     def body(self) -> str:
         """What has been emitted."""
-        return "\n".join([*self.head, *self.lines])
+        views = []
+        for name, offset, element in self._views:
+            views += [
+                f"{name}_at = arith.constant {offset} : index",
+                f"{name}_size = arith.constant 1 : index",
+                f"{name} = memref.view %scratch[{name}_at][{name}_size] : "
+                f"memref<{self.scratch}xi8> to memref<?x{element}>",
+            ]
+        return "\n".join([*views, *self.head, *self.lines])
 
     def _old_attributes(self) -> str:
         skip = {"sym_name", "function_type", "arg_attrs", "res_attrs", "sym_visibility"}

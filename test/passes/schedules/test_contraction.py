@@ -213,6 +213,33 @@ def test_transposed_operand(size: tuple[int, int, int], dynamic: bool, target: s
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("rows", [(1, 50), (7, 7), (13, 4)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_long_epilogue(rows: tuple[int, int], transposed: bool, target: str) -> None:
+    """Functions in the epilogue: accumulators go through the scratch, and so may the panel."""
+    n, k = 44, 20
+    text = KernelText("contraction")
+    a, b = text.input((*rows, k)), text.input((n, k) if transposed else (k, n))
+    bias, other = text.input((n,)), text.input((rows[0], 1, n))
+    acc = text.fill(text.constant("0.0", "f32"), (*rows, n))
+    # The rows do not merge: `other` is the same for a whole line.
+    ins = [(a, "h,w,k"), (b, "j,k" if transposed else "k,j")]
+    root = text.generic("h,w,j,k", "pppr", ins, ("", "h,w,j"), BODY, init=acc)
+    body = """%u = arith.addf %x0, %x1 : f32
+    %e = math.exp %u : f32
+    %t = math.tanh %x2 : f32
+    %r = arith.mulf %e, %t : f32
+    linalg.yield %r : f32"""
+    ins = [(root, "h,w,j"), (bias, "j"), (other, "h,0,j")]
+    text.output(text.generic("h,w,j", "ppp", ins, ("", "h,w,j"), body, shape=(*rows, n)))
+    x, y = floats((*rows, k), 0) / 8, floats((n, k) if transposed else (k, n), 1)
+    c, d = floats((n,), 2), floats((rows[0], 1, n), 3)
+    (z,) = run(text, [x, y, c, d], [(*rows, n)], target)
+    expected = np.exp(x.astype(np.float64) @ (y.T if transposed else y) + c) * np.tanh(d)
+    np.testing.assert_allclose(z, expected, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("element", ["i32", "i64"])
 def test_integers_wrap(element: str, target: str) -> None:
     dtype = {"i32": np.int32, "i64": np.int64}[element]
