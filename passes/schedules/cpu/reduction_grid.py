@@ -13,6 +13,7 @@ from aicc.passes.schedules.cpu.reduction_tile import Column
 
 # Emits one register tile.
 Tile = Callable[[Sequence[Column]], None]
+Range = tuple[Index, Index]
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,7 @@ class Grid:
     def emit(self, e: KernelEmitter, tile: Tile, scalar_tile: Tile) -> None:
         """The tiles from %lo to %hi. `scalar_tile` emits columns of one lane, for tails without masks."""
         with e.loop("%lo", "%hi") as loop:
-            number: Index = loop.index
-            place: dict[int, Index] = {}
-            vectors, number = self._range(e, self.vectors, number)
-            rows, number = self._range(e, self.rows, number)
-            for axis in reversed(self.outer):
-                extent = self._extent(e, axis)
-                first = axis == self.outer[0]
-                place[axis] = number if first else e.rem(number, extent)
-                number = number if first else e.div(number, extent)
+            place, rows, vectors = self._decode(e, loop.index)
             if self.rows is None:
                 self._across(e, [place], vectors, tile, scalar_tile)
                 return
@@ -73,24 +66,43 @@ class Grid:
                     places = [{**place, self.rows.axis: e.add(row.index, i)} for i in range(size)]
                     self._across(e, places, vectors, tile, scalar_tile)
 
-    def _range(self, e: KernelEmitter, cut: Cut | None, number: Index) -> tuple[tuple[Index, Index], Index]:
-        """The part of an axis that is in the tile, and the number left for the other axes."""
-        if cut is None:
-            return (0, 0), number
+    def _decode(self, e: KernelEmitter, number: Index) -> tuple[dict[int, Index], Range, Range]:
+        """The outer axes' indices and the ranges of the others of a tile. Vector blocks are outside the last outer
+        axis: tiles one after the other are lines of one channel block, and share what their windows overlap."""
+        parts: list[tuple[int | Cut | None, Index]] = [(self.rows, self._blocks(e, self.rows))]
+        axes: list[tuple[int | Cut | None, Index]] = [
+            (axis, self._extent(e, axis)) for axis in reversed(self.outer)
+        ]
+        parts += [*axes[:1], (self.vectors, self._blocks(e, self.vectors)), *axes[1:]]
+        last = max((i for i, (_, count) in enumerate(parts) if count != 1), default=0)
+        place: dict[int, Index] = {}
+        ranges: dict[int, Range] = {}
+        for i, (part, count) in enumerate(parts):
+            own: Index = 0
+            if count != 1:
+                own = number if i == last else e.rem(number, count)
+                number = number if i == last else e.div(number, count)
+            if isinstance(part, Cut):
+                ranges[part.axis] = self._range(e, part, own)
+            elif part is not None:
+                place[part] = own
+        rows, vectors = ((0, 0) if cut is None else ranges[cut.axis] for cut in (self.rows, self.vectors))
+        return place, rows, vectors
+
+    def _range(self, e: KernelEmitter, cut: Cut, number: Index) -> Range:
+        """Block `number` of an axis."""
         extent = self._extent(e, cut.axis)
         if not cut.block:
-            return (0, extent), number
-        count = self._blocks(e, cut)
-        start = e.mul(e.rem(number, count), cut.block)
+            return 0, extent
+        start = e.mul(number, cut.block)
         even = isinstance(extent, int) and extent % cut.block == 0
-        end = e.add(start, cut.block) if even else e.min(extent, e.add(start, cut.block))
-        return (start, end), e.div(number, count)
+        return start, e.add(start, cut.block) if even else e.min(extent, e.add(start, cut.block))
 
     def _across(
         self,
         e: KernelEmitter,
         places: Sequence[dict[int, Index]],
-        bounds: tuple[Index, Index],
+        bounds: Range,
         tile: Tile,
         scalar_tile: Tile,
     ) -> None:

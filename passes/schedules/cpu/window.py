@@ -12,11 +12,12 @@ from math import ceil, gcd
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.nest import analyze
 from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
 from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement, arrange
-from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, seconds
+from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, loads_of, seconds
 from aicc.passes.schedules.cpu.reduction_save import Saved
 from aicc.passes.schedules.cpu.reduction_tile import TilePlan
 from aicc.passes.schedules.cpu.reduction_tree import build
@@ -157,25 +158,48 @@ def _unrolled(arrangement: Arrangement, results: int) -> frozenset[int]:
 
 
 def _blocks(arrangement: Arrangement, target: Target, pixels: int, width: int) -> tuple[int, int]:
-    """Blocks of the row and vector axes for threads: none when the other axes give enough tiles."""
+    """Blocks of the row and vector axes: so that the lines a window covers stay in the first cache, and there
+    are enough tiles for threads. 0: one block."""
     kept = arrangement.kept
-    outer = guess_product(arrangement.extent(axis) for axis in kept[:-2])
+    columns = arrangement.extent(kept[-1]).guess(256)
+    column_block = 0
+    if len(kept) > 2:
+        fitting = int(target.l1 / 2 / max(_line_bytes(arrangement, kept[-2]), 1.0)) // width * width
+        column_block = _even(columns, max(fitting, width), width)
+    outer = guess_product(arrangement.extent(axis) for axis in kept[:-2]) * ceil(
+        columns / (column_block or columns)
+    )
     wanted = _TILES * target.cores if target.cores > 1 else 1
-    if outer >= wanted:
-        return 0, 0
-    row_block = column_block = 0
-    if len(kept) > 1:
+    row_block = 0
+    if outer < wanted and len(kept) > 1:
         rows = arrangement.extent(kept[-2]).guess(64)
-        parts = min(ceil(rows / pixels), ceil(wanted / outer))
-        block = ceil(rows / parts / pixels) * pixels
-        row_block = block if block < rows else 0
-        outer *= ceil(rows / block)
-    if outer < wanted:
-        columns = arrangement.extent(kept[-1]).guess(256)
+        row_block = _even(rows, ceil(rows / min(ceil(rows / pixels), ceil(wanted / outer))), pixels)
+        outer *= ceil(rows / (row_block or rows))
+    if outer < wanted and not column_block:
         parts = min(ceil(columns / width), ceil(wanted / outer))
-        block = ceil(columns / parts / width) * width
-        column_block = block if block < columns else 0
+        column_block = _even(columns, ceil(columns / parts), width)
     return row_block, column_block
+
+
+def _even(extent: int, limit: int, step: int) -> int:
+    """The size of equal blocks of at most `limit` (a little more for a multiple of `step`); 0 for a single one."""
+    parts = ceil(extent / max(limit, 1))
+    block = ceil(extent / parts / step) * step
+    return block if block < extent else 0
+
+
+def _line_bytes(arrangement: Arrangement, rows: int) -> float:
+    """Bytes that the results of one line read, for each position of the vector axis."""
+    total = 0.0
+    for access in loads_of(arrangement):
+        if not access.moves(arrangement.vector):
+            continue
+        step = access.coef(rows) or 0
+        lines = (a for a in arrangement.sums if (access.coef(a) or 0) > step)
+        count = guess_product(arrangement.extent(axis) for axis in lines)
+        across = arrangement.extent(rows).guess(64) if step else 1
+        total += count * across * element_bits(access.buffer.element) / 8
+    return total
 
 
 def _weight_layouts(arrangement: Arrangement) -> dict[int, PackLayout]:
