@@ -32,6 +32,7 @@ class BufferizeHost(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
+        _separate_empties(main)
         symbols = _used_weights(main)
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
@@ -46,6 +47,17 @@ class BufferizeHost(Pass):
         for op in [o.operation for o in module.body.operations]:
             if op.name == "ml_program.global":
                 op.erase()
+
+
+def _separate_empties(main: Any) -> None:
+    """Gives every use of a `tensor.empty` one of its own.
+
+    Two loops that start from one (cse made it so) fill different tensors; in one buffer the second would
+    overwrite the first's.
+    """
+    for op in [o for o in nested_ops(main.operation) if o.name == "tensor.empty"]:
+        for use in list(op.results[0].uses)[1:]:
+            use.owner.operands[use.operand_number] = op.clone(ir.InsertionPoint(op)).results[0]
 
 
 def _used_weights(main: Any) -> list[str]:
