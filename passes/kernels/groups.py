@@ -19,8 +19,8 @@ from aicc.passes.kernels.ir_tools import (
     maps,
     n_inputs,
     nested_ops,
-    shape_key,
 )
+from aicc.passes.kernels.shape_keys import shape_key
 
 LONE_ROOTS = {"tensor.pad", "linalg.pack"}
 

@@ -76,21 +76,6 @@ def inits(op: Any) -> list[Any]:
     return list(op.operands)[n_inputs(op) :]
 
 
-def shape_key(value: Any) -> tuple[Any, ...]:
-    """Sizes of a tensor value; a dynamic one is the (hashable) index value it was made with, if that is known."""
-    t = ir.RankedTensorType(value.type)
-    dynamic = dynamic_sizes(value)
-    out: list[Any] = []
-    k = 0
-    for i in range(t.rank):
-        if t.is_dynamic_dim(i):
-            out.append(dynamic[k] if dynamic is not None else (value, i))
-            k += 1
-        else:
-            out.append(t.get_dim_size(i))
-    return tuple(out)
-
-
 def dynamic_sizes(value: Any) -> list[Any] | None:
     """The index values of the dynamic dims of a tensor built by empty, fill or generic."""
     op = defining_op(value)
