@@ -26,7 +26,7 @@ from aicc.tools.stats import report
 EMIT_STAGE = {"mlir": "graph", "linalg": "linalg"}
 """What `--emit` prints that is the IR after a stage."""
 
-EMITS = (*EMIT_STAGE, "so")
+EMITS = (*EMIT_STAGE, "llvm", "asm", "so")
 
 
 def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -104,12 +104,13 @@ def main(
         if stop_after:
             raise click.UsageError("--emit and --stop-after exclude each other")
         stop_after = EMIT_STAGE[emit]
+    text_only = bool(stop_after) or emit in ("llvm", "asm")
     machine = Target.parse(mcpu, mtriple)
     chosen = load_pipeline(pipeline, machine, opt_level) if pipeline else None
     if print_pipeline:
         print(chosen or PIPELINES[target](machine, opt_level))
         return 0
-    if verify and (stop_after or start_from):
+    if verify and (text_only or start_from):
         raise click.UsageError("--verify needs an ONNX model and a whole compilation")
     library = output or Path(model.stem + ".so")
     with Progress() as progress:
@@ -121,6 +122,7 @@ def main(
             stop_after=stop_after,
             start_from=start_from,
             pipeline=chosen,
+            emit="so" if stop_after else emit,
             weights=weights,
             linker=linker,
             cache=knobs.cache and not no_cache,
@@ -128,8 +130,8 @@ def main(
             check_ir=check_ir,
             progress=progress,
         )
-        result = compile_model(model, None if stop_after else library, options)
-    if stop_after:
+        result = compile_model(model, None if text_only else library, options)
+    if text_only:
         if output is None:
             print(result.text, end="")
         else:

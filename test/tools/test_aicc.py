@@ -49,6 +49,17 @@ def test_emit_prints_ir(model: Path, tmp_path: Path) -> None:
     assert (tmp_path / "x.mlir").read_text() == linalg
 
 
+def test_emit_prints_code(model: Path) -> None:
+    llvm = run(aicc_command, model, "--emit", "llvm", "--mcpu", "x86-64-v3").out
+    assert "define " in llvm and "aicc_model_main" in llvm
+    asm = run(aicc_command, model, "--emit", "asm", "--mcpu", "x86-64-v3").out
+    assert "ymm0" in asm and "zmm" not in asm
+    asm = run(
+        aicc_command, model, "--emit", "asm", "--mtriple", "aarch64-unknown-linux-gnu", "--mcpu", "generic"
+    ).out
+    assert "fmla" in asm
+
+
 def test_dump_and_resume(model: Path, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
     whole, dump = tmp_path / "whole.so", tmp_path / "ir"
