@@ -6,11 +6,9 @@ from typing import Any
 
 from aicc.bindings import arith, tensor
 from aicc.dialects.sizes import elements
-from aicc.dialects.symbolic import DimLike
-from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.shape import name_symbol
-from aicc.passes.linalg.views import clamp_index, extract_slice, move, pad, pad_value
+from aicc.passes.linalg.views import clamp_index, move, pad, pad_value
 
 
 @lowering("pad")
@@ -23,21 +21,15 @@ def pad_op(b: Builder, n: Lowered) -> Any:
     if known is None or not all(isinstance(p, int) for p in known):
         scalars = [b.to_index(e) for e in b.scalars(n.operands[1], n.typed(1).plain())]
         for j, axis in enumerate(axes):
-            low[axis] = scalars[j]
-            size = arith.AddIOp(b.size(x_t.shape[axis]), scalars[j]).result
-            name_symbol(b, out.shape[axis], arith.AddIOp(size, scalars[count + j]).result)
-        return _by_position(b, n, x, x_t, low)
+            low[axis], high[axis] = scalars[j], scalars[count + j]
+            size = arith.AddIOp(b.size(x_t.shape[axis]), low[axis]).result
+            name_symbol(b, out.shape[axis], arith.AddIOp(size, high[axis]).result)
+        return _by_position(b, n, low, high)
     for j, axis in enumerate(axes):
         low[axis], high[axis] = known[j], known[count + j]
     if n.attrs["mode"] == "constant":
         return pad(b, x, x_t, low, high, _fill(b, n))[0]
-    if any(p < 0 for p in (*low, *high)):
-        # what is cropped is gone before anything is mirrored or wrapped
-        crop = [max(-p, 0) for p in low]
-        kept: list[DimLike] = [d - c + min(p, 0) for d, c, p in zip(x_t.shape, crop, high, strict=True)]
-        x, x_t = extract_slice(b, x, x_t, crop, kept)
-        low = [max(p, 0) for p in low]
-    return _by_position(b, n, x, x_t, low)
+    return _by_position(b, n, low, high)
 
 
 def _fill(b: Builder, n: Lowered) -> Any:
@@ -47,9 +39,9 @@ def _fill(b: Builder, n: Lowered) -> Any:
     return b.scalars(n.operands[2], n.typed(2).plain())[0]
 
 
-def _by_position(b: Builder, n: Lowered, x: Any, x_t: TensorType, low: list[Any]) -> Any:
-    """`y[i] = x[f(i − low)]`, `f` by mode."""
-    mode = n.attrs["mode"]
+def _by_position(b: Builder, n: Lowered, low: list[Any], high: list[Any]) -> Any:
+    """`y[i] = x[f(i − low)]`, `f` by mode; what is cropped is gone before anything is mirrored or wrapped."""
+    x, x_t, mode = n.operands[0], n.typed(0), n.attrs["mode"]
     fill = _fill(b, n) if mode == "constant" else None
     source = {"constant": _nearest, "edge": _nearest, "reflect": _mirrored, "wrap": _wrapped}[mode]
 
@@ -57,12 +49,13 @@ def _by_position(b: Builder, n: Lowered, x: Any, x_t: TensorType, low: list[Any]
         where = []
         inside: Any = None
         for i, d in enumerate(x_t.shape):
-            if isinstance(low[i], int) and n.results[0].shape[i] == d and low[i] == 0:
+            if isinstance(low[i], int) and low[i] == 0 and isinstance(high[i], int) and high[i] == 0:
                 where.append(at[i])
                 continue
-            shift = b.index(low[i]) if isinstance(low[i], int) else low[i]
-            position, size = arith.SubIOp(at[i], shift).result, b.size(d)
-            where.append(source(b, position, size))
+            added, cropped = _split(b, low[i])
+            position = arith.SubIOp(at[i], added).result
+            size = arith.SubIOp(arith.SubIOp(b.size(d), cropped).result, _split(b, high[i])[1]).result
+            where.append(arith.AddIOp(source(b, position, size), cropped).result)
             if mode == "constant":
                 # one unsigned comparison: a negative position is a large one
                 ok = arith.CmpIOp(arith.CmpIPredicate.ult, position, size).result
@@ -71,6 +64,14 @@ def _by_position(b: Builder, n: Lowered, x: Any, x_t: TensorType, low: list[Any]
         return value if inside is None else arith.SelectOp(inside, value, fill).result
 
     return move(b, n.results[0], element)
+
+
+def _split(b: Builder, amount: Any) -> tuple[Any, Any]:
+    """How many elements a pad adds, and how many it crops, as index values."""
+    if isinstance(amount, int):
+        return b.index(max(amount, 0)), b.index(max(-amount, 0))
+    negated = arith.SubIOp(b.index(0), amount).result
+    return arith.MaxSIOp(amount, b.index(0)).result, arith.MaxSIOp(negated, b.index(0)).result
 
 
 def _nearest(b: Builder, position: Any, size: Any) -> Any:
