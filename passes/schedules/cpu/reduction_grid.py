@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement
-from aicc.passes.schedules.cpu.reduction_tile import Column
+from aicc.passes.schedules.cpu.reduction_state import Column
 
 # Emits one register tile.
 Tile = Callable[[Sequence[Column]], None]

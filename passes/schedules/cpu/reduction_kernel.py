@@ -11,10 +11,11 @@ from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
 from aicc.passes.schedules.cpu.pointwise_eval import NotVector
 from aicc.passes.schedules.cpu.reduction_grid import Grid
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement
+from aicc.passes.schedules.cpu.reduction_pass import Pass
 from aicc.passes.schedules.cpu.reduction_plan import grain
 from aicc.passes.schedules.cpu.reduction_save import Saved
 from aicc.passes.schedules.cpu.reduction_shift import find_shifted
-from aicc.passes.schedules.cpu.reduction_tile import Column, TileEmitter, TilePlan
+from aicc.passes.schedules.cpu.reduction_state import Column, TilePlan, TileState
 from aicc.passes.schedules.schedule import NoMatch
 
 
@@ -50,12 +51,17 @@ def _text(kernel: Kernel) -> str:
     e = KernelEmitter(nest)
     e.scratch = kernel.saved.scratch
     shifted = find_shifted(arrangement.tree)
-    wide = TileEmitter(e, arrangement, kernel.saved, shifted, plan)
 
-    def scalars(columns: Sequence[Column]) -> None:
-        TileEmitter(e, arrangement, kernel.saved, shifted, replace(plan, lanes=1, masked=False)).emit(columns)
+    def tile_of(plan: TilePlan, columns: Sequence[Column]) -> None:
+        tile = TileState(e, arrangement, kernel.saved, shifted, plan, columns)
+        levels = arrangement.tree.levels
+        for level in range(levels + 1):
+            tile.store_rows(level)
+            if level < levels:
+                Pass(tile, level).emit()
 
-    grid.emit(e, wide.emit, scalars)
+    scalars = replace(plan, lanes=1, masked=False)
+    grid.emit(e, lambda columns: tile_of(plan, columns), lambda columns: tile_of(scalars, columns))
     count = grid.tiles(KernelEmitter(nest))
     guess = count if isinstance(count, int) else 64
     return e.finish(count if isinstance(count, int) else grid.tiles, grain(kernel.seconds, guess))

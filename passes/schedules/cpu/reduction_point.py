@@ -15,7 +15,7 @@ from aicc.passes.schedules.cpu.nest import Generic
 from aicc.passes.schedules.cpu.pointwise_eval import PointEmitter
 from aicc.passes.schedules.cpu.pointwise_tree import Body, Constant, Given, Node, Picked
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement
-from aicc.passes.schedules.cpu.reduction_save import Place, Saved
+from aicc.passes.schedules.cpu.reduction_save import Place
 from aicc.passes.schedules.cpu.reduction_shift import Shifted
 from aicc.passes.schedules.cpu.reduction_tree import Step
 
@@ -86,9 +86,9 @@ class RowPoint(PointEmitter):
 
     # Values between passes -------------------------------------------------------------------------
 
-    def write(self, node: Picked, saved: Saved, base: str, offset: Index) -> None:
+    def write(self, node: Picked, place: Place, base: str, offset: Index) -> None:
         """Saves a value. `base` is the scratch as memory of its type, `offset` the position in the row."""
-        e, place = self._e, saved.places[node.body, node.number]
+        e = self._e
         value = widened(e, self._value(node), place.element, self._lanes)
         base, at = self._memory(place, base, offset)
         e.store(value, base, at, place.element, self._lanes, self._mask)

@@ -19,7 +19,7 @@ from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement, arrange
 from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, loads_of, seconds
 from aicc.passes.schedules.cpu.reduction_save import Saved
-from aicc.passes.schedules.cpu.reduction_tile import TilePlan
+from aicc.passes.schedules.cpu.reduction_state import TilePlan
 from aicc.passes.schedules.cpu.reduction_tree import build
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
