@@ -176,7 +176,7 @@ class _Converter:
     def _in_layout(self, value: Any, rank: int) -> Any:
         """`value` with channels last; operands of lower rank, which broadcast, get dims of size 1 first."""
         rw = self.rw
-        if value in self._last:
+        if value in self._last and rw.rank(value) == rank:
             return self._last[value]
         full = value
         if rw.rank(value) < rank:

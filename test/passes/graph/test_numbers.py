@@ -19,8 +19,10 @@ from aicc.dialects import context
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.symbolic import substitute
 from aicc.dialects.types import DType, TensorType
-from aicc.passes.base import make_pass
+from aicc.passes.base import Pass, make_pass
+from aicc.passes.graph import graph_passes
 from aicc.passes.graph.facts import main_function, module_ops
+from aicc.target import Target
 from test.passes.graph.interp import Array, check_pass
 
 HERE = Path(__file__).parent
@@ -52,9 +54,16 @@ def test_same_numbers(text: str, passes: list[str], rng: np.random.Generator) ->
                 sym = ir.StringAttr(op.attributes["sym"]).value
                 weights[sym] = random_array(rng, shapes.info(op.results[0]), {})
     half = "f16" in text
-    check_pass(
-        text, [make_pass(p, {}) for p in passes], inputs, weights, *((2e-3, 2e-3) if half else (2e-5, 2e-6))
-    )
+    check_pass(text, list(_passes(passes)), inputs, weights, *((2e-3, 2e-3) if half else (2e-5, 2e-6)))
+
+
+def _passes(names: list[str]) -> Iterator[Pass]:
+    """The passes of a RUN line, where `--graph` is the whole stage."""
+    for name in names:
+        if name == "graph":
+            yield from graph_passes(Target.cpu_named("x86-64-v3"))
+        else:
+            yield make_pass(name, {})
 
 
 def random_array(rng: np.random.Generator, t: TensorType, sizes: dict[str, int]) -> Array:
