@@ -102,6 +102,20 @@ def body_op_names(op: Any) -> list[str]:
     return [o.operation.name for o in body_of(op).operations][:-1]
 
 
+def loop_extents(op: Any) -> list[str]:
+    """Sizes of a generic's loops as text, read off the operands that index them alone; n: dynamic."""
+    ms = maps(op)
+    extents = ["n"] * ms[0].n_dims
+    for value, m in zip(op.operands, ms, strict=True):
+        t = value.type
+        if not isinstance(t, ir.RankedTensorType):
+            continue
+        for d, e in enumerate(m.results):
+            if isinstance(e, ir.AffineDimExpr) and not t.is_dynamic_dim(d):
+                extents[e.position] = str(t.shape[d])
+    return extents
+
+
 def is_copy(op: Any) -> bool:
     """A parallel generic of one input and one output whose body yields the input."""
     if not is_parallel(op) or len(op.results) != 1 or n_inputs(op) != 1:

@@ -14,9 +14,14 @@ from aicc.passes.kernels.ir_tools import (
     ancestor_in,
     defining_op,
     is_contraction,
+    is_copy,
     is_generic,
     is_parallel,
+    is_projection,
+    iterators,
+    loop_extents,
     main_of,
+    maps,
     outside_operands,
 )
 
@@ -176,11 +181,17 @@ def _boxed(value: Any) -> Any:
 
 
 def _label(members: list[Any]) -> str:
-    """A readable hint at what a kernel does."""
-    for m in members:
-        if is_generic(m) and not is_parallel(m):
-            return "contraction" if is_contraction(m) else "reduction"
-    head = members[0].name
-    return {"linalg.generic": "pointwise", "scf.for": "loop", "tensor.pad": "pad"}.get(
-        head, head.split(".")[1]
-    )
+    """A readable hint at what a kernel does: `conv_56x56x64_by_3x3x64`, `matmul_128x768_by_3072`, `rows_128x768`."""
+    root = next((m for m in members if is_generic(m) and not is_parallel(m)), members[0])
+    if not is_generic(root):
+        return {"scf.for": "loop"}.get(root.name, root.name.split(".")[1])
+    extents = loop_extents(root)
+    kept = [e for e, i in zip(extents, iterators(root), strict=True) if i == "parallel" and e != "1"]
+    summed = [e for e, i in zip(extents, iterators(root), strict=True) if i == "reduction" and e != "1"]
+    if is_parallel(root):
+        kind = "copy" if is_copy(root) and len(members) == 1 else "pointwise"
+    elif is_contraction(root):
+        kind = "matmul" if all(is_projection(m) for m in maps(root)) else "conv"
+    else:
+        kind = "rows" if len(members) > 1 else "reduce"
+    return "_".join([kind, "x".join(kept) or "1", *(["by", "x".join(summed)] if summed else [])])

@@ -8,13 +8,13 @@
 #c = affine_map<(m, n, k) -> (m, n)>
 
 // A contraction takes the elementwise ops after it; the init is made inside the kernel.
-// CHECK-LABEL: func.func private @k0_contraction
+// CHECK-LABEL: func.func private @k0_matmul_8x16_by_4
 // CHECK-SAME: (%{{.*}}: tensor<8x4xf32>, %{{.*}}: tensor<4x16xf32>, %{{.*}}: tensor<16xf32>) -> tensor<8x16xf32>
 // CHECK: linalg.fill
 // CHECK: arith.mulf
 // CHECK: arith.maximumf
 // CHECK-LABEL: func.func @main
-// CHECK-NEXT: %[[R:.*]] = call @k0_contraction(
+// CHECK-NEXT: %[[R:.*]] = call @k0_matmul_8x16_by_4(
 // CHECK-NEXT: return %[[R]]
 func.func @main(%x: tensor<8x4xf32>, %w: tensor<4x16xf32>, %bias: tensor<16xf32>) -> tensor<8x16xf32> {
   %z = arith.constant 0.0 : f32
@@ -44,10 +44,10 @@ func.func @main(%x: tensor<8x4xf32>, %w: tensor<4x16xf32>, %bias: tensor<16xf32>
 
 // A reduction of rows, what feeds it and what follows it on the same rows are one kernel; an intermediate that
 // others need becomes a second result.
-// CHECK-LABEL: func.func private @k0_reduction
+// CHECK-LABEL: func.func private @k0_rows_8_by_16
 // CHECK-SAME: -> (tensor<8x16xf32>, tensor<8x16xf32>)
 // CHECK-LABEL: func.func @main
-// CHECK-NEXT: %[[R:.*]]:2 = call @k0_reduction(%{{.*}}, %{{.*}})
+// CHECK-NEXT: %[[R:.*]]:2 = call @k0_rows_8_by_16(%{{.*}}, %{{.*}})
 // CHECK-NEXT: return %[[R]]#0, %[[R]]#1
 func.func @main(%x: tensor<8x16xf32>, %y: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<8x16xf32>) {
   %z = arith.constant 0.0 : f32
@@ -82,10 +82,10 @@ func.func @main(%x: tensor<8x16xf32>, %y: tensor<8x16xf32>) -> (tensor<8x16xf32>
 // Identical kernels are one function; host views stay between them.
 // CHECK-COUNT-1: func.func private
 // CHECK-LABEL: func.func @main
-// CHECK: call @k0_pointwise
+// CHECK: call @k0_pointwise_8
 // CHECK: tensor.expand_shape
 // CHECK: tensor.collapse_shape
-// CHECK: call @k0_pointwise
+// CHECK: call @k0_pointwise_8
 func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
   %e = tensor.empty() : tensor<8xf32>
   %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
@@ -114,10 +114,10 @@ func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 // The product is needed by a view that the addition waits for: fusing the addition would make the kernel
 // wait for itself.
-// CHECK-LABEL: func.func private @k0_contraction
+// CHECK-LABEL: func.func private @k0_matmul_8x8_by_8
 // CHECK-SAME: -> tensor<8x8xf32>
 // CHECK-NOT: arith.subf
-// CHECK-LABEL: func.func private @k1_pointwise
+// CHECK-LABEL: func.func private @k1_pointwise_8x8
 // CHECK: arith.subf
 // CHECK-LABEL: func.func @main
 func.func @main(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
