@@ -94,9 +94,10 @@ def conv_windows(kernel: tuple[DimLike, ...], attrs: dict[str, Any]) -> list[Win
     sizes = [k for k in kernel if isinstance(k, int)]
     if len(sizes) != len(kernel):
         raise TypeRuleError("operand 'w' must have static spatial sizes")
+    out = windows(sizes, attrs["strides"], attrs["dilations"], attrs["pads"], attrs["auto_pad"])
     if len(input_dilations(attrs)) != len(sizes) or any(d < 1 for d in input_dilations(attrs)):
         raise TypeRuleError(f"attribute 'input_dilations' must have {len(sizes)} positive entries")
-    return windows(sizes, attrs["strides"], attrs["dilations"], attrs["pads"], attrs["auto_pad"])
+    return out
 
 
 def input_dilations(attrs: dict[str, Any]) -> tuple[int, ...]:
