@@ -10,9 +10,10 @@ from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
 from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
-from aicc.passes.buffers.entry import Entry, build_shapes
+from aicc.passes.buffers.entry import Entry
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
+from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref
@@ -112,7 +113,8 @@ class _Host:
                 lambda op: pad_amounts_of(op, self.sources),
             )
             self._block(block)
-        build_shapes(self.main, self._size_expression)
+        sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
+        build_shapes(self.main, inputs, *sizes)
         for k in self.sources.values():
             k.operation.erase()
 
@@ -352,29 +354,20 @@ class _Host:
             out = self.outputs[k]
             if out is None:
                 t = ir.RankedTensorType(value.type)
-                n_inputs = len(self.main.regions[0].blocks[0].arguments)
-                out = self._dynamic_output(k, n_inputs, t, buffer.sizes)
+                out = self._dynamic_output(k, t, buffer.sizes)
             self._copy(buffer, out)
         zero = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0)
         func.ReturnOp([arith.ConstantOp(zero.type, zero).result])
 
-    def _dynamic_output(self, k: int, n_inputs: int, t: Any, sizes: tuple[Size, ...]) -> Buffer:
-        return self.entry.output(n_inputs + k, t, sizes)
-
-    def _size_expression(self, value: Any, d: int) -> Any | None:
-        """The size of a returned value: an int, a scalar of the old `main`, or (argument, dim) of it."""
-        t = ir.RankedTensorType(value.type)
-        if not t.is_dynamic_dim(d):
-            return int(t.shape[d])
-        size = self.buffers[value].sizes[d]
-        back = {v: k for k, v in self.scalars.items()}
-        if size in back:
-            return back[size]
-        for argument in self.main.regions[0].blocks[0].arguments:
-            own = self.buffers[argument].sizes
-            if size in own:
-                return argument, own.index(size)
-        return None
+    def _dynamic_output(self, k: int, t: Any, sizes: tuple[Size, ...]) -> Buffer:
+        """The caller's buffer when its sizes follow from those of the inputs, else one of the runtime."""
+        arguments = list(self.main.regions[0].blocks[0].arguments)
+        known = {s for a in arguments for s in self.buffers[a].sizes if not isinstance(s, int)}
+        if all(follow_from(s, known) for s in sizes):
+            return self.entry.output(len(arguments) + k, t, sizes)
+        return self.entry.allocated_output(
+            allocate_output(self.module, self.entry.context, k, sizes), t, sizes
+        )
 
     # --- control flow -------------------------------------------------------------------------
     def _scf_for(self, op: Any) -> None:
