@@ -92,7 +92,7 @@ def build(attempt: Attempt) -> Built:
             expand_math(module, attempt.target)
         with _timed(times, "llvm"):
             _rename(module, attempt.name)
-            interface = lower_kernel(module, attempt.target)
+            interface = lower_kernel(module, attempt.target, small_floats="f16" in attempt.text)
         with _timed(times, "translate"):
             text = llvm_dialect.translate_module_to_llvmir(module.operation)
     with _timed(times, "object"):

@@ -31,11 +31,14 @@ def pipeline(target: Target, small_floats: bool) -> str:
     return ",".join([*passes, _BEFORE, _VECTOR.format(x86=x86), _AFTER])
 
 
-def convert(module: Any, target: Target) -> None:
-    """Lowers all of `module` to the llvm dialect. Raises CompileError AICC-2002 when something is left."""
+def convert(module: Any, target: Target, small_floats: bool | None = None) -> None:
+    """Lowers all of `module` to the llvm dialect. Raises CompileError AICC-2002 when something is left.
+
+    `small_floats` says whether it computes with 16-bit floats; None: look.
+    """
     if not _has_fma(target):
         split_fma(module)
-    text = pipeline(target, small_floats=_uses_small_floats(module))
+    text = pipeline(target, _uses_small_floats(module) if small_floats is None else small_floats)
     try:
         PassManager.parse(f"builtin.module({text})").run(module.operation)
     except ir.MLIRError as error:

@@ -23,13 +23,14 @@ class LowerKernel(Pass):
         lower_kernel(module, ctx.target)
 
 
-def lower_kernel(module: Any, target: Target) -> KernelInterface:
+def lower_kernel(module: Any, target: Target, small_floats: bool | None = None) -> KernelInterface:
     """Lowers the module of one kernel to the llvm dialect, in place, and adds its launcher.
 
         func.func @k(%a: memref<…>, %o: memref<…>, %lo: index, %hi: index, %scratch: memref<…xi8>)
       -->
         llvm.func internal @k(!llvm.ptr {noalias}, …), llvm.func hidden @k_range, llvm.func hidden @k_launch
 
+    `small_floats` says whether the kernel computes with 16-bit floats; None: look.
     Raises CompileError AICC-2002 when something cannot be lowered.
     """
     func = find_kernel(module)
@@ -39,7 +40,7 @@ def lower_kernel(module: Any, target: Target) -> KernelInterface:
     _mark_pointers(func)
     for attribute in [a for a in _names(func) if a.startswith("aicc.")]:
         del func.attributes[attribute]
-    convert(module, target)
+    convert(module, target, small_floats)
     _tune(module, interface.name, target)
     _append(module, launcher_text(interface))
     return interface

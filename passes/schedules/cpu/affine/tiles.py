@@ -17,6 +17,7 @@ from aicc.passes.schedules.cpu.affine.operands import body_of, iterators_of, map
 
 # Loop iterations a tile should have at least, so that handing it out costs nothing in comparison.
 _WORK = 1 << 15
+_ENOUGH = 16
 _UNKNOWN = 64  # guess for a dynamic size in that estimate
 
 _HARMLESS = ("memref.alloc", "memref.reinterpret_cast", "memref.cast", "memref.dim", "func.return")
@@ -54,13 +55,20 @@ def find_slices(kernel: Any) -> Slices | None:
     if not generics or any(_reads_elsewhere(generic, written) for generic in generics):
         return None
     output = _root(_outputs(generics[-1])[0])
-    for dim in range(output.type.rank):
-        slices = _propagate(generics, written, output, dim)
-        if slices is not None:
-            for generic, loop in zip(generics, slices.loops, strict=True):
-                permute(generic, [loop, *(d for d in range(len(iterators_of(generic))) if d != loop)])
-            return slices
-    return None
+    found = [_propagate(generics, written, output, dim) for dim in range(output.type.rank)]
+    candidates = [slices for slices in found if slices is not None]
+    if not candidates:
+        return None
+    # The outermost dimension with enough slices for many threads, or nearly the most: a batch of two has not.
+    enough = min(_ENOUGH, max(_count(s) for s in candidates) / 2)
+    slices = next(s for s in candidates if _count(s) >= enough)
+    for generic, loop in zip(generics, slices.loops, strict=True):
+        permute(generic, [loop, *(d for d in range(len(iterators_of(generic))) if d != loop)])
+    return slices
+
+
+def _count(slices: Slices) -> int:
+    return int(slices.size) if slices.static else _UNKNOWN
 
 
 def _touches_memory(op: Any) -> bool:

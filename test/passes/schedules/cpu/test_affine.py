@@ -530,3 +530,33 @@ def test_any_contraction(
     with LoadedKernel(build(job.attempt(0)).object, job.symbol) as loaded:
         loaded.run([a, b, y], chunk=1)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_small_batch_is_no_dimension_to_slice() -> None:
+    text = CONV.replace("1x8x9x6", "2x8x9x6").replace("1x6x7x32", "2x6x7x32")
+    assert "aicc.tiles = 6 " in lowered(text)
+    text = CONV.replace("1x8x9x6", "20x8x9x6").replace("1x6x7x32", "20x6x7x32")
+    assert "aicc.tiles = 20 " in lowered(text)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_rows_are_no_tiles(rows: int, rng: np.random.Generator) -> None:
+    text = kernel(
+        "k",
+        {"x": "?x8xf32 @n"},
+        {"y": "?x8xf32 @n"},
+        "%e = tensor.empty(%n) : tensor<?x8xf32>\n"
+        + generic(
+            "%r",
+            ["(i,j)->(i,j)", "(i,j)->(i,j)"],
+            "pp",
+            ["%x: ?x8xf32"],
+            "%e: ?x8xf32",
+            "%m = arith.addf %0in, %0in : f32\nlinalg.yield %m : f32",
+        ),
+        ["%r"],
+        sizes=["n"],
+    )
+    x = randn(rng, rows, 8)
+    tiles, _ = check(text, [x], [2 * x], sizes=[rows])
+    assert tiles == rows
