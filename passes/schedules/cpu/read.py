@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import Access
-from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.inline import Lanes, literal, uniform, varying
+
+# Distances between elements at which loading all between them and shuffling is better than single loads.
+SHUFFLED = (2, 3, 4)
 
 
 def read_scalar(e: KernelEmitter, value: Any, element: str) -> str:
@@ -36,6 +39,8 @@ def read_vector(
         return uniform(e.load(base, e.address(access, position), element))
     if access.coef(axis) == 1:
         return varying(e.load(base, e.address(access, position), element, lanes, mask))
+    if access.coef(axis) in SHUFFLED and mask is None:
+        return varying(_every(e, base, e.address(access, position), element, lanes, access.coef(axis) or 1))
     values = []
     for lane in range(lanes):
 
@@ -47,3 +52,20 @@ def read_vector(
 
         values.append(e.load(base, e.address(access, shifted), element))
     return varying(e.from_elements(values, element))
+
+
+def _every(e: KernelEmitter, base: str, at: Index, element: str, lanes: int, step: int) -> str:
+    """Every `step`-th element from `at` on, by vector loads; nothing after the last one is read."""
+    kind = vector(element, lanes)
+    starts = [k * lanes for k in range(step - 1)] + [(step - 1) * (lanes - 1)]
+    result = e.load(base, e.add(at, starts[0]), element, lanes)
+    found = [i * step if i * step < lanes else -1 for i in range(lanes)]
+    for start in starts[1:]:
+        more = e.load(base, e.add(at, start), element, lanes)
+        for i in range(lanes):
+            if found[i] < 0 and start <= i * step < start + lanes:
+                found[i] = lanes + i * step - start
+        picked = ", ".join(str(max(place, 0)) for place in found)
+        result = e.op(f"vector.shuffle {result}, {more} [{picked}] : {kind}, {kind}")
+        found = [i if place >= 0 else -1 for i, place in enumerate(found)]
+    return result

@@ -47,21 +47,10 @@ class Arrangement:
         stores = [o for o in self.tree.outputs if o.full or not self.along]
         return all(self.layout.accesses[o.access].coef(self.vector) == 1 for o in stores)
 
-    def strided(self) -> int:
-        """Number of accesses that are read element by element."""
-        accesses = (self.layout.accesses[a] for a in self.tree.space.loads)
-        return sum(1 for a in accesses if a.moves(self.vector) and a.coef(self.vector) != 1)
 
-
-def arrange(tree: Reductions) -> Arrangement:
-    """The better of the two directions: outputs that can be stored as vectors, fewer strided accesses, and then
-    the longer axis."""
-    choices = [found for found in (_arrange(tree, False), _arrange(tree, True)) if found is not None]
-    return min(choices, key=lambda a: (not a.vectorizes, a.strided(), -_length(a)))
-
-
-def _length(arrangement: Arrangement) -> int:
-    return arrangement.extent(arrangement.vector).guess() if arrangement.layout.extents else 1
+def directions(tree: Reductions) -> list[Arrangement]:
+    """Across and along, as far as there is an axis to go along."""
+    return [found for found in (_arrange(tree, False), _arrange(tree, True)) if found is not None]
 
 
 def _arrange(tree: Reductions, along: bool) -> Arrangement | None:

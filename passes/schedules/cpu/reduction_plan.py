@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from math import ceil, log2
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.nest import Buffer
-from aicc.passes.schedules.cpu.reduction_layout import Arrangement
+from aicc.passes.schedules.cpu.read import SHUFFLED
+from aicc.passes.schedules.cpu.reduction_layout import Arrangement, directions
+from aicc.passes.schedules.cpu.reduction_tree import Reductions
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.target import Target
 
@@ -16,16 +18,6 @@ _CLOCK = 3.0e9
 _BANDWIDTH = 20.0e9
 # Seconds: a tile shorter than this is not worth a thread.
 _GRAIN = 5.0e-6
-
-
-@dataclass(frozen=True)
-class Work:
-    """Vector operations and loads at one vector of points; `shared` of the loads are the same for all results of
-    a register tile."""
-
-    operations: float
-    loads: float
-    shared: float
 
 
 def lanes_for(arrangement: Arrangement, target: Target, wanted: int) -> int:
@@ -55,38 +47,53 @@ def can_mask(arrangement: Arrangement, target: Target) -> bool:
     return "avx2" in target.features and all(element_bits(a.buffer.element) >= 32 for a in accesses)
 
 
-def work(arrangement: Arrangement) -> Work:
-    """What a vector of points costs, all passes together."""
-    tree = arrangement.tree
-    loads = 0.0
-    shared = 0.0
-    for access in dict.fromkeys(arrangement.layout.accesses[a] for a in tree.space.loads):
-        if not any(access.moves(axis) for axis in arrangement.sums):
-            continue
-        strided = access.moves(arrangement.vector) and access.coef(arrangement.vector) != 1
-        cost = 8.0 if strided else 1.0
-        loads += cost
-        if any(not access.moves(axis) for axis in arrangement.kept):
-            shared += cost
-    return Work(max(1.0, tree.space.weight * 1.5), loads * tree.levels, shared * tree.levels)
+def arrange(tree: Reductions, target: Target) -> Arrangement:
+    """The direction of vectors with the lower cost; one in which outputs can be stored as vectors first."""
+
+    def badness(arrangement: Arrangement) -> tuple[bool, float]:
+        return not arrangement.vectorizes, _cycles(arrangement, lanes_for(arrangement, target, 0), 4)
+
+    return min(directions(tree), key=badness)
+
+
+def operations(arrangement: Arrangement) -> float:
+    """Vector operations at a point, all passes together."""
+    return max(1.0, arrangement.tree.space.weight * 1.5)
 
 
 def seconds(arrangement: Arrangement, lanes: int, pixels: int) -> float:
-    """Predicted time of the whole kernel on one thread."""
-    each = work(arrangement)
-    extents = arrangement.layout.extents
-    points = guess_product(extents) or 1
-    loads = each.loads - each.shared + each.shared / max(pixels, 1)
-    cycles = max(each.operations, loads) / 2 / lanes
-    if not arrangement.along:
-        kept = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
-        points_cycles = points * cycles + kept * 2 / lanes
-    else:
-        rows = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
-        points_cycles = points * cycles + rows * 30.0 * arrangement.tree.levels
-    return max(points_cycles / _CLOCK, _bytes(arrangement) / _BANDWIDTH) * (
-        3.0 if reuses(arrangement) else 1.0
-    )
+    """Predicted time of the whole kernel on one thread. `pixels` results share the loads that do not move along
+    all kept axes."""
+    time = max(_cycles(arrangement, lanes, pixels) / _CLOCK, _bytes(arrangement) / _BANDWIDTH)
+    return time * (3.0 if reuses(arrangement) else 1.0)
+
+
+def _cycles(arrangement: Arrangement, lanes: int, pixels: int) -> float:
+    """Cycles with everything in the first cache."""
+    levels = arrangement.tree.levels
+    loads = _loads(arrangement, lanes, pixels) * levels
+    cycles = max(operations(arrangement), loads) / 2
+    vectors = 1.0
+    for axis, extent in enumerate(arrangement.layout.extents):
+        size = extent.guess()
+        vectors *= ceil(size / lanes) if axis == arrangement.vector else size
+    results = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
+    # Joining lanes and the start of a row, or the stage after the reduction.
+    ends = results * levels * (10.0 + 6.0 * log2(lanes)) if arrangement.along else results * 2.0 / lanes
+    return vectors * cycles + ends
+
+
+def _loads(arrangement: Arrangement, lanes: int, pixels: int) -> float:
+    """Loads of one vector of points."""
+    total = 0.0
+    for access in loads_of(arrangement):
+        if not any(access.moves(axis) for axis in arrangement.sums):
+            continue
+        coef = access.coef(arrangement.vector) if access.moves(arrangement.vector) else 0
+        cost = 1.0 if coef in (0, 1) else 2.0 * coef if coef in SHUFFLED and lanes > 1 else float(lanes)
+        shared = any(not access.moves(axis) for axis in arrangement.kept)
+        total += cost / pixels if shared else cost
+    return total
 
 
 def reuses(arrangement: Arrangement) -> bool:

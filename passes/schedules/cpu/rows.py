@@ -18,8 +18,8 @@ from aicc.passes.schedules.cpu.emit_kernel import aliased_arguments
 from aicc.passes.schedules.cpu.nest import analyze
 from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
 from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
-from aicc.passes.schedules.cpu.reduction_layout import Arrangement, arrange
-from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, seconds, work
+from aicc.passes.schedules.cpu.reduction_layout import Arrangement
+from aicc.passes.schedules.cpu.reduction_plan import arrange, can_mask, lanes_for, operations, seconds
 from aicc.passes.schedules.cpu.reduction_save import plan_saved
 from aicc.passes.schedules.cpu.reduction_state import TilePlan
 from aicc.passes.schedules.cpu.reduction_tree import build
@@ -50,7 +50,7 @@ class Rows(Schedule):
 
     def check(self, kernel: Any, target: Target) -> None:
         """Raises NoMatch."""
-        _arranged(kernel)
+        _arranged(kernel, target)
 
     def configs(self, kernel: Any, target: Target) -> list[Config]:
         """The recommended one, then other numbers of partial results and tile sizes."""
@@ -66,18 +66,18 @@ class Rows(Schedule):
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
         """Operations and loads of all passes, or the bytes."""
         assert isinstance(config, RowsConfig)
-        arrangement = _arranged(kernel)
+        arrangement = _arranged(kernel, target)
         return seconds(arrangement, lanes_for(arrangement, target, config.lanes), 1) + 1.0e-7
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
         assert isinstance(config, RowsConfig)
-        arrangement = _arranged(func)
+        arrangement = _arranged(func, target)
         emit_kernel(module, func, arrangement, lambda lanes: _kernel(arrangement, target, config, lanes))
 
 
-def _arranged(kernel: Any) -> Arrangement:
-    arrangement = arrange(build(analyze(kernel)))
+def _arranged(kernel: Any, target: Target) -> Arrangement:
+    arrangement = arrange(build(analyze(kernel)), target)
     if not arrangement.along and arrangement.tree.levels == 1:
         raise NoMatch("a single pass across vectors")
     return arrangement
@@ -105,7 +105,7 @@ def _kernel(arrangement: Arrangement, target: Target, config: RowsConfig, lanes:
 
 
 def _points(arrangement: Arrangement, config: RowsConfig) -> int:
-    return config.points or max(512, int(_POINTS * 4 / (work(arrangement).operations + 3.0)))
+    return config.points or max(512, int(_POINTS * 4 / (operations(arrangement) + 3.0)))
 
 
 def _block(arrangement: Arrangement, axis: int, wanted: int, lanes: int) -> int:

@@ -16,8 +16,8 @@ from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.nest import analyze
 from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
 from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
-from aicc.passes.schedules.cpu.reduction_layout import Arrangement, arrange
-from aicc.passes.schedules.cpu.reduction_plan import can_mask, lanes_for, loads_of, seconds
+from aicc.passes.schedules.cpu.reduction_layout import Arrangement
+from aicc.passes.schedules.cpu.reduction_plan import arrange, can_mask, lanes_for, loads_of, seconds
 from aicc.passes.schedules.cpu.reduction_save import Saved
 from aicc.passes.schedules.cpu.reduction_state import TilePlan
 from aicc.passes.schedules.cpu.reduction_tree import build
@@ -49,7 +49,7 @@ class Window(Schedule):
 
     def check(self, kernel: Any, target: Target) -> None:
         """Raises NoMatch."""
-        _arranged(kernel)
+        _arranged(kernel, target)
 
     def configs(self, kernel: Any, target: Target) -> list[Config]:
         """The recommended register tile, then others."""
@@ -62,24 +62,24 @@ class Window(Schedule):
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
         """Operations and loads, or the bytes."""
         assert isinstance(config, WindowConfig)
-        arrangement = _arranged(kernel)
+        arrangement = _arranged(kernel, target)
         lanes = lanes_for(arrangement, target, config.lanes)
         return seconds(arrangement, lanes, config.pixels or 4) + 1.0e-7
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """Weights of a window with the vector dimension innermost."""
         assert isinstance(config, WindowConfig)
-        return _weight_layouts(_arranged(kernel)) if config.pack else {}
+        return _weight_layouts(_arranged(kernel, target)) if config.pack else {}
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
         assert isinstance(config, WindowConfig)
-        arrangement = _arranged(func)
+        arrangement = _arranged(func, target)
         emit_kernel(module, func, arrangement, lambda lanes: _kernel(arrangement, target, config, lanes))
 
 
-def _arranged(kernel: Any) -> Arrangement:
-    arrangement = arrange(build(analyze(kernel)))
+def _arranged(kernel: Any, target: Target) -> Arrangement:
+    arrangement = arrange(build(analyze(kernel)), target)
     if arrangement.along or arrangement.tree.levels != 1:
         raise NoMatch("rows")
     return arrangement

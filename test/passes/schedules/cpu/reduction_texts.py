@@ -264,19 +264,26 @@ class Window:
         k.output(k.generic("b, h, w, c", "pppp", ins, ("", "b, h, w, c"), body, shape=self.out))
         return k
 
-    def pool(self, op: str, element: str = "f32") -> KernelText:
+    def pool(self, op: str, element: str = "f32", channels_first: bool = False) -> KernelText:
         """Maximum or sum of windows; a tensor without data gives the window's extent."""
         k = KernelText("window")
-        x, extent = k.input(self.input, element), k.empty(self.kernel, element)
+        b, h, w, c = self.input
+        x = k.input((b, c, h, w) if channels_first else self.input, element)
+        extent = k.empty(self.kernel, element)
         if element[0] == "f":
             start = INFINITIES[element][1] if op == "max" else "0.0"
             name = "maximumf" if op == "max" else "addf"
         else:
             start, name = STARTS[op][1](element), "maxsi" if op == "max" else "addi"
-        init = k.fill(k.constant(start, element), self.out, element)
+        b, h, w, c = self.out
+        init = k.fill(k.constant(start, element), (b, c, h, w) if channels_first else self.out, element)
+        read, write = self.read, "b, h, w, c"
+        if channels_first:
+            image, row, column, channel = read.split(", ")
+            read, write = f"{image}, {channel}, {row}, {column}", "b, c, h, w"
         body = f"%r = arith.{name} %y, %x0 : {element}\nlinalg.yield %r : {element}"
-        ins = [(x, self.read), (extent, "i, j")]
-        k.output(k.generic(self.dims, "pppprr", ins, ("", "b, h, w, c"), body, init))
+        ins = [(x, read), (extent, "i, j")]
+        k.output(k.generic(self.dims, "pppprr", ins, ("", write), body, init))
         return k
 
     def pool_with_indices(self) -> KernelText:

@@ -85,6 +85,17 @@ def test_pooling(op: str, stride: int, target: str) -> None:
     np.testing.assert_allclose(y, want, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", [3, 16, 29])
+def test_pooling_with_channels_first(stride: int, width: int) -> None:
+    window = Window((2, 3, width, 4), (2, 3), (1, stride))
+    x = floats(window.input, 1)
+    flat = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    b, h, w, c = window.out
+    (y,) = run(SCHEDULE, window.pool("max", channels_first=True), [flat], [(b, c, h, w)])
+    np.testing.assert_array_equal(y, patches(x, window).max((-1, -2)).transpose(0, 3, 1, 2))
+
+
 def test_maximum_of_integers_and_of_nan() -> None:
     window = Window((1, 4, 4, 10), (2, 2), (2, 2))
     x = np.random.default_rng(0).integers(-128, 128, window.input).astype(np.int8)
