@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -161,6 +162,7 @@ class WorkerPool:
         self._ready = False
         self._idle: list[_Worker] = []
         self._owner = os.getpid()
+        self._lock = threading.Lock()
 
     def run(
         self, jobs: dict[int, KernelJob], processes: int, done: Callable[[int, KernelResult], None]
@@ -200,8 +202,10 @@ class WorkerPool:
         """Hands the next attempt of `task` to an idle or new worker."""
         attempt = task.job.attempt(task.schedule)
         while True:
-            fresh = not self._idle
-            worker = self._fork() if fresh else self._idle.pop()
+            try:
+                worker, fresh = self._idle.pop(), False
+            except IndexError:
+                worker, fresh = self._fork(), True
             worker.task, worker.deadline = task, time.monotonic() + knobs.kernel_timeout
             try:
                 send(worker.stream, attempt)
@@ -239,9 +243,14 @@ class WorkerPool:
         return None
 
     def _fork(self) -> _Worker:
+        with self._lock:  # compiles on several threads share the zygote
+            return self._fork_locked()
+
+    def _fork_locked(self) -> _Worker:
         control = self.launch()
         if not self._ready:
             if _line(control) != b"ready":
+                self.close()
                 raise CompileError("AICC-3001", "the worker processes did not start.", stage="schedule")
             self._ready = True
         ours, theirs = socket.socketpair()
@@ -271,15 +280,13 @@ class WorkerPool:
 
     def close(self) -> None:
         """Ends all processes; the next `run` starts new ones."""
-        if os.getpid() != self._owner:
-            return  # a fork of the compiler's process: the workers are its parent's
         for worker in self._idle:
             worker.close()
         self._idle.clear()
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._zygote is not None:
+        if self._zygote is not None and os.getpid() == self._owner:
             self._zygote.kill()  # it holds nothing, and may still be importing
             self._zygote.wait()
             self._zygote = None
@@ -309,6 +316,8 @@ def _shared_pool() -> WorkerPool:
     """The pool of this process."""
     global _POOL
     if _POOL is None or _POOL._owner != os.getpid():
+        if _POOL is not None:
+            _POOL.close()  # a fork of the compiler's process: the workers are its parent's
         _POOL = WorkerPool()
         atexit.register(_POOL.close)
     return _POOL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,22 @@ def test_knobs_choose_folder_and_size(tmp_path: Path) -> None:
         assert (cache.folder, cache.limit) == (tmp_path, 123)
     with knobs.scope(cache=False):
         assert ObjectCache.from_knobs() is None
+
+
+def test_writers_and_readers_side_by_side(tmp_path: Path) -> None:
+    keys = [cache_key(i) for i in range(30)]
+
+    def work(seed: int) -> int:
+        cache = ObjectCache(tmp_path, 40_000)  # of 60 000: entries go while others read them
+        for i in range(90):
+            number = (i * 7 + seed) % 30
+            found = cache.get(keys[number])
+            assert found is None or found[1] == bytes([number]) * 2000
+            cache.put(keys[number], {"number": number}, bytes([number]) * 2000)
+            if i % 10 == 0:
+                cache.trim()
+        return cache.hits
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(work, range(4))) > 0
+    assert not list(tmp_path.glob("*/.new-*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,25 @@ def test_second_build_comes_from_the_cache(tmp_path: Path) -> None:
     assert second.built.object == first.built.object
     assert second.built.tiles == first.built.tiles
     assert [f.outcome for f in second.failures] == ["raised"]
+
+
+def test_threads_compile_side_by_side() -> None:
+    texts = [TEXT.replace("constant 0.0", f"constant {i}.5") for i in range(4)]
+    with knobs.scope(jobs=1), ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda t: build_kernels([KernelJob(t, ("affine",), V3)])[0], texts))
+    assert [r.symbol for r in results] == [KernelJob(t, (), V3).symbol for t in texts]
+
+
+def test_a_forked_process_has_workers_of_its_own() -> None:
+    with knobs.scope(jobs=1):
+        build_kernels([KernelJob(TEXT, ("affine",), V3)])
+        pid = os.fork()
+        if pid == 0:
+            try:
+                built = build_kernels([KernelJob(TEXT, ("affine",), V3)])[0].built.object
+                workers._shared_pool().close()
+                os._exit(0 if built else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert build_kernels([KernelJob(TEXT, ("affine",), V3)])[0].built.object
