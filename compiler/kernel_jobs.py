@@ -138,11 +138,9 @@ def _link(
 ) -> Path:
     from aicc.codegen.model_link import link_model
 
-    start = time.perf_counter()
     if options.progress:
         options.progress("link", 0, 1)
     path = link_model(results, host, signature, ctx, out, options)
-    ctx.stats["seconds"]["link"] = time.perf_counter() - start
     ctx.stats["output_bytes"] = path.stat().st_size
     return path
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,6 +38,12 @@ class FrozenArray:
 
     def thaw(self) -> Array:
         return np.frombuffer(self.data, DType[self.dtype].numpy).reshape(self.shape)
+
+
+class Writable(Protocol):
+    """As much of a file as it takes to write a blob."""
+
+    def write(self, data: memoryview, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -125,14 +131,14 @@ class WeightStore:
             end += math.ceil(self.nbytes(name) / ALIGNMENT) * ALIGNMENT
         return offsets, end
 
-    def write_blob(self, names: Iterable[str], file: IO[bytes]) -> int:
+    def write_blob(self, names: Iterable[str], file: Writable) -> int:
         """Writes `names` in the order and at the offsets of `layout`; returns the size in bytes."""
         end = 0
         for name in names:
             array = np.ascontiguousarray(self.load(name))
             file.write(memoryview(array.reshape(-1).view(np.uint8)))
             pad = -array.nbytes % ALIGNMENT
-            file.write(b"\0" * pad)
+            file.write(memoryview(bytes(pad)))
             end += array.nbytes + pad
             del array
         return end

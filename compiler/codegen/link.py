@@ -1,7 +1,7 @@
 """Objects, runtime and weights to one shared library.
 
 The output appears whole or not at all: it is linked under a temporary name beside it and renamed. Weights are
-never read into memory here: the assembler's `.incbin` takes them from their file, or the file becomes the sidecar.
+never held in memory here: they are written to their place, in the library or beside it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from aicc import runtime
 from aicc.codegen.cache import ObjectCache, cache_key
+from aicc.codegen.link_weights import Embedded, link_embedded
 from aicc.codegen.toolchain import Toolchain, find_toolchain
 from aicc.errors import CompileError
 from aicc.knobs import knobs
 from aicc.target import Target
-
-WeightsMode = Literal["embedded", "external"]
-
-# Beyond this, code would lie further from data than a 32-bit relocation reaches.
-EMBEDDED_LIMIT = 1900 << 20
 
 _LINK = (
     "-shared",
@@ -42,15 +37,10 @@ _RUNTIMES: dict[str, bytes] = {}
 
 
 @dataclass(frozen=True)
-class Weights:
-    """The blob's file, which `link` may move, and how it goes into the model.
+class External:
+    """Weights beside the library: `file`, on the same disk, is moved there. It ends with the model's id."""
 
-    `id` is the text that tells an external file from another model's; it is appended to the file.
-    """
-
-    blob: Path
-    mode: WeightsMode = "embedded"
-    id: str = ""
+    file: Path
 
 
 def sidecar(out: Path) -> Path:
@@ -63,7 +53,7 @@ def link(
     model_info: str,
     out: Path,
     target: Target,
-    weights: Weights | None = None,
+    weights: Embedded | External | None = None,
     linker: str | None = None,
     cache: ObjectCache | None = None,
 ) -> None:
@@ -73,34 +63,30 @@ def link(
     AICC-4001 (`out` cannot be written).
     """
     toolchain = find_toolchain(target, linker)
-    if weights is not None and weights.mode == "embedded" and weights.blob.stat().st_size > EMBEDDED_LIMIT:
-        raise CompileError(
-            "AICC-3004",
-            f"{weights.blob.stat().st_size >> 20} MiB of weights are too many for one library.",
-            stage="link",
-            hint="use --weights external.",
-        )
-    with _working_folder(out) as folder:
+    with writing(out), _working_folder(out) as folder:
+        parts = [runtime_object(toolchain, target, cache), *objects]
+        files = ["model_info.c"]
         (folder / "model_info.c").write_text(model_info)
-        (folder / "runtime.o").write_bytes(runtime_object(toolchain, target, cache))
-        files = ["model_info.c", "runtime.o"]
-        for number, data in enumerate(objects):
+        for number, data in enumerate(parts):
             (folder / f"{number}.o").write_bytes(data)
             files.append(f"{number}.o")
-        if weights is not None and weights.mode == "embedded":
-            (folder / "weights.S").write_text(_incbin(weights.blob.resolve()))
-            files.append("weights.S")
         # Their number has no bound, that of a command line's characters has.
         (folder / "files.txt").write_text("\n".join(files))
-        arguments = [*runtime.CFLAGS, "-I", str(runtime.include_dir()), *_LINK]
-        arguments += [f"-Wl,--version-script={runtime.version_script()}", "-o", "model.so", "@files.txt"]
-        toolchain.run([*arguments, *runtime.LDFLAGS], "the link", cwd=folder)
-        with _writing(out):
-            if weights is not None and weights.mode == "external":
-                with weights.blob.open("ab") as file:
-                    file.write(weights.id.encode())
-                _move(weights.blob, sidecar(out))
-            os.replace(folder / "model.so", out)
+
+        def link_files(arguments: list[str]) -> Path:
+            command = [*runtime.CFLAGS, "-I", str(runtime.include_dir()), *_LINK, *arguments]
+            command += [f"-Wl,--version-script={runtime.version_script()}", "-o", "model.so", "@files.txt"]
+            toolchain.run([*command, *runtime.LDFLAGS], "the link", cwd=folder)
+            return folder / "model.so"
+
+        if isinstance(weights, Embedded):
+            own_bytes = len(model_info) + sum(len(data) for data in parts)
+            library = link_embedded(weights, folder, link_files, own_bytes)
+        else:
+            library = link_files([])
+        if isinstance(weights, External):
+            os.replace(weights.file, sidecar(out))
+        os.replace(library, out)
 
 
 def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | None) -> bytes:
@@ -117,9 +103,8 @@ def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | No
         folder = Path(name)
         flags = [*runtime.CFLAGS, "-ffunction-sections", "-I", str(runtime.include_dir())]
         paths = [str(path) for path in sources]
-        toolchain.run(
-            [*flags, "-r", "-nostdlib", "-o", "runtime.o", *paths], "compiling the runtime", cwd=folder
-        )
+        # -r implies -nostdlib; where that is said, zig does not even find the headers of the C library.
+        toolchain.run([*flags, "-r", "-o", "runtime.o", *paths], "compiling the runtime", cwd=folder)
         data = (folder / "runtime.o").read_bytes()
     _RUNTIMES[key] = data
     if cache is not None:
@@ -127,40 +112,9 @@ def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | No
     return data
 
 
-def _incbin(blob: Path) -> str:
-    """Assembly of a read-only, 64-byte aligned section with the file's bytes."""
-    path = str(blob).replace("\\", "\\\\").replace('"', '\\"')
-    return "\n".join(
-        [
-            '.section .aicc.weights,"a"',
-            ".balign 64",
-            ".hidden aicc_weights_begin, aicc_weights_end",
-            ".globl aicc_weights_begin, aicc_weights_end",
-            "aicc_weights_begin:",
-            f'.incbin "{path}"',
-            "aicc_weights_end:",
-            '.section .note.GNU-stack,"",%progbits',
-            "",
-        ]
-    )
-
-
 @contextmanager
-def _working_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, so that the result is moved there by a rename."""
-    with _writing(out):
-        if out.is_dir():
-            raise IsADirectoryError(21, "is a folder")
-        folder = Path(tempfile.mkdtemp(prefix=".aicc-link-", dir=out.parent))
-    try:
-        yield folder
-    finally:
-        if not knobs.debug:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _writing(out: Path) -> Iterator[None]:
+def writing(out: Path) -> Iterator[None]:
+    """What goes wrong with files within the block is AICC-4001 of `out`."""
     try:
         yield
     except OSError as error:
@@ -169,11 +123,14 @@ def _writing(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _move(source: Path, target: Path) -> None:
-    """A rename, or a copy under a temporary name where the files lie on different disks."""
+@contextmanager
+def _working_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, so that the result is moved there by a rename."""
+    if out.is_dir():
+        raise IsADirectoryError(21, "is a folder")
+    folder = Path(tempfile.mkdtemp(prefix=".aicc-link-", dir=out.parent))
     try:
-        os.replace(source, target)
-    except OSError:
-        partial = target.with_name(target.name + ".new")
-        shutil.move(source, partial)
-        os.replace(partial, target)
+        yield folder
+    finally:
+        if not knobs.debug:
+            shutil.rmtree(folder, ignore_errors=True)

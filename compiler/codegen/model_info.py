@@ -8,6 +8,25 @@ from dataclasses import dataclass, field
 from aicc.dialects.types import DType
 from aicc.target import Target
 
+DISTANCE = "AICC_WEIGHTS_DISTANCE"
+"""Macro: how many bytes above the library's first byte its weights lie; undefined, they are a symbol of some object."""
+
+SPARE_NOTE = ".note.aicc"
+"""Section whose program header is given up for the weights'."""
+
+# A note of its own alignment has a program header of its own. Alike with 4 and 8 byte padding: namesz 11.
+_WEIGHTS = f"""
+#ifdef {DISTANCE}
+extern __attribute__((visibility("hidden"))) const char __ehdr_start[];
+#define WEIGHTS (__ehdr_start + {DISTANCE})
+__asm__(".pushsection {SPARE_NOTE},\\"a\\",%note\\n.balign 8\\n.long 11, 0, 1\\n"
+        ".asciz \\"aicc.model\\"\\n.balign 8\\n.popsection");
+#else
+extern __attribute__((visibility("hidden"))) const char aicc_weights_begin[];
+#define WEIGHTS aicc_weights_begin
+#endif
+"""
+
 # DLPack's type codes.
 _CODES = {"int": "kDLInt", "uint": "kDLUInt", "float": "kDLFloat", "bfloat": "kDLBfloat", "bool": "kDLBool"}
 
@@ -69,7 +88,7 @@ def model_info_source(info: ModelInfo) -> str:
     if info.has_shapes:
         lines += [f"{hidden} void aicc_model_shapes(const int64_t *, int64_t *);"]
     if embedded:
-        lines += [f"{hidden} const char aicc_weights_begin[];"]
+        lines += _WEIGHTS.splitlines()
     for symbol in dict.fromkeys(kernel.symbol for kernel in info.kernels):
         lines += [f"{hidden} void {symbol}_range(void **, int64_t, int64_t, void *);"]
 
@@ -112,7 +131,7 @@ def model_info_source(info: ModelInfo) -> str:
         "kernels": "kernels",
         "cpu_features": "cpu_features",
         "arena_bytes": info.arena_bytes,
-        "weights": "aicc_weights_begin" if embedded else "NULL",
+        "weights": "WEIGHTS" if embedded else "NULL",
         "weights_file": _string(info.weights_file),
         "weights_id": _string(info.weights_id),
         "weights_bytes": info.weights_bytes,

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aicc.codegen.cache import ObjectCache
 from aicc.codegen.jobs import KernelResult
-from aicc.codegen.link import Weights, link, sidecar
+from aicc.codegen.link import External, link, sidecar, writing
+from aicc.codegen.link_weights import Embedded
 from aicc.codegen.model_info import KernelInfo, ModelInfo, SymbolInfo, TensorInfo, model_info_source
-from aicc.errors import CompileError
 from aicc.passes.base import PassContext
 from aicc.signature import Port, Signature
+from aicc.weights import Writable
 
 if TYPE_CHECKING:
     from aicc.driver import Options
 
 _PRODUCER = "aicc 0.1"
+_PIECE = 1 << 20
 
 
 def link_model(
@@ -30,58 +36,81 @@ def link_model(
     out: Path,
     options: Options,
 ) -> Path:
-    """Writes the library `out` (and its sidecar). Raises CompileError AICC-3003, AICC-3004, AICC-4001."""
-    unique = {r.symbol: r.built.object for r in results}
-    try:
-        with tempfile.TemporaryDirectory(prefix=".aicc-weights-", dir=out.resolve().parent) as folder:
-            blob = Path(folder) / "weights.bin"
-            size, identity = 0, ""
-            if signature.weights:
-                with blob.open("wb") as file:
-                    size = ctx.weights.write_blob(signature.weights, file)
-            external = options.weights == "external" and size > 0
-            if external:
-                identity = _identity(blob)
-            info = ModelInfo(
-                name=out.stem,
-                producer=_PRODUCER,
-                target=ctx.target,
-                inputs=tuple(_tensor(p) for p in signature.inputs),
-                outputs=tuple(_tensor(p) for p in signature.outputs),
-                symbols=tuple(SymbolInfo(s) for s in _symbols(signature)),
-                kernels=tuple(KernelInfo(r.name, r.symbol) for r in results),
-                arena_bytes=signature.arena_bytes,
-                weights_bytes=size,
-                weights_file=sidecar(out).name if external else None,
-                weights_id=identity if external else None,
-                has_shapes=signature.has_shapes,
-            )
-            ctx.stats["blob_bytes"] = size
-            weights = Weights(blob, "external" if external else "embedded", identity) if size else None
-            cache = ObjectCache.from_knobs() if options.cache else None
-            link(
-                [host, *unique.values()],
-                model_info_source(info),
-                out,
-                ctx.target,
-                weights,
-                options.linker,
-                cache,
-            )
-    except OSError as error:
-        raise CompileError(
-            "AICC-4001", f"{out} cannot be written: {error.strerror or error}.", stage="link"
-        ) from error
+    """Writes the library `out` (and its sidecar). Raises CompileError AICC-3003, AICC-3004, AICC-4001.
+
+    In `ctx.stats["seconds"]`, "blob" is the time weights took to compute and write, "link" all the rest.
+    """
+    objects = [host, *{r.symbol: r.built.object for r in results}.values()]
+    size = ctx.weights.layout(signature.weights)[1]
+    ctx.stats["blob_bytes"] = size
+    info = ModelInfo(
+        name=out.stem,
+        producer=_PRODUCER,
+        target=ctx.target,
+        inputs=tuple(_tensor(p) for p in signature.inputs),
+        outputs=tuple(_tensor(p) for p in signature.outputs),
+        symbols=tuple(SymbolInfo(s) for s in _symbols(signature)),
+        kernels=tuple(KernelInfo(r.name, r.symbol) for r in results),
+        arena_bytes=signature.arena_bytes,
+        weights_bytes=size,
+        has_shapes=signature.has_shapes,
+    )
+
+    def write(file: Writable) -> None:
+        with _timed(ctx, "blob"):
+            ctx.weights.write_blob(signature.weights, file)
+
+    def finish(info: ModelInfo, weights: Embedded | External | None) -> None:
+        cache = ObjectCache.from_knobs() if options.cache else None
+        link(objects, model_info_source(info), out, ctx.target, weights, options.linker, cache)
+
+    with _timed(ctx, "link"), writing(out):
+        if options.weights == "external" and size:
+            with _external(out, write) as (external, identity):
+                finish(replace(info, weights_file=sidecar(out).name, weights_id=identity), external)
+        else:
+            finish(info, Embedded(size, write) if size else None)
+    ctx.stats["seconds"]["link"] -= ctx.stats["seconds"].get("blob", 0.0)
     return out
 
 
-def _identity(blob: Path) -> str:
-    """A name for the blob's contents: two trainings of a model differ in nothing else."""
-    with blob.open("rb") as file:
-        digest = hashlib.blake2b(digest_size=8)
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+@contextmanager
+def _external(out: Path, write: Callable[[Writable], None]) -> Iterator[tuple[External, str]]:
+    """Writes the weights to a file near `out`, gone after the block unless moved, and a name for their contents.
+
+    Two trainings of one model differ in nothing but these: the name, at the file's end, tells them apart.
+    """
+    with tempfile.TemporaryDirectory(prefix=".aicc-weights-", dir=out.resolve().parent) as folder:
+        path = Path(folder) / "weights.bin"
+        with path.open("wb") as file:
+            hashed = _Hashed(file)
+            write(hashed)
+            identity = hashed.digest()
+            file.write(identity.encode())
+        yield External(path), identity
+
+
+class _Hashed:
+    """Writes to `file` and hashes what it writes: CRC-32 of small pieces, for speed, and a hash of these."""
+
+    def __init__(self, file: Writable) -> None:
+        self.file = file
+        self.hash = hashlib.blake2b(digest_size=8)
+
+    def write(self, data: memoryview, /) -> int:
+        for start in range(0, len(data), _PIECE):
+            self.hash.update(zlib.crc32(data[start : start + _PIECE]).to_bytes(4, "little"))
+        return self.file.write(data)
+
+    def digest(self) -> str:
+        return self.hash.hexdigest()
+
+
+@contextmanager
+def _timed(ctx: PassContext, name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    ctx.stats["seconds"][name] = time.perf_counter() - start
 
 
 def _tensor(port: Port) -> TensorInfo:

@@ -43,7 +43,8 @@ struct aicc_model_desc {
 
   int64_t arena_bytes; /* zero-filled when the context is created, 64-byte aligned, kept between runs */
 
-  /* Embedded: weights points to the first byte (64-byte aligned), weights_file is NULL.
+  /* Embedded: weights points to the first byte (64-byte aligned), in a read-only segment of the library's that
+   * may be larger than everything else by far; weights_file is NULL.
    * External: weights is NULL; the file "<library file name>.weights", or else weights_file, beside the
    * library holds weights_bytes bytes and then the text weights_id (NULL: nothing), by which the file of
    * another model is told apart. No weights: both NULL. */

@@ -1,4 +1,4 @@
-"""A model put together by hand: host program and kernel from MLIR, weights both ways, run through the C ABI."""
+"""Linking a model put together by hand, the choice of a linker, and generated model_info.c."""
 
 from __future__ import annotations
 
@@ -7,108 +7,37 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from aicc.bindings import ir
-from aicc.bindings import llvm as llvm_dialect
 from aicc.codegen.cache import ObjectCache
-from aicc.codegen.jobs import KernelJob
-from aicc.codegen.link import Weights, link, sidecar
-from aicc.codegen.model_info import KernelInfo, ModelInfo, SymbolInfo, TensorInfo, model_info_source
-from aicc.codegen.objects import compile_llvm_text
+from aicc.codegen.link import External, link, sidecar
+from aicc.codegen.link_weights import Embedded
+from aicc.codegen.model_info import ModelInfo, SymbolInfo, TensorInfo, model_info_source
 from aicc.codegen.toolchain import find_toolchain
-from aicc.codegen.workers import build_kernels
 from aicc.dialects.types import DType
 from aicc.errors import CompileError
 from aicc.knobs import knobs
-from aicc.loader import load
-from aicc.passes.llvm import lower_host
 from aicc.target import Target
-from test.codegen.kernel_text import MATMUL_BIAS_RELU as TEXT
-
-HOST = """
-func.func private @k0_matmul_launch(!llvm.ptr, !llvm.ptr, memref<40x48xf32>, memref<48xf32>, !llvm.ptr)
-func.func @aicc_model_main(%ctx: !llvm.ptr, %buffers: !llvm.ptr, %dims: !llvm.ptr, %w: memref<7872xi8>,
-                           %arena: !llvm.ptr) -> i32 attributes {aicc.export} {
-  %c0 = arith.constant 0 : index
-  %at = arith.constant 7680 : index
-  %b = memref.view %w[%c0][] : memref<7872xi8> to memref<40x48xf32>
-  %bias = memref.view %w[%at][] : memref<7872xi8> to memref<48xf32>
-  %x = llvm.load %buffers : !llvm.ptr -> !llvm.ptr
-  %slot = llvm.getelementptr %buffers[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-  %y = llvm.load %slot : !llvm.ptr -> !llvm.ptr
-  func.call @k0_matmul_launch(%ctx, %x, %b, %bias, %y)
-    : (!llvm.ptr, !llvm.ptr, memref<40x48xf32>, memref<48xf32>, !llvm.ptr) -> ()
-  %ok = arith.constant 0 : i32
-  return %ok : i32
-}
-"""
+from test.codegen.hand_made import HandMade
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> ObjectCache:
-    return ObjectCache(tmp_path_factory.mktemp("cache"), 1 << 30)
-
-
-@pytest.fixture(scope="module")
-def objects(cache: ObjectCache) -> tuple[list[bytes], str]:
-    """The objects of host and kernel, and the kernel's symbol."""
-    target = Target.host()
-    result = build_kernels([KernelJob(TEXT, ("affine",), target)], cache)[0]
-    with ir.Context(), ir.Location.unknown():
-        module = ir.Module.parse(HOST)
-        lower_host(module, target, {"k0_matmul": result.symbol})
-        text = llvm_dialect.translate_module_to_llvmir(module.operation)
-    return [compile_llvm_text(text, target), result.built.object], result.symbol
-
-
-def info(symbol: str, **fields: object) -> str:
-    base: dict[str, object] = {
-        "name": "hand made",
-        "producer": "aicc test",
-        "target": Target.host(),
-        "inputs": (TensorInfo('x "é" ??/', DType.F32, (24, 40)),),
-        "outputs": (TensorInfo("y", DType.F32, (24, 48)),),
-        "kernels": (KernelInfo("k0_matmul", symbol),),
-        "weights_bytes": 7872,
-    }
-    return model_info_source(ModelInfo(**{**base, **fields}))  # type: ignore[arg-type]
-
-
-def blob(folder: Path, rng: np.random.Generator) -> tuple[Path, np.ndarray, np.ndarray]:
-    b, bias = rng.standard_normal((40, 48)).astype(np.float32), rng.standard_normal(48).astype(np.float32)
-    path = folder / 'we"ird name.bin'
-    path.write_bytes(b.tobytes() + bias.tobytes())
-    return path, b, bias
-
-
-@pytest.mark.parametrize("mode", ["embedded", "external"])
-def test_a_model_with_weights(
-    mode: str, objects: tuple[list[bytes], str], cache: ObjectCache, tmp_path: Path, rng: np.random.Generator
+def test_external_weights_are_moved_beside_the_library(
+    model: HandMade, cache: ObjectCache, tmp_path: Path
 ) -> None:
-    path, b, bias = blob(tmp_path, rng)
+    out, file = tmp_path / "model.so", tmp_path / "some name.bin"
+    with file.open("wb") as stream:
+        model.write(stream)
+        stream.write(b"id-1")
+    text = model.info(weights_file=sidecar(out).name, weights_id="id-1")
+    link(model.objects, text, out, Target.host(), External(file), cache=cache)
+    assert {p.name for p in tmp_path.iterdir()} == {"model.so", "model.so.weights"}
+    model.check(out)
+
+
+def test_only_the_public_functions_are_exported(model: HandMade, cache: ObjectCache, tmp_path: Path) -> None:
     out = tmp_path / "model.so"
-    external = {"weights_file": sidecar(out).name, "weights_id": "id-1"} if mode == "external" else {}
-    weights = Weights(path, "external" if mode == "external" else "embedded", "id-1")
-    link(objects[0], info(objects[1], **external), out, Target.host(), weights, cache=cache)
-    # The blob's file becomes the sidecar; nothing else is left behind.
-    left = {"model.so", path.name if mode == "embedded" else sidecar(out).name}
-    assert {p.name for p in tmp_path.iterdir()} == left
-
-    model = load(out)
-    x = rng.standard_normal((24, 40)).astype(np.float32)
-    y = model(x)
-    y = y if isinstance(y, np.ndarray) else next(iter(y.values() if isinstance(y, dict) else y))
-    np.testing.assert_allclose(y, np.maximum(x @ b + bias, 0), rtol=1e-5, atol=1e-5)
-
-
-def test_only_the_public_functions_are_exported(
-    objects: tuple[list[bytes], str], cache: ObjectCache, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    path, _, _ = blob(tmp_path, rng)
-    out = tmp_path / "model.so"
-    link(objects[0], info(objects[1]), out, Target.host(), Weights(path), cache=cache)
+    weights = Embedded(model.size, model.write)
+    link(model.objects, model.info(), out, Target.host(), weights, cache=cache)
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", out], capture_output=True, text=True, check=True
     ).stdout
@@ -119,14 +48,14 @@ def test_only_the_public_functions_are_exported(
 
 
 def test_an_undefined_symbol_fails_the_link_and_leaves_nothing(
-    objects: tuple[list[bytes], str], cache: ObjectCache, tmp_path: Path
+    model: HandMade, cache: ObjectCache, tmp_path: Path
 ) -> None:
     out = tmp_path / "model.so"
     out.write_text("what was there before")
     with pytest.raises(CompileError) as caught:
-        link(objects[0][:1], info(objects[1], weights_bytes=0), out, Target.host(), cache=cache)
+        link(model.objects[:1], model.info(weights_bytes=0), out, Target.host(), cache=cache)
     assert caught.value.code == "AICC-3004"
-    assert any(objects[1] in note for note in caught.value.notes)
+    assert any(model.symbol in note for note in caught.value.notes)
     assert out.read_text() == "what was there before"
     assert [p.name for p in tmp_path.iterdir()] == ["model.so"]
 
