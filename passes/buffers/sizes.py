@@ -22,7 +22,8 @@ def _size(value: Any, d: int, operands: list[Any]) -> Size:
     if not t.is_dynamic_dim(d):
         return int(t.shape[d])
     op = defining_op(value)
-    assert op is not None, "a kernel does not return its argument"
+    if op is None:
+        return operands[ir.BlockArgument(value).arg_number].sizes[d]
     nth = sum(1 for i in range(d) if t.is_dynamic_dim(i))
     if op.name == "tensor.empty":
         return _index(op.operands[nth], operands)
