@@ -181,9 +181,7 @@ class DepthToSpace(Op, name="depth_to_space"):
 
     @staticmethod
     def infer(x: TensorType, *, block: int, mode: str, layout: str) -> TensorType:
-        _check_block(x, block, layout)
-        if mode not in ("DCR", "CRD"):
-            raise TypeRuleError(f"attribute 'mode' is '{mode}', expected DCR or CRD")
+        _check_block(x, block, mode, layout)
         n, c, h, w = _nchw(x.shape, layout)
         if isinstance(c, int) and c % (block * block):
             raise TypeRuleError(f"{c} channels are no multiple of {block * block}")
@@ -191,21 +189,30 @@ class DepthToSpace(Op, name="depth_to_space"):
 
 
 class SpaceToDepth(Op, name="space_to_depth"):
-    """Blocks of `block`×`block` pixels become channels, the block outermost: `y[n, C·b², h/b, w/b]`, in `layout`."""
+    """Blocks of `block`×`block` pixels become channels; the block is outermost ("DCR") or innermost ("CRD") of C·b².
+
+    `x[n, C, h, w] --> y[n, C·b², h/b, w/b]`, in `layout`.
+    """
 
     operands = (Operand("x"),)
-    attributes = (Attribute("block", Int), Attribute("layout", Str, default="NCHW"))
+    attributes = (
+        Attribute("block", Int),
+        Attribute("mode", Str, default="DCR"),
+        Attribute("layout", Str, default="NCHW"),
+    )
 
     @staticmethod
-    def infer(x: TensorType, *, block: int, layout: str) -> TensorType:
-        _check_block(x, block, layout)
+    def infer(x: TensorType, *, block: int, mode: str, layout: str) -> TensorType:
+        _check_block(x, block, mode, layout)
         n, c, h, w = _nchw(x.shape, layout)
         if any(isinstance(d, int) and d % block for d in (h, w)):
             raise TypeRuleError(f"spatial sizes of {x} are no multiples of {block}")
         return x.with_shape(*_in_layout((n, c * (block * block), h // block, w // block), layout))
 
 
-def _check_block(x: TensorType, block: int, layout: str) -> None:
+def _check_block(x: TensorType, block: int, mode: str, layout: str) -> None:
+    if mode not in ("DCR", "CRD"):
+        raise TypeRuleError(f"attribute 'mode' is '{mode}', expected DCR or CRD")
     if x.rank != 4 or block < 1 or layout not in ("NCHW", "NHWC"):
         raise TypeRuleError(
             f"expects a tensor of rank 4, a positive block and a layout; got {x}, {block}, {layout}"

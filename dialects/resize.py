@@ -84,8 +84,6 @@ class Resize(Op, name="resize"):
             raise TypeRuleError("coordinates 'tf_crop_and_resize' need operand 'roi'")
         shape = list(x.shape)
         for r in resampled_axes(x, scales, sizes, attrs):
-            if attrs["antialias"] and attrs["mode"] != "nearest" and r.scale is None:
-                raise TypeRuleError("attribute 'antialias' needs scales that are known at compile time")
             shape[r.axis] = fresh_dim() if r.target is None else r.target
         return x.with_shape(*shape)
 

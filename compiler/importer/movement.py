@@ -13,6 +13,7 @@ from aicc.dialects.shape import Shape
 from aicc.dialects.types import DType
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
+from aicc.importer.run_time_axes import pads_along, slice_along
 from aicc.importer.shape import normalized
 
 
@@ -92,7 +93,7 @@ def slice_(n: Node) -> Any:
         starts, ends, steps = n.required(1), n.required(2), n.input(4)
         axes = n.constant(3)
         if axes is None and n.input(3) is not None:
-            raise n.error("AICC-1005", "input 'axes' must be a constant.")
+            return slice_along(n, x, starts, ends, n.input(3), steps)
     count = n.info(starts).shape[0]
     if not isinstance(count, int):
         raise n.error("AICC-1005", "inputs 'starts' and 'ends' must have a static size.")
@@ -110,7 +111,9 @@ def depth_to_space(n: Node) -> Any:
 
 @onnx_op("SpaceToDepth")
 def space_to_depth(n: Node) -> Any:
-    return n.build(SpaceToDepth, n.required(0), block=n.required_attr("blocksize"))
+    return n.build(
+        SpaceToDepth, n.required(0), block=n.required_attr("blocksize"), mode=n.attr("mode", "DCR")
+    )
 
 
 @onnx_op("Pad")
@@ -126,7 +129,7 @@ def pad(n: Node) -> Any:
         pads = n.build(OPS["cast"], pads, to=DType.I64)
     axes = n.constant(3)
     if axes is None and n.input(3) is not None:
-        raise n.error("AICC-1005", "input 'axes' must be a constant.")
+        pads = pads_along(n, x, pads, n.input(3))
     given = list(range(t.rank)) if axes is None else np.asarray(axes).reshape(-1).tolist()
     normalized(n, given, t.rank)
     return n.build(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from aicc.dialects import OPS
 from aicc.dialects.scan import CumSum, ReverseSequence, TopK
+from aicc.dialects.shape import Reshape
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
@@ -12,16 +14,20 @@ from aicc.importer.registry import onnx_op
 
 @onnx_op("CumSum")
 def cumsum(n: Node) -> Any:
+    """An axis that only run time knows picks among the sums along each."""
     x, axis = n.required(0), n.constant(1)
-    if axis is None:
-        raise n.error("AICC-1005", "input 'axis' must be a constant.")
-    return n.build(
-        CumSum,
-        x,
-        axis=axis_of(n, int(axis.item()), n.info(x).rank),
-        exclusive=bool(n.attr("exclusive", 0)),
-        reverse=bool(n.attr("reverse", 0)),
-    )
+    rank = n.info(x).rank
+    attrs = {"exclusive": bool(n.attr("exclusive", 0)), "reverse": bool(n.attr("reverse", 0))}
+    if axis is not None:
+        return n.build(CumSum, x, axis=axis_of(n, int(axis.item()), rank), **attrs)
+    out = n.build(CumSum, x, axis=0, **attrs)
+    at = n.build(Reshape, n.required(1), n.ints([]))
+    for k in range(1, rank):
+        numbers = [n.const(v, n.info(at).dtype) for v in (k, k - rank)]
+        hits = [n.build(OPS["equal"], at, v) for v in numbers]
+        chosen = n.build(OPS["or"], *hits)
+        out = n.build(OPS["where"], chosen, n.build(CumSum, x, axis=k, **attrs), out)
+    return out
 
 
 @onnx_op("TopK")

@@ -14,6 +14,7 @@ from aicc.dialects.symbolic import product
 from aicc.dialects.types import DType
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
+from aicc.importer.run_time_axes import squeeze_along, unsqueeze_along
 
 
 @onnx_op("Constant")
@@ -105,6 +106,8 @@ def squeeze(n: Node) -> Any:
     """Without axes every dim that is 1 at compile time goes."""
     x = n.required(0)
     dims = n.info(x).shape
+    if n.opset >= 13 and n.input(1) is not None and n.constant(1) is None:
+        return squeeze_along(n, x, n.input(1))
     axes = axes_of(n, 1, len(dims), since=13)
     if axes is None:
         axes = [i for i, d in enumerate(dims) if d == 1]
@@ -116,7 +119,7 @@ def unsqueeze(n: Node) -> Any:
     x = n.required(0)
     given = n.attr("axes") if n.opset < 13 else n.constant(1)
     if given is None:
-        raise n.error("AICC-1005", "input 'axes' must be a constant.")
+        return unsqueeze_along(n, x, n.required(1))
     rank = n.info(x).rank + np.asarray(given).size
     return n.build(Unsqueeze, x, axes=normalized(n, np.asarray(given).reshape(-1).tolist(), rank))
 

@@ -165,6 +165,8 @@ def space_to_depth(b: Builder, n: Lowered) -> Any:
     split_h, split_w = [h // block, block], [w // block, block]
     shape = [batch, *split_h, *split_w, c] if last else [batch, c, *split_h, *split_w]
     y, t = b.reshape(n.operands[0], x_t, shape)
-    perm = [0, 1, 3, 2, 4, 5] if last else [0, 3, 5, 1, 2, 4]
+    b1, b2, d, hh, ww = (2, 4, 5, 1, 3) if last else (3, 5, 1, 2, 4)
+    channels = [b1, b2, d] if n.attrs["mode"] == "DCR" else [d, b1, b2]
+    perm = [0, hh, ww, *channels] if last else [0, *channels, hh, ww]
     y, t = b.transpose(y, t, perm)
     return b.reshape(y, t, n.results[0].shape)[0]

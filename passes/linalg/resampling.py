@@ -137,8 +137,32 @@ def first_tap(mode: str, filter_scale: float) -> int:
     return math.floor(-_radius(mode) / filter_scale) + 1
 
 
+def run_time_first_tap(m: Arithmetic, mode: str, filter_scale: Any) -> Any:
+    """`first_tap` of a scale that is a value."""
+    return m.add(m.math("floor", m.div(m.const(-_radius(mode)), filter_scale)), m.const(1))
+
+
 def _radius(mode: str) -> int:
     return 1 if mode == "linear" else 2
+
+
+def tap(
+    m: Arithmetic,
+    at: Any,
+    axis: Axis,
+    mode: str,
+    a: float,
+    exclude_outside: bool,
+    filter_scale: Any,
+    offset: Any,
+) -> tuple[Any, Any]:
+    """The neighbour `offset` elements from the floor of position `at`, and its weight before normalization."""
+    index = m.add(m.math("floor", at), offset)
+    distance = m.mul(m.abs(m.sub(index, at)), filter_scale)
+    weight = _linear(m, distance) if mode == "linear" else _cubic(m, distance, a)
+    if exclude_outside:
+        weight = m.select(is_outside(m, index, axis), m.const(0), weight)
+    return _clamped(m, index, axis), weight
 
 
 def taps(
@@ -146,15 +170,10 @@ def taps(
 ) -> tuple[list[Any], list[Any]]:
     """Neighbours of position `at` and their weights. `filter_scale` is below 1 where the filter is widened."""
     first = first_tap(mode, filter_scale)
-    base = m.math("floor", at)
     indices, weights = [], []
-    for t in range(2 - 2 * first):
-        index = m.add(base, m.const(first + t))
-        distance = m.mul(m.abs(m.sub(index, at)), m.const(filter_scale))
-        weight = _linear(m, distance) if mode == "linear" else _cubic(m, distance, a)
-        if exclude_outside:
-            weight = m.select(is_outside(m, index, axis), m.const(0), weight)
-        indices.append(_clamped(m, index, axis))
+    for offset in range(first, 2 - first):
+        index, weight = tap(m, at, axis, mode, a, exclude_outside, m.const(filter_scale), m.const(offset))
+        indices.append(index)
         weights.append(weight)
     if exclude_outside or filter_scale != 1:
         weights = _normalized(m, weights)
