@@ -14,8 +14,3 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_current(page: str) -> None:
     assert (DOCS / page).read_text() == PAGES[page](), f"docs/{page} is out of date: run make docs"
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_page_does_not_depend_on_what_was_imported(page: str) -> None:
-    assert PAGES[page]() == PAGES[page]()
