@@ -68,7 +68,8 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {"cpu": cpu_pipeline}
 @dataclass(frozen=True)
 class Options:
     """How to compile. `dims` fixes symbolic dimensions; `dump` is a folder for the IR after each stage;
-    `emit` is what to make: so, or the text (`CompileResult.text`) of llvm or asm."""
+    `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
+    (`CompileResult.text`) of llvm or asm."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2

@@ -10,6 +10,7 @@ from aicc.bindings import ir
 from aicc.bindings import llvm as llvm_dialect
 from aicc.codegen.cache import ObjectCache
 from aicc.codegen.jobs import KernelJob, KernelResult
+from aicc.codegen.link import link_relocatable
 from aicc.codegen.objects import compile_llvm_text
 from aicc.codegen.workers import build_kernels
 from aicc.errors import CompileError
@@ -49,6 +50,10 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
     ctx.stats["seconds"]["host"] = time.perf_counter() - start
     if options.stop_after == "object" or out is None:
         return None
+    if options.emit == "obj":
+        objects = {r.symbol: r.built.object for r in results}
+        link_relocatable([host, *objects.values()], out, ctx.target, options.linker)
+        return out
     return _link(results, host, signature, ctx, options, out)
 
 

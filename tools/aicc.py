@@ -26,7 +26,7 @@ from aicc.tools.stats import report
 EMIT_STAGE = {"mlir": "graph", "linalg": "linalg"}
 """What `--emit` prints that is the IR after a stage."""
 
-EMITS = (*EMIT_STAGE, "llvm", "asm", "so")
+EMITS = (*EMIT_STAGE, "llvm", "asm", "obj", "so")
 
 
 def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -110,9 +110,9 @@ def main(
     if print_pipeline:
         print(chosen or PIPELINES[target](machine, opt_level))
         return 0
-    if verify and (text_only or start_from):
+    if verify and (emit != "so" or text_only or start_from):
         raise click.UsageError("--verify needs an ONNX model and a whole compilation")
-    library = output or Path(model.stem + ".so")
+    library = output or Path(model.stem + (".o" if emit == "obj" else ".so"))
     with Progress() as progress:
         options = Options(
             target=machine,

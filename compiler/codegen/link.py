@@ -89,6 +89,21 @@ def link(
         os.replace(library, out)
 
 
+def link_relocatable(objects: Sequence[bytes], out: Path, target: Target, linker: str | None = None) -> None:
+    """Links kernels' and host's `objects` to one relocatable object `out`, without runtime and weights.
+
+    Raises like `link`.
+    """
+    toolchain = find_toolchain(target, linker)
+    with writing(out), _working_folder(out) as folder:
+        files = [f"{number}.o" for number in range(len(objects))]
+        for name, data in zip(files, objects, strict=True):
+            (folder / name).write_bytes(data)
+        (folder / "files.txt").write_text("\n".join(files))
+        toolchain.run(["-r", "-o", "model.o", "@files.txt"], "the link", cwd=folder)
+        os.replace(folder / "model.o", out)
+
+
 def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | None) -> bytes:
     """The runtime as one relocatable object; compiled once per toolchain and version (about half a second)."""
     sources = runtime.runtime_sources()

@@ -110,6 +110,13 @@ def test_emitted_assembly_and_llvm_ir():
     assert "define" in compile_model(mlp(), None, Options(emit="llvm")).text
 
 
+def test_an_emitted_object_is_relocatable(tmp_path):
+    out = tmp_path / "model.o"
+    compile_model(mlp(), out, Options(emit="obj"))
+    header = out.read_bytes()[:18]
+    assert header[:4] == b"\x7fELF" and header[16] == 1  # ET_REL
+
+
 @dataclass(frozen=True)
 class CountMatmuls(Pass):
     """A user's own pass."""
