@@ -15,6 +15,7 @@ import onnx.numpy_helper
 
 from aicc.dialects.types import DType
 from aicc.errors import ImportError_
+from aicc.importer.lazy import MalformedFile, read_without_weights
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -22,9 +23,15 @@ OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
 
 
 def load_model(path: Path) -> onnx.ModelProto:
-    """The model without its external data. Raises ImportError_ AICC-1001, AICC-1007."""
+    """The model without its external data, and its own large initializers as if they were external.
+
+    Raises ImportError_ AICC-1001, AICC-1007.
+    """
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        try:
+            model = onnx.load_model_from_string(read_without_weights(path))
+        except (MalformedFile, google.protobuf.message.DecodeError):  # or text, JSON, …: the suffix tells
+            model = onnx.load(str(path), load_external_data=False)
     except OSError as error:
         raise ImportError_("AICC-1001", f"{path} cannot be read: {error.strerror or error}.") from error
     except (google.protobuf.message.DecodeError, ValueError) as error:
@@ -70,6 +77,12 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
             f"external data of initializer '{proto.name}' is missing: {path}.",
             stage="import",
             hint="keep the data file beside the .onnx file under the name it was saved with.",
+        )
+    if info.length is not None and int(info.length) != size:
+        raise ImportError_(
+            "AICC-1001",
+            f"initializer '{proto.name}' has {info.length} bytes; its shape and element type take {size}.",
+            stage="import",
         )
     if path.stat().st_size < offset + size:
         raise ImportError_(
