@@ -65,6 +65,7 @@ class Rewriter(Facts):
         self._queued: set[Any] = set()
         self._dead: dict[Any, Any] = {}
         self._nothing: Any = None
+        self._made: list[Any] = []
         self._point: Any = None
         self._location: Any = None
 
@@ -78,8 +79,9 @@ class Rewriter(Facts):
         """Builds `aicc.<name>` at the point set by `at`; the result, or the list of several."""
         with ir.InsertionPoint(self._point), self._location:
             out = OPS[name].build(*operands, shapes=self.shapes, **attrs)
-        made = out[0] if isinstance(out, list) else out
-        self.enqueue(made.owner.operation)
+        made = (out[0] if isinstance(out, list) else out).owner.operation
+        self._made.append(made)
+        self.enqueue(made)
         return out
 
     def const(self, array: Any, dtype: DType | None = None, hint: str = "const") -> Any:
@@ -185,15 +187,16 @@ class Rewriter(Facts):
         """Whether an op was erased (it leaves the IR when the rewriter finishes)."""
         return key(op) in self._dead
 
-    def erase_if_dead(self, op: Any) -> None:
-        """Erases a pure op without uses, then what it alone used."""
+    def erase_if_dead(self, op: Any, revisit: bool = True) -> None:
+        """Erases a pure op without uses, then what it alone used; visits what has fewer uses now."""
         stack = [op]
         while stack:
             dead = stack.pop()
             if declaration(dead) is None or key(dead) in self._dead:
                 continue
             if any(next(iter(r.uses), None) is not None for r in dead.results):
-                self._fewer_uses(dead)
+                if revisit:
+                    self._fewer_uses(dead)
                 continue
             operands = dead.operands
             inputs = list(operands)
@@ -238,10 +241,13 @@ class Rewriter(Facts):
                 continue
             for p in by_root.get(op.name, ()):
                 self.at(op)
+                self._made.clear()
                 if p.apply(self, op):
                     counts[p.name] = counts.get(p.name, 0) + 1
                     done += 1
                     break
+                for made in reversed(self._made):  # it gave up halfway
+                    self.erase_if_dead(made, revisit=False)
             if done > budget:
                 raise CompileError("AICC-2002", f"rewrites do not settle (last: {p.name}).", stage="graph")
         return done

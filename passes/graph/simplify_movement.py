@@ -174,20 +174,19 @@ def slice_of_concat(rw: Rewriter, op: Any) -> bool:
 
 @pattern("gather")
 def gather_one(rw: Rewriter, op: Any) -> bool:
-    """`gather(x, i) --> reshape(slice(x, [i : i+1]))` for one constant index"""
+    """`gather(x, i) --> slice(x, [i : i+1])` for one constant index, squeezed if the index is a scalar"""
     x, indices = op.operands
     axis = rw.attrs(op)["axis"]
     at = rw.ints(indices)
     size = rw.shape(x)[axis]
-    if at is None or len(at) != 1 or not isinstance(size, int) or rw.is_weight(x):
+    if at is None or len(at) != 1 or rw.rank(indices) > 1 or not isinstance(size, int) or rw.is_weight(x):
         return False
     i = at[0] + size if at[0] < 0 else at[0]
     if not 0 <= i < size:
         return False
     bounds = [rw.const(np.asarray([n], np.int64)) for n in (i, i + 1)]
     part = rw.build("slice", x, *bounds, None, axes=(axis,))
-    made = build_reshape(rw, part, rw.shape(op.results[0]))
-    return made is not None and rw.replace(op, made)
+    return rw.replace(op, part if rw.rank(indices) else rw.build("squeeze", part, axes=(axis,)))
 
 
 @pattern("cast", "neg", "abs", "relu", "sigmoid", "tanh", "exp", "sqrt", "erf", "gelu", "silu", "not")
