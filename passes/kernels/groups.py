@@ -90,40 +90,37 @@ def is_kernel_loop(op: Any) -> bool:
 
 @dataclass(frozen=True)
 class RowSpace:
-    """A reduction over the innermost dims of its input: full sizes, and how many leading dims are rows."""
+    """A reduction of full inputs: their sizes, and the dims that are kept, in order."""
 
     full: tuple[Any, ...]
-    n_rows: int
+    kept: tuple[int, ...]
 
     @property
     def rows(self) -> tuple[Any, ...]:
-        return self.full[: self.n_rows]
+        return tuple(self.full[i] for i in self.kept)
+
+    @property
+    def row_map(self) -> Any:
+        """From a position to its row."""
+        return ir.AffineMap.get(len(self.full), 0, [ir.AffineExpr.get_dim(i) for i in self.kept])
 
 
 def row_space(op: Any) -> RowSpace | None:
-    """The row space of a reduction over trailing dims of full inputs, else None."""
+    """The row space of a reduction along dims of an input that is read in order, else None."""
     its = iterators(op)
-    n_rows = its.index("reduction")
-    if "parallel" in its[n_rows:]:
-        return None
     ms = maps(op)
-    rank = len(its)
-    identity = ir.AffineMap.get_identity(rank)
+    identity = ir.AffineMap.get_identity(len(its))
     full = next((v for v, m in zip(inputs(op), ms, strict=False) if m == identity), None)
     if full is None:
         return None
-    rows = _leading(rank, n_rows)
-    if any(m != rows for m in ms[n_inputs(op) :]):
+    space = RowSpace(shape_key(full), tuple(i for i, kind in enumerate(its) if kind == "parallel"))
+    if any(m != space.row_map for m in ms[n_inputs(op) :]):
         return None
     if any(not is_projection(m) for m in ms):
         return None
     if is_contraction(op) and any(m != identity for m in ms[:2]):
         return None
-    return RowSpace(shape_key(full), n_rows)
-
-
-def _leading(rank: int, n: int) -> Any:
-    return ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(i) for i in range(n)])
+    return space
 
 
 def _is_simple_body(op: Any) -> bool:
@@ -172,15 +169,14 @@ class _RowRule:
         if not is_generic(op) or not _is_simple_body(op) or len(op.results) != 1:
             return False
         s = self.space
-        rank = len(s.full)
-        full_map, row_map = ir.AffineMap.get_identity(rank), _leading(rank, s.n_rows)
+        full_map, row_map = ir.AffineMap.get_identity(len(s.full)), s.row_map
         if not is_parallel(op):
             return row_space(op) == s and _reads_by(op, values, lambda m: m in (full_map, row_map))
         shape = shape_key(op.results[0])
         if shape == s.full:
             return _reads_by(op, values, lambda m: m in (full_map, row_map))
         if shape == s.rows:
-            return _reads_by(op, values, lambda m: m == ir.AffineMap.get_identity(s.n_rows))
+            return _reads_by(op, values, lambda m: m == ir.AffineMap.get_identity(len(s.kept)))
         return False
 
 

@@ -27,7 +27,7 @@ class Partials:
         self._tile = tile
         self.steps = steps
         splits = all(step.splits for step in steps)
-        self.chains = tile.plan.chains if splits else 1
+        self.chains = min(tile.plan.chains, _turns(tile)) if splits else 1
         self.scalar_tail = tile.arrangement.along and tile.plan.lanes > 1 and not tile.plan.masked
         self._results = [(step, number) for step in steps for number in range(len(step.combiners))]
         # With just one, it starts where the reduction does.
@@ -92,3 +92,16 @@ class Partials:
             return value
         first = e.broadcast(read_scalar(e, start.value, element), element, lanes)
         return combine(e, name, first, value, element, lanes, ordered)
+
+
+def _turns(tile: TileState) -> int:
+    """Points of a row that are written out one after the other; many when there are loops."""
+    arrangement = tile.arrangement
+    count = 1
+    for axis in arrangement.sums:
+        extent = arrangement.extent(axis).static
+        if extent is None or axis not in tile.plan.unrolled:
+            return 1 << 30
+        lanes = tile.plan.lanes if arrangement.along and axis == arrangement.vector else 1
+        count *= max(1, -(-extent // lanes))
+    return count

@@ -79,7 +79,7 @@ def _cycles(arrangement: Arrangement, lanes: int, pixels: int) -> float:
         vectors *= ceil(size / lanes) if axis == arrangement.vector else size
     results = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
     # Joining lanes and the start of a row, or the stage after the reduction.
-    ends = results * levels * (10.0 + 6.0 * log2(lanes)) if arrangement.along else results * 2.0 / lanes
+    ends = results * levels * (6.0 + 2.0 * log2(lanes)) if arrangement.along else results * 2.0 / lanes
     return vectors * cycles + ends
 
 
@@ -90,7 +90,7 @@ def _loads(arrangement: Arrangement, lanes: int, pixels: int) -> float:
         if not any(access.moves(axis) for axis in arrangement.sums):
             continue
         coef = access.coef(arrangement.vector) if access.moves(arrangement.vector) else 0
-        cost = 1.0 if coef in (0, 1) else 2.0 * coef if coef in SHUFFLED and lanes > 1 else float(lanes)
+        cost = 1.0 if coef in (0, 1) else 2.0 * coef if coef in SHUFFLED and lanes > 1 else 2.5 * lanes
         shared = any(not access.moves(axis) for axis in arrangement.kept)
         total += cost / pixels if shared else cost
     return total

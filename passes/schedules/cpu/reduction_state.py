@@ -125,11 +125,12 @@ class TileState:
 
     def store_rows(self, level: int) -> None:
         """Outputs for which the passes before `level` are enough."""
+        loaded: dict[LoadKey, Lanes] = {}
         for output in self.arrangement.tree.outputs:
             if output.full or output.level != level:
                 continue
             for column in self.columns:
-                point = self._new_point(column, {}, self.row_lanes, column.mask, {})
+                point = self._new_point(column, {}, self.row_lanes, column.mask, loaded)
                 self.store(point, output, column, {}, self.row_lanes, column.mask)
 
     def learn(self, level: int) -> None:
@@ -145,8 +146,9 @@ class TileState:
 
         for root in self.arrangement.tree.roots(level):
             walk(root)
+        loaded: dict[LoadKey, Lanes] = {}
         for column in self.columns:
-            point = self._new_point(column, {}, self.row_lanes, column.mask, {})
+            point = self._new_point(column, {}, self.row_lanes, column.mask, loaded)
             for body, node in wanted.items():
                 if body not in column.row.bodies:
                     column.row.bodies[body] = point.bodies(node)

@@ -29,6 +29,8 @@ from aicc.target import Target
 _UNROLL = 160
 # Tiles for each core, so that a slow one does not hold up the others.
 _TILES = 8
+# A tile shorter than this is mostly loop overhead.
+_TILE_SECONDS = 1.0e-6
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,9 @@ def _blocks(arrangement: Arrangement, target: Target, pixels: int, width: int) -
     outer = guess_product(arrangement.extent(axis) for axis in kept[:-2]) * ceil(
         columns / (column_block or columns)
     )
-    wanted = _TILES * target.cores if target.cores > 1 else 1
+    lanes = lanes_for(arrangement, target, 0)
+    worth = int(seconds(arrangement, lanes, pixels) / _TILE_SECONDS)
+    wanted = max(1, min(_TILES * target.cores, worth)) if target.cores > 1 else 1
     row_block = 0
     if outer < wanted and len(kept) > 1:
         rows = arrangement.extent(kept[-2]).guess(64)
@@ -203,15 +207,17 @@ def _line_bytes(arrangement: Arrangement, rows: int) -> float:
 
 
 def _weight_layouts(arrangement: Arrangement) -> dict[int, PackLayout]:
-    """Operands that only the window and the vector axis move, and that are strided along the latter."""
+    """Operands that are the same for all pixels and strided along the vector axis."""
     found: dict[int, PackLayout] = {}
     tree = arrangement.tree
     for original in dict.fromkeys(tree.space.loads):
         access, buffer = arrangement.layout.accesses[original], original.buffer
         if buffer.layout is not None or not access.moves(arrangement.vector):
             continue
-        others = [axis for axis in arrangement.kept if axis != arrangement.vector and access.moves(axis)]
-        if access.coef(arrangement.vector) == 1 or others or any(x.static is None for x in buffer.shape):
+        others = [axis for axis in arrangement.kept if axis != arrangement.vector]
+        if access.coef(arrangement.vector) == 1 or any(x.static is None for x in buffer.shape):
+            continue
+        if not others or any(access.moves(axis) for axis in others):
             continue
         stride = access.coef(arrangement.vector)
         position = next(
