@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from aicc.passes.kernels.outline import FormKernels
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.linalg.lower import LowerToLinalg
+from aicc.passes.schedules.registry import bound_schedules
 from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
 from aicc.source import Source, open_source
 from aicc.target import Target
@@ -173,14 +174,33 @@ class Compilation:
         with context() as mlir, ir.Location.unknown():
             mlir.emit_error_diagnostics = False
             module = self._stage("import", lambda: self._import())
-            for stage in self.options.chosen_pipeline().stages:
-                if self._wanted(stage.name):
-                    self._stage(stage.name, lambda m=module, s=stage: self._passes(m, s))  # type: ignore[misc]
-                if self.options.stop_after == stage.name:
-                    return None
             if self.options.stop_after == "import":
                 return None
+            return self._compile(module, self.options.chosen_pipeline().stages, out)
+
+    def _compile(self, module: Any, stages: Sequence[Stage], out: Path | None) -> Path | None:
+        """The module through `stages`, then the rest.
+
+        A kernel whose weights have been transformed can be built by the schedule that wanted that and no
+        other: when it fails, the choice is made again without it, from stage *kernels* on.
+        """
+        before: tuple[Any, Sequence[Stage]] | None = None
+        for number, stage in enumerate(stages):
+            if self._wanted(stage.name):
+                if stage.name == "kernels":
+                    before = module.operation.clone(), stages[number:]
+                self._stage(stage.name, lambda s=stage: self._passes(module, s))  # type: ignore[misc]
+            if self.options.stop_after == stage.name:
+                return None
+        bound = bound_schedules(module)
+        try:
             return build_program(module, self.ctx, self.options, out)
+        except CompileError as error:
+            if error.code != "AICC-3001" or not bound or before is None:
+                raise
+            self.ctx.excluded |= bound
+            self.ctx.stats["excluded"] = {name: str(error) for name in bound}
+        return self._compile(*before, out)
 
     def _wanted(self, stage: str) -> bool:
         start = self.options.start_from

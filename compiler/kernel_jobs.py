@@ -77,7 +77,7 @@ def _job(kernel: Any, ctx: PassContext) -> KernelJob:
     text = alone.operation.get_asm(enable_debug_info=False)
     chosen = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
     names = [s.name for s in registry.for_target(ctx.target)]
-    fallbacks = [] if chosen == names[-1] else [n for n in names if n != chosen]
+    fallbacks = [] if chosen == names[-1] or registry.is_bound(kernel) else [n for n in names if n != chosen]
     return KernelJob(text, (chosen, *fallbacks), ctx.target)
 
 

@@ -6,7 +6,8 @@
     with knobs.scope(jobs=1, debug=True):
         ...                         # for the block
 
-A knob never changes what a model computes; it changes where, how fast and how loudly that happens.
+A knob never changes what a model computes, other than by rounding; it changes where, how fast and how loudly
+that happens.
 """
 
 from __future__ import annotations
@@ -106,6 +107,12 @@ def _size(text: str) -> int:
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[match[2].upper()]
 
 
+def _winograd(text: str) -> str:
+    if text.lower() not in ("auto", "off", "2", "4"):
+        raise ValueError(text)
+    return text.lower()
+
+
 def _optional_path(text: str) -> Path | None:
     return Path(text).expanduser()
 
@@ -162,6 +169,13 @@ class Knobs:
     num_threads = Knob[int](
         "AICC_NUM_THREADS", _integer, 0, "a number of threads",
         "Threads a compiled model runs on; 0 means all cores. Read by the model when it is loaded.",
+    )  # fmt: skip
+
+    winograd = Knob[str](
+        "AICC_WINOGRAD", _winograd, "auto", "one of auto, off, 2, 4",
+        "Whether 3x3 convolutions use Winograd's algorithm, by predicted time (auto), never (off), or with "
+        "results in tiles of 2x2 or 4x4 only; 2x2 is as accurate as the direct sum, 4x4 has errors of up to "
+        "2e-5 of the largest result.",
     )  # fmt: skip
 
     @contextmanager

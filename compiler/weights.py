@@ -19,6 +19,7 @@ import numpy as np
 from aicc.dialects import OPS
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import CompileError, ImportError_
+from aicc.weight_transforms import winograd_weights
 
 ALIGNMENT = 64
 Array = np.ndarray[Any, Any]
@@ -257,5 +258,6 @@ LAYOUT_OPS: dict[str, Callable[..., Array]] = {
     "pack": pack,
     "view": lambda a, shape: a.reshape(shape),
     "permute": lambda a, perm: np.ascontiguousarray(a.transpose(perm)),
+    "winograd_weights": winograd_weights,
 }
 """What kernels ask of weights below the level of the dialect."""

@@ -26,6 +26,8 @@ class PassContext:
     weights: WeightStore = field(default_factory=WeightStore)
     opt_level: int = 2
     stats: dict[str, Any] = field(default_factory=dict)
+    excluded: frozenset[str] = frozenset()
+    """Names of schedules that are not to be chosen: one of them could not build what it was chosen for."""
 
 
 @dataclass(frozen=True)

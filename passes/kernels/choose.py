@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from aicc.passes.kernels.constants import declare_weight
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.schedules import registry
-from aicc.passes.schedules.schedule import Choice, PackLayout
+from aicc.passes.schedules.schedule import TRANSFORM, Choice, PackLayout, Schedule, Transform
 from aicc.target import Target
 from aicc.weights import Recipe
 
@@ -43,7 +43,8 @@ class ChooseSchedules(Pass):
         chosen: dict[str, str] = {}
         for kernel in kernels:
             name = kernel.sym_name.value
-            choice = choose(kernel, ctx.target, ctx.opt_level, self.only)
+            weights = _weights(kernel, calls[name])
+            choice = choose(kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded)
             choice.write(kernel)
             chosen[name] = f"{choice.schedule.name}({choice.config})"
             wanted = choice.schedule.layouts(kernel, ctx.target, choice.config)
@@ -51,16 +52,30 @@ class ChooseSchedules(Pass):
             for i, layout in sorted(wanted.items()):
                 if not itself or all(weight_symbol(call.operands[i]) is not None for call in calls[name]):
                     layouts.apply(kernel, calls[name], i, layout)
+            transforms = choice.schedule.transforms(kernel, ctx.target, choice.config)
+            for i, transform in sorted(transforms.items()):
+                layouts.transform(kernel, calls[name], i, transform)
         ctx.stats["schedules"] = chosen
         ctx.stats["predicted"] = {}
 
 
-def choose(kernel: Any, target: Target, opt_level: int, only: str = "") -> Choice:
-    """The schedule and config of least predicted cost among those that match."""
-    schedules = registry.for_target(target)
+def choose(
+    kernel: Any,
+    target: Target,
+    opt_level: int,
+    only: str = "",
+    weights: Collection[int] = (),
+    excluded: Collection[str] = (),
+) -> Choice:
+    """The schedule and config of least predicted cost among those that match and are not `excluded`.
+
+    `weights` are the arguments that are weights in every call: others cannot be transformed.
+    """
+    schedules = [s for s in registry.for_target(target) if s.name not in excluded]
     if opt_level <= 1:
         schedules = schedules[-1:]
     matching = [s for s in schedules if s.matches(kernel, target)]
+    matching = [s for s in matching if set(_transformed(s, kernel, target)) <= set(weights)]
     if only:
         matching = [s for s in matching if s.name == only] or matching
     if not matching:
@@ -80,6 +95,17 @@ def _calls(main: Any) -> dict[str, list[Any]]:
         if op.name == "func.call":
             calls[ir.FlatSymbolRefAttr(op.attributes["callee"]).value].append(op)
     return calls
+
+
+def _transformed(schedule: Schedule, kernel: Any, target: Target) -> Collection[int]:
+    """The arguments that `schedule` needs transformed."""
+    return schedule.transforms(kernel, target, schedule.configs(kernel, target)[0])
+
+
+def _weights(kernel: Any, calls: list[Any]) -> set[int]:
+    """The arguments that are weights in every call."""
+    count = len(kernel.regions[0].blocks[0].arguments)
+    return {i for i in range(count) if all(weight_symbol(call.operands[i]) is not None for call in calls)}
 
 
 class _Layouts:
@@ -117,7 +143,32 @@ class _Layouts:
                 inner_tiles=[],
                 static_inner_tiles=list(layout.inner_tiles),
             )
-        argument.replace_all_uses_except(unpacked.results[0], [unpacked.operation])
+        self._retype(kernel, argument, unpacked.operation)
+
+    def transform(self, kernel: Any, calls: list[Any], i: int, transform: Transform) -> None:
+        """`%w: tensor<3x3xCxF>` --> `%u: tensor<...>` and `%w = unrealized_conversion_cast %u {aicc.transform}`."""
+        argument = kernel.regions[0].blocks[0].arguments[i]
+        plain = ir.RankedTensorType(argument.type)
+        changed = ir.RankedTensorType.get(list(transform.shape), plain.element_type)
+        argument.set_type(changed)
+        with ir.InsertionPoint.at_block_begin(kernel.regions[0].blocks[0]), ir.Location.unknown():
+            cast = ir.Operation.create(
+                "builtin.unrealized_conversion_cast",
+                results=[plain],
+                operands=[argument],
+                attributes={TRANSFORM: ir.StringAttr.get(str(transform))},
+            )
+        self._retype(kernel, argument, cast)
+        for call in calls:
+            symbol = weight_symbol(call.operands[i])
+            assert symbol is not None, "only weights are transformed"
+            recipe = Recipe(transform.op, transform.attrs, (symbol,))
+            call.operands[i] = self._weight(call, f"{symbol}.{transform.op}", symbol, changed, recipe)
+
+    def _retype(self, kernel: Any, argument: Any, source: Any) -> None:
+        """`argument` has a new type, and `source` makes what it was from it."""
+        argument.replace_all_uses_except(source.results[0], [source])
+        packed = argument.type
         t = kernel.type
         types = [packed if k == argument.arg_number else x for k, x in enumerate(t.inputs)]
         kernel.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(types, t.results))
@@ -130,16 +181,7 @@ class _Layouts:
                 ("inner_dims_pos", layout.inner_dims_pos),
                 ("inner_tiles", layout.inner_tiles),
             )
-            t = TensorType(tuple(packed.shape), self.ctx.weights.type(sym).dtype)
-            new = self.ctx.weights.add_recipe(f"{sym}.packed", t, Recipe("pack", attrs, (sym,)))
-            declare_weight(self.module, new, packed)
-            with ir.InsertionPoint(call), call.location:
-                op = ir.Operation.create(
-                    "ml_program.global_load_const",
-                    results=[packed],
-                    attributes={"global": ir.FlatSymbolRefAttr.get(new)},
-                )
-            return op.results[0]
+            return self._weight(call, f"{sym}.packed", sym, packed, Recipe("pack", attrs, (sym,)))
         plain = ir.RankedTensorType(value.type)
         padded = _padded_shape(plain.shape, layout)
         with ir.InsertionPoint(call), call.location:
@@ -155,6 +197,19 @@ class _Layouts:
                 lambda x: _pack(x, plain, packed, layout),
             )
             return func.CallOp([packed], ir.FlatSymbolRefAttr.get(name), [value]).results[0]
+
+    def _weight(self, call: Any, name: str, sym: str, kind: Any, recipe: Recipe) -> Any:
+        """The weight of type `kind` that `recipe` makes from `sym`, loaded before `call`."""
+        t = TensorType(tuple(kind.shape), self.ctx.weights.type(sym).dtype)
+        new = self.ctx.weights.add_recipe(name, t, recipe)
+        declare_weight(self.module, new, kind)
+        with ir.InsertionPoint(call), call.location:
+            op = ir.Operation.create(
+                "ml_program.global_load_const",
+                results=[kind],
+                attributes={"global": ir.FlatSymbolRefAttr.get(new)},
+            )
+        return op.results[0]
 
     def _helper(self, key: str, label: str, source: Any, result: Any, body: Callable[[Any], Any]) -> str:
         """A kernel of one argument; made once per `key`."""

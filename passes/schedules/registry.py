@@ -9,13 +9,13 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.errors import CompileError
-from aicc.passes.schedules.schedule import Choice, Schedule
+from aicc.passes.schedules.schedule import TRANSFORM, Choice, Schedule
 from aicc.target import Target
 
 # Module names, `aicc.passes.schedules.<kind>.<name>`, the most specialized first; the last of a kind
 # matches every kernel.
 SCHEDULES: dict[str, tuple[str, ...]] = {
-    "cpu": ("contraction", "window", "rows", "pointwise", "affine"),
+    "cpu": ("winograd", "contraction", "window", "rows", "pointwise", "affine"),
 }
 
 
@@ -44,6 +44,17 @@ def choice_of(func: Any, target: Target) -> Choice:
     schedule = get(ir.StringAttr(func.attributes["aicc.schedule"]).value, target.kind)
     text = ir.StringAttr(func.attributes["aicc.config"]).value if "aicc.config" in func.attributes else ""
     return Choice(schedule, schedule.config_type.parse(text) if text else schedule.configs(func, target)[0])
+
+
+def is_bound(func: Any) -> bool:
+    """Whether only the schedule its attributes name can compile a kernel: operands have been transformed."""
+    return any(TRANSFORM in op.operation.attributes for op in func.regions[0].blocks[0].operations)
+
+
+def bound_schedules(module: Any) -> frozenset[str]:
+    """The names of schedules that kernels of `module` are bound to."""
+    kernels = [f for f in module.body.operations if "aicc.kernel" in f.attributes]
+    return frozenset(ir.StringAttr(f.attributes["aicc.schedule"]).value for f in kernels if is_bound(f))
 
 
 def lower(module: Any, func: Any, target: Target) -> None:

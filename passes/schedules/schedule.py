@@ -48,6 +48,28 @@ class PackLayout:
         return (*(outer[dim] for dim in perm), *self.inner_tiles)
 
 
+# The attribute of the cast that stands for what undoes a `Transform` in a kernel.
+TRANSFORM = "aicc.transform"
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What an operand that is a weight is to be replaced with when the model is compiled: a recipe of the
+    weight store, `op` of its layout ops with `attrs`, of `shape`.
+
+    Unlike a packed operand the result is no tensor the kernel could unpack, but numbers of an algorithm's
+    own. In the kernel a cast `aicc.transform = "op key=value ..."` says that what follows computes with the
+    original, and only the schedule that asked for it knows how.
+    """
+
+    op: str
+    attrs: tuple[tuple[str, Any], ...]
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return " ".join([self.op, *(f"{key}={_print(value)}" for key, value in self.attrs)])
+
+
 C = TypeVar("C", bound="Config")
 
 
@@ -136,6 +158,11 @@ class Schedule(ABC):
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """The operands (argument numbers) it wants packed; every schedule also accepts them unpacked."""
+        return {}
+
+    def transforms(self, kernel: Any, target: Target, config: Config) -> dict[int, Transform]:
+        """The operands (argument numbers) it needs transformed. They have to be weights in every call, else
+        the schedule is not chosen; once chosen, it is the only one that can compile the kernel."""
         return {}
 
     def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
