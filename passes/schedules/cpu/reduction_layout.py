@@ -44,6 +44,8 @@ class Arrangement:
     @property
     def vectorizes(self) -> bool:
         """Whether outputs can be stored as vectors."""
+        if not self.layout.extents:
+            return True
         stores = [o for o in self.tree.outputs if o.full or not self.along]
         return all(self.layout.accesses[o.access].coef(self.vector) == 1 for o in stores)
 
@@ -65,9 +67,9 @@ def _arrange(tree: Reductions, along: bool) -> Arrangement | None:
     sums = sorted((d for d in live if not tree.parallel[d]), key=lambda d: -abs(lead.coefs[d].guess()))
     kept_groups = _merge(tree, accesses, kept)
     sum_groups = _merge(tree, accesses, sums)
+    if not (sum_groups if along else kept_groups) and (along or sum_groups):
+        return None
     if along:
-        if not sum_groups:
-            return None
         order = kept_groups + sum_groups
     else:
         order = kept_groups[:-1] + sum_groups + kept_groups[-1:]

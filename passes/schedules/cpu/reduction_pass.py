@@ -152,8 +152,7 @@ class Pass:
             for node in self._writes:
                 base = tile.memory((node.body, node.number))
                 point.write(node, tile.saved.places[node.body, node.number], base, self._offset())
-            for output in self._outputs:
-                tile.store(point, output, column, self._sums, lanes, own)
+            tile.store_all(point, self._outputs, column, self._sums, lanes, own)
         return values
 
     def _offset(self) -> Index:

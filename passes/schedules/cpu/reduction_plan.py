@@ -86,7 +86,7 @@ def _cycles(arrangement: Arrangement, lanes: int, pixels: int) -> float:
 def _loads(arrangement: Arrangement, lanes: int, pixels: int) -> float:
     """Loads of one vector of points."""
     total = 0.0
-    for access in loads_of(arrangement):
+    for access in loads_of(arrangement) if arrangement.sums else ():
         if not any(access.moves(axis) for axis in arrangement.sums):
             continue
         coef = access.coef(arrangement.vector) if access.moves(arrangement.vector) else 0

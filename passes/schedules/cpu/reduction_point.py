@@ -135,7 +135,7 @@ class RowPoint(PointEmitter):
     def _load(self, access: Access, rest: Constant | None = None) -> Lanes:
         if self._guard != (None, None) or access.buffer.number in self._e.aliased:
             return super()._load(access, rest)
-        moves = access.moves(self._layout.inner) and self._lanes > 1
+        moves = self._lanes > 1 and access.moves(self._layout.inner)
         key = (access.buffer.number, self._e.address(access, self._at), moves, self._mask)
         if key not in self._loaded:
             self._loaded[key] = super()._load(access, rest)

@@ -104,34 +104,34 @@ class TileState:
         yield
         self._loaded = outside
 
-    def store(
+    def store_all(
         self,
         point: RowPoint,
-        output: Output,
+        outputs: Sequence[Output],
         column: Column,
         sums: dict[int, Index],
         lanes: int,
         mask: str | None,
     ) -> None:
-        """Stores an output at a point."""
-        access = self.arrangement.layout.accesses[output.access]
-        element = access.buffer.element
-        value = widened(self.e, point.value(output.node), element, lanes)
-        place = self.place(column, sums)
-        base, at = self.e.base(access.buffer), self.e.address(access, lambda axis: place[axis])
-        self.e.store(value, base, at, element, lanes, mask)
+        """Stores outputs at a point; all are computed first, since one may lie where another is read from."""
+        e, place = self.e, self.place(column, sums)
+        pairs = [
+            (self.arrangement.layout.accesses[output.access], point.value(output.node)) for output in outputs
+        ]
+        for access, value in pairs:
+            element = access.buffer.element
+            base, at = e.base(access.buffer), e.address(access, lambda axis: place[axis])
+            e.store(widened(e, value, element, lanes), base, at, element, lanes, mask)
 
     # Values that do not vary along a row -----------------------------------------------------------
 
     def store_rows(self, level: int) -> None:
         """Outputs for which the passes before `level` are enough."""
+        outputs = [o for o in self.arrangement.tree.outputs if not o.full and o.level == level]
         loaded: dict[LoadKey, Lanes] = {}
-        for output in self.arrangement.tree.outputs:
-            if output.full or output.level != level:
-                continue
-            for column in self.columns:
-                point = self._new_point(column, {}, self.row_lanes, column.mask, loaded)
-                self.store(point, output, column, {}, self.row_lanes, column.mask)
+        for column in self.columns if outputs else ():
+            point = self._new_point(column, {}, self.row_lanes, column.mask, loaded)
+            self.store_all(point, outputs, column, {}, self.row_lanes, column.mask)
 
     def learn(self, level: int) -> None:
         """Computes what the pass reads and what does not vary along a row, before its loop."""

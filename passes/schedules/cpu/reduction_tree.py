@@ -8,9 +8,10 @@ level 2, so it is three passes over a row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aicc.passes.schedules.cpu.access import Access, access_of
+from aicc.passes.schedules.cpu.emit_kernel import aliased_arguments
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.nest import Generic, Nest, Result, Store
 from aicc.passes.schedules.cpu.pointwise_tree import (
@@ -157,7 +158,14 @@ class _Builder(TreeBuilder):
         if not self._nest.stores:
             raise NoMatch("no output")
         outputs = [self._output(store) for store in self._nest.stores]
-        return Reductions(self._nest, self.space, self._parallel, tuple(self._steps.values()), tuple(outputs))
+        tree = Reductions(self._nest, self.space, self._parallel, tuple(self._steps.values()), tuple(outputs))
+        return replace(tree, outputs=tuple(self._late(output, tree.levels) for output in outputs))
+
+    def _late(self, output: Output, levels: int) -> Output:
+        """An output that shares memory with an input is written when nothing reads that any more."""
+        if output.access.buffer.number not in aliased_arguments(self._nest.func):
+            return output
+        return replace(output, level=levels - 1 if output.full else levels)
 
     def _step(self, stage: Generic) -> Step:
         body = self._body(stage, self._identity)

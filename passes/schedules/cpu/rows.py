@@ -92,7 +92,7 @@ def _kernel(arrangement: Arrangement, target: Target, config: RowsConfig, lanes:
     plan = TilePlan(lanes, chains, unrolled, masked)
     kept = arrangement.kept
     grid = Grid(arrangement, kept, None, None, lanes, masked)
-    if not arrangement.along:
+    if kept and not arrangement.along:
         points = guess_product(arrangement.extent(axis) for axis in arrangement.sums)
         block = _block(arrangement, kept[-1], max(1, _points(arrangement, config) // max(points, 1)), lanes)
         grid = Grid(arrangement, kept[:-1], None, Cut(kept[-1], block, 1), lanes, masked)

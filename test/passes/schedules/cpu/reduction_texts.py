@@ -139,6 +139,22 @@ def log_softmax(shape: Shape) -> KernelText:
     return k.text
 
 
+def normalized_sum(shape: Shape) -> KernelText:
+    """x + r, the sum of its squares per row, and their quotient: three outputs."""
+    k = Rows(shape, [len(shape) - 1])
+    x, r = k.text.input(shape), k.text.input(shape)
+    total = k.each([(x, "full"), (r, "full")], "%r = arith.addf %x0, %x1 : f32\nlinalg.yield %r : f32")
+    squares = k.reduce(
+        [(total, "full")],
+        "0.0",
+        "%q = arith.mulf %x0, %x0 : f32\n%r = arith.addf %y, %q : f32\nlinalg.yield %r : f32",
+    )
+    y = k.each([(total, "full"), (squares, "row")], "%r = arith.divf %x0, %x1 : f32\nlinalg.yield %r : f32")
+    for value in (total, squares, y):
+        k.text.output(value)
+    return k.text
+
+
 def layer_norm(shape: Shape) -> KernelText:
     """Over the last dimension, with scale and bias. The number of elements is read from the shape."""
     k = Rows(shape, [len(shape) - 1])

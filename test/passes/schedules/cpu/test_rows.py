@@ -7,15 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from aicc.bindings import ir
+from aicc.codegen.jit import LoadedKernel
+from aicc.codegen.kernel_build import Attempt, build
 from aicc.passes.schedules import jit
 from aicc.passes.schedules.cpu.rows import SCHEDULE, RowsConfig
 from aicc.target import Target
 from test.passes.schedules.cpu.reduction_texts import (
+    KernelText,
     argmax,
     floats,
     layer_norm,
     log_softmax,
+    normalized_sum,
     reduce,
     run,
     softmax,
@@ -29,6 +36,13 @@ def sizes_of(shape: Shape, values: dict[str, int]) -> tuple[list[int], list[int]
     """The actual shape, and the sizes of the names in order of appearance."""
     names = [x for x in dict.fromkeys(shape) if isinstance(x, str)]
     return [values[x] if isinstance(x, str) else x for x in shape], [values[x] for x in names]
+
+
+def matches(text: KernelText) -> bool:
+    """Whether the kernel is one for the schedule: one without anything to reduce is not."""
+    with ir.Context(), ir.Location.unknown():
+        module = ir.Module.parse(str(text))
+        return SCHEDULE.matches(module.body.operations[0].operation, Target.cpu_named("x86-64-v3"))
 
 
 def reference_softmax(x: Any, axis: int = -1) -> Any:
@@ -105,31 +119,33 @@ def test_softmax_over_any_dimension(axis: int, size: int) -> None:
     np.testing.assert_allclose(y, reference_softmax(x, axis), rtol=2e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("op", ["sum", "max", "min", "prod", "sum_square"])
-@pytest.mark.parametrize("element", ["f32", "f64", "i32", "i64", "i8"])
+DTYPES: dict[str, Any] = {
+    "f32": np.float32,
+    "f64": np.float64,
+    "i32": np.int32,
+    "i64": np.int64,
+    "i8": np.int8,
+}
+REFERENCES: dict[str, Any] = {
+    "sum": lambda x, axes: x.sum(axes),
+    "max": lambda x, axes: x.max(axes),
+    "min": lambda x, axes: x.min(axes),
+    "prod": lambda x, axes: x.prod(axes),
+    "sum_square": lambda x, axes: (x * x).sum(axes),
+}
+
+
+@pytest.mark.parametrize("op", list(REFERENCES))
+@pytest.mark.parametrize("element", list(DTYPES))
 def test_reductions_of_the_last_dimensions(op: str, element: str) -> None:
-    dtype = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "i8": np.int8}[element]
-    rng = np.random.default_rng(4)
-    x = (
-        rng.integers(-9, 9, (5, 6, 41)).astype(dtype)
-        if element[0] == "i"
-        else rng.uniform(-1.5, 1.5, (5, 6, 41)).astype(dtype)
-    )
-    (y,) = run(SCHEDULE, reduce((5, 6, 41), (1, 2), op, element), [x], [(5,)], dtype=dtype)
-    functions: dict[str, Any] = {
-        "sum": np.sum,
-        "max": np.max,
-        "min": np.min,
-        "prod": np.prod,
-        "sum_square": lambda v, **k: np.sum(v * v, **k),
-    }
-    want = (
-        functions[op](x if element[0] == "i" else x.astype(np.float64), axis=(1, 2), dtype=None)
-        if op not in ("max", "min")
-        else functions[op](x, axis=(1, 2))
-    )
-    if element[0] == "i":
-        np.testing.assert_array_equal(y, np.asarray(want).astype(dtype))
+    dtype, rng, shape = DTYPES[element], np.random.default_rng(4), (5, 6, 41)
+    is_integer = element[0] == "i"
+    x = (rng.integers(-9, 9, shape) if is_integer else rng.uniform(-1.5, 1.5, shape)).astype(dtype)
+    (y,) = run(SCHEDULE, reduce(shape, (1, 2), op, element), [x], [(5,)], dtype=dtype)
+    with np.errstate(over="ignore"):
+        want = REFERENCES[op](x.astype(np.int64 if is_integer else np.float64), (1, 2))
+    if is_integer:
+        np.testing.assert_array_equal(y, want.astype(dtype))
     else:
         np.testing.assert_allclose(y, want, rtol=1e-5, atol=1e-5)
 
@@ -146,6 +162,68 @@ def test_argmax(width: int) -> None:
     x = np.random.default_rng(1).integers(0, 5, (9, width)).astype(np.float32)
     (y,) = run(SCHEDULE, argmax((9, width)), [x], [(9,)], dtype=np.int64)
     np.testing.assert_array_equal(y, x.argmax(1))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.integers(1, 20), min_size=2, max_size=4), st.integers(0, 3), st.booleans(),
+    st.sampled_from([0, 2, 4, 8]), st.sampled_from([0, 1, 3]), st.sampled_from([-1, 0]),
+)  # fmt: skip
+def test_softmax_of_any_shape(
+    shape: list[int], axis: int, dynamic: bool, lanes: int, chains: int, registers: int
+) -> None:
+    axis %= len(shape)
+    x = floats(shape, 1) * 3
+    names: Shape = [f"s{i}" for i in range(len(shape))] if dynamic else shape
+    config = RowsConfig(lanes=lanes, chains=chains, registers=registers)
+    text = softmax(names, axis)
+    if not matches(text):
+        return
+    (y,) = run(SCHEDULE, text, [x], [shape], config=config, sizes=shape if dynamic else [])
+    np.testing.assert_allclose(y, reference_softmax(x, axis), rtol=2e-6, atol=1e-7)
+
+
+def test_in_place() -> None:
+    """An output that shares memory with an input is written in the last pass, and keeps no values before."""
+    for width in (40, 4000):
+        text = str(softmax((6, width))).replace("aicc.kernel,", "aicc.kernel, aicc.alias = [[0, 1]],")
+        kernel = jit.compile_kernel(text, SCHEDULE, Target.cpu_named("x86-64-v3"))
+        x = floats((6, width), 7)
+        want = reference_softmax(x)
+        kernel(x, x)
+        np.testing.assert_allclose(x, want, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("width", [24, 3000])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_several_outputs(width: int, in_place: bool) -> None:
+    """A sum that is itself an output, values per row, and the sum normalized by them."""
+    x, r = floats((7, width), 1), floats((7, width), 2)
+    want_sum = x.astype(np.float64) + r
+    norms = (want_sum**2).sum(1)
+    text = str(normalized_sum((7, width)))
+    if in_place:
+        text = text.replace("aicc.kernel,", "aicc.kernel, aicc.alias = [[0, 2]],")
+    kernel = jit.compile_kernel(text, SCHEDULE, Target.cpu_named("x86-64-v3"))
+    total = x if in_place else jit.aligned((7, width))
+    squares, y = jit.aligned((7,)), jit.aligned((7, width))
+    kernel(x, r, total, squares, y)
+    np.testing.assert_allclose(total, want_sum, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(squares, norms, rtol=1e-5)
+    np.testing.assert_allclose(y, want_sum / norms[:, None], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [48, 1000])
+def test_with_the_products_own_code_generator(width: int) -> None:
+    """With the expanded exponential: masked elements get exactly 0, and nothing calls the C library."""
+    x = floats((9, width), 3) * 10
+    x[:, 5] = -np.inf
+    built = build(Attempt(str(softmax((9, width))), "rows", "k", Target.host()))
+    y = jit.aligned((9, width))
+    with LoadedKernel(built.object, "k") as kernel:
+        kernel.run([x, y], chunk=2)
+    np.testing.assert_allclose(y, reference_softmax(x), rtol=2e-6, atol=1e-7)
+    assert (y[:, 5] == 0).all()
 
 
 def test_values_between_passes_stay_in_the_output() -> None:
