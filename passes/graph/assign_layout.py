@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.facts import key, kind
+from aicc.passes.graph.facts import key, kind, module_ops
 from aicc.passes.graph.layout_rules import (
     FOLLOWERS,
     Follower,
@@ -29,8 +29,8 @@ from aicc.passes.graph.layout_rules import (
     to_second,
 )
 from aicc.passes.graph.minimum_cut import INFINITE, FlowGraph
-from aicc.passes.graph.rewrite import Rewriter
-from aicc.passes.graph.simplify_movement import build_reshape
+from aicc.passes.graph.rewrite import Rewriter, pattern
+from aicc.passes.graph.simplify_movement import build_reshape, constant_shape
 
 _UNKNOWN_SIZE = 64
 """Elements a dynamic dim is taken to have."""
@@ -46,14 +46,55 @@ class AssignLayout(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         rw = Rewriter(module, ctx)
-        ops = [view.operation for view in rw.main.regions[0].blocks[0].operations]
-        followers = {key(op): f for op in ops if (f := _follower(rw, op)) is not None}
-        if not any(f.required for f in followers.values()):
+        if not any(op.name == "aicc.conv" for op in module_ops(module)):
             return
+        rw.run((channel_shuffle,))
+        ops = [op for op in top_level_ops(rw.main) if not len(op.results) or not rw.is_dead(op)]
+        followers = {key(op): f for op in ops if (f := _follower(rw, op)) is not None}
         chosen = _choose(rw, ops, followers)
         _Converter(rw, followers).run(ops, chosen)
         rw.erase_dead()
         rw.finish()
+
+
+def top_level_ops(main: Any) -> list[Any]:
+    """The ops of the function's own block."""
+    return [view.operation for view in main.regions[0].blocks[0].operations]
+
+
+@pattern("reshape")
+def channel_shuffle(rw: Rewriter, op: Any) -> bool:
+    """Shuffled channels, `[N, g, c, …] --> [N, c, g, …]` between reshapes, as the same with channels last
+
+    `x --> transpose (to last), reshape [N, …, g, c], transpose, reshape [N, …, C], transpose (to second)`.
+    """
+    swap = rw.inner(op.operands[0], "transpose")
+    split = None if swap is None else rw.inner(swap.operands[0], "reshape")
+    if swap is None or split is None:
+        return False
+    x, y = split.operands[0], op.results[0]
+    shape, parts = rw.shape(x), rw.shape(split.results[0])
+    rank = len(shape)
+    if (
+        rank < 3
+        or rw.shape(y) != shape
+        or len(parts) != rank + 1
+        or parts[0] != shape[0]
+        or parts[3:] != shape[2:]
+    ):
+        return False
+    if rw.attrs(swap)["perm"] != (0, 2, 1, *range(3, rank + 1)):
+        return False
+    last = (shape[0], *shape[2:])
+    if constant_shape((*last, shape[1]), (*last, *parts[1:3])) is None:
+        return False
+    if constant_shape((*last, parts[2], parts[1]), (*last, shape[1])) is None:
+        return False
+    rw.at(op, swap, split)
+    grouped = build_reshape(rw, rw.build("transpose", x, perm=to_last(rank)), (*last, *parts[1:3]))
+    shuffled = rw.build("transpose", grouped, perm=(*range(rank - 1), rank, rank - 1))
+    merged = build_reshape(rw, shuffled, (*last, shape[1]))
+    return rw.replace(op, rw.build("transpose", merged, perm=to_second(rank)))
 
 
 def _follower(rw: Rewriter, op: Any) -> Follower | None:

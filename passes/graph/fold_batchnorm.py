@@ -110,8 +110,6 @@ def into_conv(rw: Rewriter, op: Any) -> bool:
     if c is None:
         return False
     if kind(op) == "mul":
-        if not rw.has_one_use(w):
-            return False
         outer = attrs["kernel_layout"] == "OIHW"
         w = rw.build("mul", w, _reshaped(rw, c, (rw.shape(c)[0], *[1] * (rw.rank(w) - 1))) if outer else c)
         bias = None if bias is None else rw.build("mul", bias, c)

@@ -24,6 +24,8 @@ from aicc.passes.graph.facts import kind, module_ops
 from aicc.passes.graph.rewrite import Rewriter
 from aicc.weights import FrozenArray, Recipe
 
+_LITTLE = 16 * 1024
+"""Bytes that may be stored whatever an op's limit is: parameters per channel are no larger."""
 _SOURCES = frozenset({"constant", "weight", "none"})
 _CONTRACTIONS = frozenset({"conv", "conv_transpose", "matmul", "lstm", "gru", "rnn"})
 
@@ -77,10 +79,12 @@ class Folder:
         return self._defer(op, declared, operands, infos)
 
     def _grows(self, declared: type[Op], results: list[TensorType], operands: list[TensorType]) -> bool:
-        """Whether folding would store more than the op declares to be worth it."""
+        """Whether folding would store more than the op declares to be worth it, and not just a little."""
         limit = declared.fold_limit
         made = sum(t.size for t in results)
-        return limit is not None and made > limit and made > sum(t.size for t in operands)
+        if limit is None or sum(_nbytes(t) for t in results) <= _LITTLE:
+            return False
+        return made > limit and made > sum(t.size for t in operands)
 
     def _evaluate(self, op: Any, declared: type[Op], operands: list[Any], infos: list[TensorType]) -> bool:
         arrays = [None if v is None else self._array(v) for v in operands]
@@ -110,7 +114,14 @@ class Folder:
 
     def _is_at_hand(self, value: Any) -> bool:
         """Whether the elements can be had: IR read from a file may come without its weights."""
-        return self.rw.constant(value) is not None or _weight_symbol(value) in self.rw.weights
+        return self.rw.constant(value) is not None or self._is_stored(_weight_symbol(value))
+
+    def _is_stored(self, sym: str) -> bool:
+        """Whether a weight, and all that it is made of, is in the store."""
+        if sym not in self.rw.weights:
+            return False
+        load = self.rw.weights.entries[sym].load
+        return not isinstance(load, Recipe) or all(n is None or self._is_stored(n) for n in load.inputs)
 
     def _array(self, value: Any) -> Any:
         known = self.rw.constant(value)

@@ -25,7 +25,7 @@ import numpy as np
 
 from aicc.bindings import ir, tensor
 from aicc.dialects.constants import CONSTANT_BYTES
-from aicc.dialects.op import OPS, declaration, none_value
+from aicc.dialects.op import OPS, TypeRuleError, declaration, none_value
 from aicc.dialects.types import DType
 from aicc.errors import CompileError
 from aicc.passes.base import PassContext
@@ -242,7 +242,7 @@ class Rewriter(Facts):
             for p in by_root.get(op.name, ()):
                 self.at(op)
                 self._made.clear()
-                if p.apply(self, op):
+                if self._applies(p, op):
                     counts[p.name] = counts.get(p.name, 0) + 1
                     done += 1
                     break
@@ -251,6 +251,14 @@ class Rewriter(Facts):
             if done > budget:
                 raise CompileError("AICC-2002", f"rewrites do not settle (last: {p.name}).", stage="graph")
         return done
+
+    def _applies(self, p: Pattern, op: Any) -> bool:
+        """Runs a pattern. One that builds an op which does not fit gives up: the rewrite is lost, not the model."""
+        try:
+            return p.apply(self, op)
+        except TypeRuleError as error:
+            self.ctx.stats.setdefault("rewrites given up", []).append(f"{p.name}: {error}")
+            return False
 
     def erase_dead(self) -> None:
         """Erases every aicc op without a use."""

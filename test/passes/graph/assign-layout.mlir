@@ -68,3 +68,27 @@ func.func @main(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x4x4xf32> {
   %p = "aicc.max_pool"(%x) {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, ceil_mode = false, auto_pad = "NOTSET", layout = "NCHW"} : (tensor<1x32x8x8xf32>) -> tensor<1x32x4x4xf32>
   return %p : tensor<1x32x4x4xf32>
 }
+
+// -----
+
+// Shuffled channels (ShuffleNet) are shuffled in place: only the input and the output are transposed.
+// CHECK-LABEL: func.func @main
+// CHECK: "aicc.transpose"(%arg0) {perm = array<i64: 0, 2, 3, 1>}
+// CHECK: "aicc.conv"
+// CHECK: "aicc.transpose"({{.*}}) {perm = array<i64: 0, 1, 2, 4, 3>} : (tensor<1x8x8x4x8xf32>)
+// CHECK-NOT: aicc.transpose
+// CHECK: "aicc.conv"
+// CHECK-NEXT: "aicc.transpose"({{.*}}) {perm = array<i64: 0, 3, 1, 2>}
+// CHECK-NEXT: return
+func.func @main(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32> {
+  %w = "aicc.weight"() {sym = "w", shape = array<i64: 32, 32, 1, 1>, dtype = f32} : () -> tensor<32x32x1x1xf32>
+  %none = "aicc.none"() : () -> none
+  %s5 = "aicc.constant"() {value = dense<[1, 4, 8, 8, 8]> : tensor<5xi64>} : () -> tensor<5xi64>
+  %s4 = "aicc.constant"() {value = dense<[1, 32, 8, 8]> : tensor<4xi64>} : () -> tensor<4xi64>
+  %c = "aicc.conv"(%x, %w, %none) {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64, auto_pad = "NOTSET", layout = "NCHW", kernel_layout = "OIHW"} : (tensor<1x32x8x8xf32>, tensor<32x32x1x1xf32>, none) -> tensor<1x32x8x8xf32>
+  %a = "aicc.reshape"(%c, %s5) {allowzero = false} : (tensor<1x32x8x8xf32>, tensor<5xi64>) -> tensor<1x4x8x8x8xf32>
+  %b = "aicc.transpose"(%a) {perm = array<i64: 0, 2, 1, 3, 4>} : (tensor<1x4x8x8x8xf32>) -> tensor<1x8x4x8x8xf32>
+  %d = "aicc.reshape"(%b, %s4) {allowzero = false} : (tensor<1x8x4x8x8xf32>, tensor<4xi64>) -> tensor<1x32x8x8xf32>
+  %e = "aicc.conv"(%d, %w, %none) {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64, auto_pad = "NOTSET", layout = "NCHW", kernel_layout = "OIHW"} : (tensor<1x32x8x8xf32>, tensor<32x32x1x1xf32>, none) -> tensor<1x32x8x8xf32>
+  return %e : tensor<1x32x8x8xf32>
+}

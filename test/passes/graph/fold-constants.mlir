@@ -48,10 +48,10 @@ func.func @main(%x: tensor<?x4x3xf32> {aicc.name = "x", aicc.dims = ["n", 4, 3]}
 // What would only grow stays.
 // CHECK-LABEL: func.func @main
 // CHECK: "aicc.expand"
-func.func @main(%x: tensor<100x100xf32>) -> tensor<100x100xf32> {
-  %c = "aicc.constant"() {value = dense<1.0> : tensor<1x100xf32>} : () -> tensor<1x100xf32>
-  %s = "aicc.constant"() {value = dense<[100, 100]> : tensor<2xi64>} : () -> tensor<2xi64>
-  %e = "aicc.expand"(%c, %s) : (tensor<1x100xf32>, tensor<2xi64>) -> tensor<100x100xf32>
-  %y = "aicc.add"(%x, %e) : (tensor<100x100xf32>, tensor<100x100xf32>) -> tensor<100x100xf32>
-  return %y : tensor<100x100xf32>
+func.func @main(%x: tensor<200x200xf32>) -> tensor<200x200xf32> {
+  %c = "aicc.constant"() {value = dense<1.0> : tensor<1x200xf32>} : () -> tensor<1x200xf32>
+  %s = "aicc.constant"() {value = dense<[200, 200]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %e = "aicc.expand"(%c, %s) : (tensor<1x200xf32>, tensor<2xi64>) -> tensor<200x200xf32>
+  %y = "aicc.add"(%x, %e) : (tensor<200x200xf32>, tensor<200x200xf32>) -> tensor<200x200xf32>
+  return %y : tensor<200x200xf32>
 }

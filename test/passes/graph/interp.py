@@ -93,6 +93,7 @@ def check_pass(
         for p in passes:
             p.run(module, ctx)
             module.operation.verify()
+        assert not ctx.stats.get("rewrites given up"), ctx.stats
         after = evaluate(module, inputs, ctx.weights)
         assert len(before) == len(after)
         for a, b in zip(before, after, strict=True):
