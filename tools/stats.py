@@ -45,8 +45,8 @@ def _facts(stats: Mapping[str, Any]) -> Table | None:
         return None
     table = Table("fact", "value")
     for key, value in facts.items():
-        size = key.endswith("_bytes") and isinstance(value, int)
-        table.add_row(key.removesuffix("_bytes").replace("_", " "), byte_count(value) if size else str(value))
+        text = byte_count(value) if isinstance(value, int) and key.endswith("_bytes") else str(value)
+        table.add_row(key.removesuffix("_bytes").replace("_", " "), text)
     return table
 
 
