@@ -68,6 +68,10 @@ class Reshape(Op, name="reshape"):
             raise TypeRuleError(f"operand 'shape' is {wanted}; at most one element may be -1")
         if -1 in out:
             out[out.index(-1)] = _remaining(x, [d for d in out if d != -1], wanted)
+        opaque = [i for i, d in enumerate(wanted) if isinstance(d, Dim) and has_elements(d)]
+        if len(opaque) == 1 and -1 not in wanted and product(out[: opaque[0]] + out[opaque[0] + 1 :]) != 0:
+            # whatever it says, one unknown size is what the others leave
+            out[opaque[0]] = quotient(x.shape, out[: opaque[0]] + out[opaque[0] + 1 :])
         total = product(out)
         if x.is_static and isinstance(total, int) and total != x.size:
             raise TypeRuleError(f"{x.size} elements of {x} do not fill shape {out}")

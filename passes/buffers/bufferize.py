@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from aicc.bindings import arith, func, ir, memref, scf
@@ -315,7 +315,10 @@ class _Host:
         return fresh
 
     def _tensor_cast(self, op: Any) -> None:
-        self.buffers[op.results[0]] = self._written(op.operands[0])
+        """The same place; sizes that the result knows to be static are."""
+        buffer, t = self._written(op.operands[0]), ir.RankedTensorType(op.results[0].type)
+        sizes = [s if t.is_dynamic_dim(d) else int(t.shape[d]) for d, s in enumerate(buffer.sizes)]
+        self.buffers[op.results[0]] = replace(buffer, sizes=tuple(sizes))
 
     def _tensor_dim(self, op: Any) -> None:
         d = self._scalar(op.operands[1])

@@ -120,15 +120,29 @@ def _node(op: Any) -> str:
 
 
 def _signature_dtypes(old: Any, new: Any) -> None:
-    """`aicc.dtype` on arguments and results keeps what storage types lose (bool, unsigned)."""
+    """`aicc.dtype` on arguments and results keeps what storage types lose (bool, unsigned).
+
+    Sizes that became static since the import are no names any more.
+    """
     for key, types in (("arg_attrs", old.type.inputs), ("res_attrs", old.type.results)):
         attrs = new.attributes[key] if key in new.attributes else [ir.DictAttr.get({})] * len(types)
         out = []
         for a, t in zip(attrs, types, strict=True):
             named = {n.name: n.attr for n in ir.DictAttr(a)}
-            named["aicc.dtype"] = ir.TypeAttr.get(ir.RankedTensorType(t).element_type)
+            tensor_type = ir.RankedTensorType(t)
+            named["aicc.dtype"] = ir.TypeAttr.get(tensor_type.element_type)
+            if "aicc.dims" in named:
+                named["aicc.dims"] = _refined(named["aicc.dims"], tensor_type)
             out.append(ir.DictAttr.get(named))
         new.attributes[key] = ir.ArrayAttr.get(out)
+
+
+def _refined(dims: Any, t: Any) -> Any:
+    """`aicc.dims` with the static sizes of `t`."""
+    i64 = ir.IntegerType.get_signless(64)
+    return ir.ArrayAttr.get(
+        [d if t.is_dynamic_dim(i) else ir.IntegerAttr.get(i64, t.get_dim_size(i)) for i, d in enumerate(dims)]
+    )
 
 
 def _declare_weights(module: Any, main: Any, b: Builder) -> None:
