@@ -61,6 +61,7 @@ def test_everything_else(rng: np.random.Generator) -> None:
         "softcap": 3.0,
         "causal": True,
         "align": "bottom_right",
+        "new_keys": None,
         "left_window": 3,
         "right_window": -1,
     }
