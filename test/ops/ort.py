@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import onnxruntime
 from test.ops import rig
 
 Array = np.ndarray[Any, Any]
+OPSET = 21
+"""The newest one that ONNX Runtime takes without a warning."""
 
 
-def ort(op: str, *inputs: Array | None, opset: int = 21, outputs: int = 1, **attrs: Any) -> list[Array]:
+def ort(op: str, *inputs: Array | None, opset: int = OPSET, outputs: int = 1, **attrs: Any) -> list[Array]:
     """The outputs of one node by ONNX Runtime."""
     model, feeds = rig.one_node(op, inputs, attrs, outputs, opset)
     for output in model.graph.output:
@@ -23,27 +26,19 @@ def ort(op: str, *inputs: Array | None, opset: int = 21, outputs: int = 1, **att
     return [np.asarray(y) for y in session.run(None, feeds)]
 
 
-def check_ort(
+def ort_case(
     op: str,
     *inputs: Array | None,
-    opset: int = 21,
+    opset: int = OPSET,
     outputs: int = 1,
-    constant: Any = (),
-    modes: Any = rig.MODES,
-    rtol: float | None = None,
-    atol: float | None = None,
+    constant: Sequence[int] = (),
     **attrs: Any,
-) -> None:
+) -> rig.Case:
+    """A `rig.case` whose expected results are ONNX Runtime's."""
+    expected = ort(op, *inputs, opset=opset, outputs=outputs, **attrs)
+    return rig.case(op, *inputs, outputs=outputs, constant=constant, expected=expected, **attrs)
+
+
+def check_ort(op: str, *inputs: Array | None, opset: int = OPSET, modes: Any = rig.MODES, **settings: Any) -> None:
     """`rig.check` against ONNX Runtime."""
-    rig.check(
-        op,
-        *inputs,
-        opset=opset,
-        outputs=outputs,
-        constant=constant,
-        modes=modes,
-        rtol=rtol,
-        atol=atol,
-        expected=ort(op, *inputs, opset=opset, outputs=outputs, **attrs),
-        **attrs,
-    )
+    rig.check_all([ort_case(op, *inputs, opset=opset, **settings)], opset=opset, modes=modes)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test.ops.ort import check_ort
-from test.ops.rig import check
+from test.ops.ort import OPSET, ort_case
+from test.ops.rig import case, check_all
 
 Rng = np.random.Generator
+BOTH = ("static", "dynamic")
 WINDOWS: list[dict[str, Any]] = [
     {"kernel_shape": [2, 3]},
     {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
@@ -25,70 +26,69 @@ def _data(rng: Rng, *shape: int, dtype: Any = np.float32) -> Any:
     return rng.standard_normal(shape).astype(dtype)
 
 
-@pytest.mark.parametrize("attrs", WINDOWS)
 @pytest.mark.parametrize("op", ["MaxPool", "AveragePool", "LpPool"])
-def test_pool(rng: Rng, op: str, attrs: Any) -> None:
-    check_ort(op, _data(rng, 2, 3, 8, 9), **attrs)
+def test_windows(rng: Rng, op: str) -> None:
+    check_all([ort_case(op, _data(rng, 2, 3, 8, 9), **attrs) for attrs in WINDOWS], opset=OPSET, modes=BOTH)
 
 
-@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
-@pytest.mark.parametrize("spatial", [(11,), (5, 6, 7)])
-def test_pool_ranks(rng: Rng, op: str, spatial: Any) -> None:
-    rank = len(spatial)
-    check(op, _data(rng, 1, 2, *spatial), kernel_shape=[3] * rank, strides=[2] * rank, pads=[1] * (2 * rank))
+def test_ranks(rng: Rng) -> None:
+    cases = []
+    for spatial in ((11,), (5, 6, 7)):
+        n = len(spatial)
+        attrs: dict[str, Any] = {"kernel_shape": [3] * n, "strides": [2] * n, "pads": [1] * (2 * n)}
+        cases += [case(op, _data(rng, 1, 2, *spatial), **attrs) for op in ("MaxPool", "AveragePool")]
+    check_all(cases, modes=BOTH)
 
 
-@pytest.mark.parametrize("ceil_mode", [0, 1])
-def test_average_pool_counts_padding(rng: Rng, ceil_mode: int) -> None:
-    check(
-        "AveragePool",
-        _data(rng, 1, 2, 7, 8),
-        kernel_shape=[3, 3],
-        strides=[2, 2],
-        pads=[1, 1, 1, 1],
-        count_include_pad=1,
-        ceil_mode=ceil_mode,
-    )
+def test_average_pool_counts_padding(rng: Rng) -> None:
+    attrs: dict[str, Any] = {
+        "kernel_shape": [3, 3],
+        "strides": [2, 2],
+        "pads": [1, 1, 1, 1],
+        "count_include_pad": 1,
+    }
+    check_all([case("AveragePool", _data(rng, 1, 2, 7, 8), ceil_mode=c, **attrs) for c in (0, 1)], modes=BOTH)
 
 
-@pytest.mark.parametrize("p", [1, 3])
-def test_lp_pool_powers(rng: Rng, p: int) -> None:
-    check("LpPool", _data(rng, 1, 2, 6, 6), kernel_shape=[2, 2], p=p)
+def test_lp_pool_powers(rng: Rng) -> None:
+    check_all([case("LpPool", _data(rng, 1, 2, 6, 6), kernel_shape=[2, 2], p=p) for p in (1, 3)], modes=BOTH)
 
 
-@pytest.mark.parametrize("storage_order", [0, 1])
-def test_max_pool_indices(rng: Rng, storage_order: int) -> None:
+def test_max_pool_indices(rng: Rng) -> None:
     x = _data(rng, 2, 3, 5, 7)
-    attrs = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0], "storage_order": storage_order}
-    check("MaxPool", x, outputs=2, **attrs)
-
-
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
-def test_max_pool_integers(rng: Rng, dtype: Any) -> None:
-    info = np.iinfo(dtype)
-    x = rng.integers(info.min, info.max, (1, 2, 5, 5), dtype=dtype)
-    check_ort("MaxPool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    attrs: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0]}
+    check_all([case("MaxPool", x, outputs=2, storage_order=order, **attrs) for order in (0, 1)], modes=BOTH)
 
 
 def test_max_pool_indices_of_smallest_values() -> None:
     x = np.zeros((1, 1, 3, 3), np.uint8)
     where = np.array([[[[0, 0, 1], [0, 0, 1], [3, 3, 4]]]], np.int64)
-    zeros = np.zeros((1, 1, 3, 3), np.uint8)
-    check("MaxPool", x, outputs=2, kernel_shape=[2, 2], pads=[1, 1, 0, 0], expected=[zeros, where])
+    expected = [np.zeros((1, 1, 3, 3), np.uint8), where]
+    check_all(
+        [case("MaxPool", x, outputs=2, kernel_shape=[2, 2], pads=[1, 1, 0, 0], expected=expected)], modes=BOTH
+    )
 
 
-@pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])
-def test_global_pool(rng: Rng, op: str) -> None:
-    check(op, _data(rng, 2, 3, 5, 4))
+def test_max_pool_integers(rng: Rng) -> None:
+    cases = []
+    for dtype in (np.int8, np.uint8):
+        info = np.iinfo(dtype)
+        x = rng.integers(info.min, info.max, (1, 2, 5, 5), dtype=dtype)
+        cases.append(ort_case("MaxPool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+    check_all(cases, opset=OPSET, modes=("static",))
 
 
-@pytest.mark.parametrize("p", [1, 2, 3])
-def test_global_lp_pool(rng: Rng, p: int) -> None:
+def test_global_pools(rng: Rng) -> None:
     x = _data(rng, 2, 3, 5, 4)
-    norm = (np.abs(x.astype(np.float64)) ** p).sum((2, 3), keepdims=True) ** (1 / p)
-    check("GlobalLpPool", x, p=p, expected=[norm.astype(np.float32)])
+    cases = [case("GlobalAveragePool", x), case("GlobalMaxPool", x)]
+    for p in (1, 2, 3):
+        norm = (np.abs(x.astype(np.float64)) ** p).sum((2, 3), keepdims=True) ** (1 / p)
+        cases.append(case("GlobalLpPool", x, p=p, expected=[norm.astype(np.float32)]))
+    check_all(cases, modes=BOTH)
 
 
-@pytest.mark.parametrize("size", [3, 5])
-def test_lrn(rng: Rng, size: int) -> None:
-    check_ort("LRN", _data(rng, 2, 6, 4, 3), size=size, alpha=0.02, beta=0.6, bias=1.5)
+def test_lrn(rng: Rng) -> None:
+    x = _data(rng, 2, 6, 4, 3)
+    check_all(
+        [ort_case("LRN", x, size=s, alpha=0.02, beta=0.6, bias=1.5) for s in (3, 5)], opset=OPSET, modes=BOTH
+    )

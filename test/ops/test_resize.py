@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test.ops.ort import check_ort
+from test.ops.ort import ort_case
 from test.ops.rig import case, check, check_all
 
 Rng = np.random.Generator
@@ -39,18 +39,14 @@ def test_coordinates(rng: Rng, mode: str) -> None:
     check_all(cases)
 
 
-@pytest.mark.parametrize("rounding", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
-@pytest.mark.parametrize("coordinates", ["half_pixel", "asymmetric"])
-def test_nearest(rng: Rng, rounding: str, coordinates: str) -> None:
-    x = _data(rng, 1, 2, 4, 6)
-    attrs = {"mode": "nearest", "nearest_mode": rounding, "coordinate_transformation_mode": coordinates}
-    check_all(
-        [
-            _case(x, (1, 1, 2, 3), **attrs),
-            _case(x, (1, 1, 0.5, 1.25), **attrs),
-            _case(x, None, (1, 2, 3, 9), **attrs),
-        ]
-    )
+def test_nearest(rng: Rng) -> None:
+    x, cases = _data(rng, 1, 2, 4, 6), []
+    for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+        for coordinates in ("half_pixel", "asymmetric"):
+            attrs = {"nearest_mode": rounding, "coordinate_transformation_mode": coordinates}
+            cases += [_case(x, (1, 1, 2, 3), **attrs), _case(x, (1, 1, 0.5, 1.25), **attrs)]
+            cases.append(_case(x, None, (1, 2, 3, 9), **attrs))
+    check_all(cases, modes=("dynamic", "constant"))
 
 
 def test_cubic_coefficients(rng: Rng) -> None:
@@ -59,17 +55,14 @@ def test_cubic_coefficients(rng: Rng) -> None:
     check_all(cases)
 
 
-@pytest.mark.parametrize("mode", ["linear", "cubic"])
-@pytest.mark.parametrize("exclude_outside", [0, 1])
-def test_antialias(rng: Rng, mode: str, exclude_outside: int) -> None:
-    x = _data(rng, 1, 1, 9, 8)
-    attrs = {"mode": mode, "antialias": 1, "exclude_outside": exclude_outside}
-    check_all(
-        [_case(x, (1, 1, 0.6, 0.2), **attrs), _case(x, None, (1, 1, 4, 12), **attrs)],
-        modes=("static", "constant"),
-    )
-    small = _data(rng, 1, 1, 9, 40)
-    check_all([_case(small, (1, 1, 1, 0.1), **attrs)], modes=("static", "constant"))
+def test_antialias(rng: Rng) -> None:
+    x, small, cases = _data(rng, 1, 1, 9, 8), _data(rng, 1, 1, 9, 40), []
+    for mode in ("linear", "cubic"):
+        for exclude_outside in (0, 1):
+            attrs = {"mode": mode, "antialias": 1, "exclude_outside": exclude_outside}
+            cases += [_case(x, (1, 1, 0.6, 0.2), **attrs), _case(x, None, (1, 1, 4, 12), **attrs)]
+            cases.append(_case(small, (1, 1, 1, 0.1), **attrs))
+    check_all(cases, modes=("static", "constant"))
 
 
 def test_axes_and_policies(rng: Rng) -> None:
@@ -80,20 +73,11 @@ def test_axes_and_policies(rng: Rng) -> None:
     check_all(cases, opset=19)
 
 
-@pytest.mark.parametrize("mode", ["nearest", "linear"])
-def test_crop(rng: Rng, mode: str) -> None:
-    x = _data(rng, 1, 1, 4, 5)
-    roi = _scales(0, 0, 0.4, -0.25, 1, 1, 0.8, 1.2)
-    check(
-        "Resize",
-        x,
-        roi,
-        None,
-        np.array([1, 1, 3, 6]),
-        mode=mode,
-        coordinate_transformation_mode="tf_crop_and_resize",
-        extrapolation_value=7.5,
-    )
+def test_crop(rng: Rng) -> None:
+    x, roi = _data(rng, 1, 1, 4, 5), _scales(0, 0, 0.4, -0.25, 1, 1, 0.8, 1.2)
+    attrs = {"coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 7.5}
+    sizes = np.array([1, 1, 3, 6])
+    check_all([case("Resize", x, roi, None, sizes, mode=m, **attrs) for m in ("nearest", "linear")])
 
 
 def test_one_and_three_dims(rng: Rng) -> None:
@@ -105,20 +89,21 @@ def test_one_and_three_dims(rng: Rng) -> None:
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.uint8])
-def test_dtypes(rng: Rng, dtype: Any) -> None:
-    x = np.abs(_data(rng, 1, 2, 3, 4)).astype(dtype)
-    check_all([_case(x, (1, 1, 2, 2), mode="nearest"), _case(x, (1, 1, 2, 2), mode="linear")])
+def test_dtypes(rng: Rng) -> None:
+    cases = []
+    for dtype in (np.float16, np.float64, np.uint8):
+        x = np.abs(_data(rng, 1, 2, 3, 4)).astype(dtype)
+        cases += [_case(x, (1, 1, 2, 2), mode=mode) for mode in ("nearest", "linear")]
+    check_all(cases, modes=("dynamic", "constant"))
 
 
 def test_old_opsets(rng: Rng) -> None:
     x = _data(rng, 1, 2, 3, 4)
     twice = x.repeat(2, 2).repeat(3, 3)
-    check("Upsample", x, _scales(1, 1, 2, 3), opset=9, expected=[twice])
-    check("Upsample", x, opset=8, scales=[1.0, 1.0, 2.0, 3.0], expected=[twice])
-    check("Resize", x, _scales(1, 1, 2, 3), opset=10, expected=[twice])
-    check_ort("Upsample", x, _scales(1, 1, 2, 3), opset=9, mode="linear")
-    check_ort("Resize", x, _scales(1, 1, 0.6, 0.5), opset=10)
-    check(
-        "Resize", x, np.zeros(0, np.float32), _scales(1, 1, 2, 3), opset=11, expected=[twice], constant=(1,)
-    )
+    scales, none = _scales(1, 1, 2, 3), np.zeros(0, np.float32)
+    check("Upsample", x, opset=8, scales=[1.0, 1.0, 2.0, 3.0], expected=[twice], modes=("dynamic",))
+    linear = ort_case("Upsample", x, scales, opset=9, mode="linear")
+    check_all([case("Upsample", x, scales, expected=[twice]), linear], opset=9, modes=("constant",))
+    shrunk = ort_case("Resize", x, _scales(1, 1, 0.6, 0.5), opset=10)
+    check_all([case("Resize", x, scales, expected=[twice]), shrunk], opset=10, modes=("constant",))
+    check("Resize", x, none, scales, opset=11, expected=[twice], modes=("constant",))
