@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from aicc.passes.schedules.cpu.contraction_plan import cycles, max_rows, split_evenly, vectors_for
 from aicc.passes.schedules.cpu.sizes import Size
-from aicc.passes.schedules.cpu.winograd_math import INPUT_OPS, OUTPUT_OPS
+from aicc.passes.schedules.cpu.winograd_math import INPUT_OPS, MOST_CHANNELS, OUTPUT_OPS
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
@@ -143,10 +143,13 @@ class Plan:
 
 
 def plans(problem: Problem, target: Target, sizes: tuple[int, ...] = (2, 4)) -> list[Plan]:
-    """A good plan for each m of `sizes` that the image is large enough for, the best first."""
+    """A good plan for each m of `sizes` that the image is large enough for, the best first.
+
+    Longer sums than the bounds of `winograd_math` speak of are left to other schedules.
+    """
     found = []
     for m in sizes:
-        if min(problem.height, problem.width) >= m:
+        if min(problem.height, problem.width) >= m and problem.channels <= MOST_CHANNELS[m]:
             found.append(complete(WinogradConfig(m), problem, target))
     return sorted(found, key=lambda plan: plan.seconds(target))
 

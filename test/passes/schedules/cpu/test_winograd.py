@@ -15,7 +15,7 @@ from aicc.errors import CompileError
 from aicc.knobs import knobs
 from aicc.passes.schedules import jit
 from aicc.passes.schedules.cpu.winograd import SCHEDULE
-from aicc.passes.schedules.cpu.winograd_math import INPUT_MATRIX, OUTPUT_MATRIX, WEIGHT_MATRIX
+from aicc.passes.schedules.cpu.winograd_math import INPUT_MATRIX, MOST_CHANNELS, OUTPUT_MATRIX, WEIGHT_MATRIX
 from aicc.passes.schedules.cpu.winograd_plan import Plan, Problem, WinogradConfig, complete, plans
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
@@ -107,7 +107,7 @@ def reference(case: Case, x: Any, w: Any, extra: list[Any]) -> Any:
     return np.maximum(out, 0) if case.epilogue else out
 
 
-def error(case: Case, target: str, config: WinogradConfig) -> float:
+def error(case: Case, target: str, config: WinogradConfig, positive: bool = False) -> float:
     """Runs it, the later tiles first; what surrounds the output stays as it is."""
     if target == "x86-64-v4" and not HAS_V4:
         pytest.skip("needs AVX-512")
@@ -115,6 +115,8 @@ def error(case: Case, target: str, config: WinogradConfig) -> float:
     plan = complete(config, case.problem, machine)
     b, h, width, c, f = case.images, case.height, case.width, case.channels, case.filters
     memory = floats((b, h + 2, width + 2 + case.halo, c), 1)
+    if positive:
+        memory[...] = np.maximum(memory, 0)
     memory[:, :, width + 2 :] = np.nan
     x = memory[:, :, : width + 2]
     w = floats((3, 3, c, f), 2, (2 / (9 * c)) ** 0.5)
@@ -163,9 +165,17 @@ def test_against_numpy(case: Case, m: int, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("m", [2, 4])
-def test_accuracy_of_many_channels(m: int, target: str) -> None:
-    assert error(Case(1, 8, 8, 512, 64, ""), target, WinogradConfig(m)) <= BOUND[m]
+def test_accuracy_of_the_longest_sums(m: int, positive: bool, target: str) -> None:
+    case = Case(1, 8, 8, MOST_CHANNELS[m], 64, "")
+    assert error(case, target, WinogradConfig(m), positive) <= BOUND[m]
+
+
+def test_longer_sums_are_left_to_others() -> None:
+    target = Target.cpu_named("x86-64-v3")
+    assert [p.config.m for p in plans(Problem(1, 8, 8, MOST_CHANNELS[4] + 1, 64), target)] == [2]
+    assert not plans(Problem(1, 8, 8, MOST_CHANNELS[2] + 1, 64), target)
 
 
 @settings(max_examples=12, deadline=None)
