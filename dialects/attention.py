@@ -25,6 +25,7 @@ _ATTRIBUTES = (
     Attribute("softcap", Float, default=0.0),
     Attribute("causal", Bool, default=False),
     Attribute("align", Str, default="top_left"),
+    Attribute("new_keys", Int, optional=True),
     Attribute("left_window", Int, default=-1),
     Attribute("right_window", Int, default=-1),
 )
@@ -60,13 +61,14 @@ class AttentionScores(Op, name="attention_scores"):
 class Attention(Op, name="attention"):
     """`softmax(scale * q kᵀ + mask) v`: q `[B, Hq, Sq, D]`, k `[B, Hkv, Sk, D]`, v `[B, Hkv, Sk, Dv]`.
 
-    The scale is `1 / sqrt(D)` unless given.
+    The scale is `1 / sqrt(D)` unless given. Hq is a multiple of Hkv: a group of query heads shares one of k
+    and v. `mask` broadcasts to `[B, Hq, Sq, Sk]`, is added, or as bool selects. `lengths` `[B]` says how many
+    keys of each sample count.
 
-    Hq is a multiple of Hkv: a group of query heads shares one of k and v. `mask` broadcasts to
-    `[B, Hq, Sq, Sk]`, is added, or as bool selects. `lengths` `[B]` says how many keys of each sample
-    count. With p the position of query i, `i + offset`: `causal` allows keys `j <= p`; windows allow
+    With p the position of query i, `i + offset`: `causal` allows keys `j <= p`; windows allow
     `p - left_window <= j <= p + right_window` (-1: no limit). The offset is 0 when aligned "top_left",
-    `Sk - Sq` when "bottom_right", and `lengths - Sq` where lengths are given. Rows with no allowed key give 0.
+    `Sk - new_keys` (absent: Sq) when "bottom_right", and `lengths - Sq` where lengths are given.
+    Rows with no allowed key give 0.
     """
 
     operands = (Operand("q", FLOAT), Operand("k", FLOAT, like="q"), Operand("v", FLOAT, like="q"), *_OPERANDS)
@@ -132,6 +134,7 @@ def _scores(
     softcap: float,
     causal: bool,
     align: str,
+    new_keys: int | None,
     left_window: int,
     right_window: int,
     stage: str,
@@ -149,7 +152,8 @@ def _scores(
     if mask is not None:
         s = np.where(mask, s, -np.inf) if mask.dtype == np.bool_ else s + mask
     j = np.arange(s.shape[3])
-    offset = np.asarray(s.shape[3] - s.shape[2] if align == "bottom_right" else 0)
+    new = s.shape[2] if new_keys is None else new_keys
+    offset = np.asarray(s.shape[3] - new if align == "bottom_right" else 0)
     allowed = np.ones_like(s, dtype=bool)
     if lengths is not None:
         allowed &= j < lengths.reshape(-1, 1, 1, 1)

@@ -17,7 +17,7 @@ from aicc.dialects.broadcast import broadcast
 from aicc.dialects.numerics import Array, Fold, erf, is_symbolic, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import Dim, dim_max, dim_min
-from aicc.dialects.types import ANY, BOOL, FLOAT, INT, NUMERIC, UNSIGNED, DType, TensorType
+from aicc.dialects.types import ANY, BOOL, FLOAT, INT, NUMERIC, DType, TensorType
 
 UNARY: dict[str, type[Op]] = {}
 """The unary ops of this file by name."""
@@ -178,16 +178,25 @@ BitwiseXor = binary("bitwise_xor", "Bits set in exactly one.", np.bitwise_xor, I
 
 def _bit_shift(a: Array, b: Array, *, direction: str) -> Array:
     width = a.dtype.itemsize * 8
-    shift = np.where(b < width, b, 0).astype(a.dtype)
-    moved = np.left_shift(a, shift) if direction == "left" else np.right_shift(a, shift)
-    out: Array = np.where(b < width, moved, 0).astype(a.dtype)
+    fits = (b >= 0) & (b < width)
+    shift = np.where(fits, b, 0).astype(a.dtype)
+    if direction == "left":
+        unsigned = np.dtype(f"u{a.dtype.itemsize}")
+        moved = np.left_shift(a.astype(unsigned), shift.astype(unsigned)).astype(a.dtype)
+    else:
+        moved = np.right_shift(a, shift)
+    beyond = -1 if direction == "right" else 0
+    out: Array = np.where(fits, moved, np.where(a < 0, beyond, 0)).astype(a.dtype)
     return out
 
 
 class BitShift(Binary, name="bit_shift"):
-    """`a << b` or `a >> b` of unsigned integers; a shift by the width or more gives 0."""
+    """`a << b` or `a >> b`, arithmetic for signed integers.
 
-    operands = (Operand("a", UNSIGNED), Operand("b", UNSIGNED, like="a"))
+    A shift that is negative or the width or more moves every bit out: 0, or -1 for `>>` of a negative a.
+    """
+
+    operands = (Operand("a", INT), Operand("b", INT, like="a"))
     attributes = (Attribute("direction", Str),)
     fold = staticmethod(_bit_shift)
 

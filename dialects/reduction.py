@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from aicc.dialects.attributes import Bool, Int, Ints
+from aicc.dialects.attributes import Bool, Int, Ints, Str
 from aicc.dialects.elementwise import declare
 from aicc.dialects.numerics import Array, check_axes, is_symbolic, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
-from aicc.dialects.symbolic import DimLike
-from aicc.dialects.types import ANY, FLOAT, NUMERIC, DType, TensorType
+from aicc.dialects.symbolic import DimLike, fresh_dim
+from aicc.dialects.types import ANY, FLOAT, INDEX, NUMERIC, DType, TensorType
 
 REDUCTIONS: dict[str, type[Op]] = {}
 """The reductions by name."""
@@ -156,3 +156,37 @@ class ArgMin(ArgExtremum, name="arg_min"):
     """The position of the first (or last) minimum along `axis`."""
 
     fold = staticmethod(_arg(np.argmin))
+
+
+class ReduceAt(Op, name="reduce_at"):
+    """A reduction whose `axes` only run time knows; negative ones count from the end, none may repeat.
+
+    `kind` is sum, prod, max, min or log_sum_exp. The rank of the result is static.
+    """
+
+    operands = (Operand("x", ANY), Operand("axes", INDEX))
+    attributes = (Attribute("kind", Str), Attribute("keepdims", Bool, default=True))
+
+    @staticmethod
+    def infer(x: TensorType, axes: TensorType, *, kind: str, keepdims: bool) -> TensorType:
+        if kind not in KINDS:
+            raise TypeRuleError(f"attribute 'kind' is '{kind}'; expected one of {', '.join(KINDS)}")
+        if axes.rank != 1 or not isinstance(axes.shape[0], int) or axes.shape[0] > x.rank:
+            raise TypeRuleError(
+                f"operand 'axes' is {axes}; expected a static number of axes, at most {x.rank}"
+            )
+        if axes.value is not None and axes.value.dtype != object:
+            found = [int(a) % x.rank for a in axes.value]
+            return TensorType(reduced_shape(x.shape, found, keepdims), x.dtype)
+        rank = x.rank if keepdims else x.rank - axes.shape[0]
+        return TensorType(tuple(fresh_dim() for _ in range(rank)), x.dtype)
+
+    @staticmethod
+    def fold(x: Array, axes: Array, *, kind: str, keepdims: bool) -> Array:
+        fold = REDUCTIONS[f"reduce_{kind}"].fold
+        assert fold is not None
+        found = tuple(sorted(int(a) % x.ndim for a in axes))
+        return np.asarray(fold(x, axes=found, keepdims=keepdims))
+
+
+KINDS = ("sum", "prod", "max", "min", "log_sum_exp")

@@ -61,12 +61,15 @@ def _attributes(n: Node, q: Any, new_keys: Any, past: bool) -> dict[str, Any]:
         "left_window": n.attr("left_window_size", -1),
         "right_window": n.attr("right_window_size", -1),
     }
-    limited = attrs["causal"] or attrs["left_window"] >= 0 or attrs["right_window"] >= 0
-    if past and limited and isinstance(new_keys, int) and isinstance(rows, int) and new_keys != rows:
-        raise n.error(
-            "AICC-1005",
-            f"{new_keys} new keys for {rows} queries: with a past, positions cannot be told from that.",
-        )
+    if past and new_keys != rows:
+        if isinstance(new_keys, int):
+            attrs["new_keys"] = new_keys
+        elif isinstance(rows, int):
+            raise n.error(
+                "AICC-1005",
+                f"there are {new_keys} new keys for {rows} queries.",
+                hint="with a past, the number of new keys must be static, or that of the queries.",
+            )
     return attrs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aicc.dialects import OPS
 from aicc.dialects.numerics import normalize_axis
-from aicc.dialects.reduction import ArgMax, ArgMin
+from aicc.dialects.reduction import ArgMax, ArgMin, ReduceAt
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -30,6 +30,8 @@ def reduce(n: Node) -> Any:
     x = n.required(0)
     rank = n.info(x).rank
     axes = _axes(n)
+    if axes is None:
+        return _at_run_time(n, x, n.required(1))
     if not axes:
         if n.attr("noop_with_empty_axes", 0):
             return _elementwise(n, x)
@@ -38,22 +40,33 @@ def reduce(n: Node) -> Any:
     return n.build(OPS[REDUCTIONS[n.op_type]], x, axes=found, keepdims=bool(n.attr("keepdims", 1)))
 
 
-def _axes(n: Node) -> Sequence[int]:
+def _axes(n: Node) -> Sequence[int] | None:
+    """The axes, () when there are none, None when only run time knows them."""
     if n.attr("axes") is not None:
         axes: list[int] = n.attr("axes")
         return axes
-    if n.input(1) is None:
+    if n.input(1) is None or n.info(n.required(1)).shape == (0,):
         return ()
     known = n.constant(1)
-    if known is None:
-        if n.info(n.required(1)).shape == (0,):
-            return ()
-        raise n.error(
-            "AICC-1006",
-            "the axes are computed at run time.",
-            hint="make 'axes' an initializer or a constant; the rank of the result depends on it.",
-        )
-    return [int(a) for a in known.reshape(-1)]
+    return None if known is None else [int(a) for a in known.reshape(-1)]
+
+
+def _at_run_time(n: Node, x: Any, axes: Any) -> Any:
+    def over(value: Any, kind: str) -> Any:
+        return n.build(ReduceAt, value, axes, kind=kind, keepdims=bool(n.attr("keepdims", 1)))
+
+    if n.op_type in ("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin", "ReduceLogSumExp"):
+        return over(x, REDUCTIONS[n.op_type].removeprefix("reduce_"))
+    if n.op_type == "ReduceL1":
+        return over(n.build(OPS["abs"], x), "sum")
+    if n.op_type in ("ReduceL2", "ReduceSumSquare"):
+        total = over(n.build(OPS["mul"], x, x), "sum")
+        return total if n.op_type == "ReduceSumSquare" else n.build(OPS["sqrt"], total)
+    total = over(x, "sum")
+    if n.op_type == "ReduceLogSum":
+        return n.build(OPS["log"], total)
+    count = n.build(OPS["div"], n.build(OPS["size"], x), n.build(OPS["size"], total))
+    return n.build(OPS["div"], total, n.build(OPS["cast"], count, to=n.info(total).dtype))
 
 
 def _elementwise(n: Node, x: Any) -> Any:

@@ -159,8 +159,9 @@ class _Limits:
         self.attrs = attrs
         self.rows = b.size(t.shape[-2])
         self.shift = None
-        if attrs["align"] == "bottom_right" and t.shape[-1] != t.shape[-2]:
-            self.shift = b.size(t.shape[-1] - t.shape[-2])
+        new = t.shape[-2] if attrs["new_keys"] is None else attrs["new_keys"]
+        if attrs["align"] == "bottom_right" and t.shape[-1] != new:
+            self.shift = b.size(t.shape[-1] - new)
 
     def allowed(self, length: Any | None) -> Any | None:
         """An i1, or None when every key is allowed. `length`: the sample's number of keys, i64."""

@@ -100,11 +100,14 @@ def fmod(s: Scalars, a: Any, b: Any) -> Any:
 
 
 def _bit_shift(s: Scalars, attrs: Any, a: Any, b: Any) -> Any:
-    # a shift by the width or more is poison
-    fits = s.cmp("lt", b, s.const(s.dtype.bits))
+    # a shift by the width or more is poison; read as unsigned, a negative one is more
+    fits = arith.CmpIOp(arith.CmpIPredicate.ult, b, s.const(s.dtype.bits)).result
     amount = s.select(fits, b, s.const(0))
-    moved = (arith.ShLIOp if attrs["direction"] == "left" else arith.ShRUIOp)(a, amount).result
-    return s.select(fits, moved, s.const(0))
+    if attrs["direction"] == "left":
+        return s.select(fits, arith.ShLIOp(a, amount).result, s.const(0))
+    if s.dtype.is_unsigned:
+        return s.select(fits, arith.ShRUIOp(a, amount).result, s.const(0))
+    return arith.ShRSIOp(a, s.select(fits, b, s.const(s.dtype.bits - 1))).result
 
 
 def _is_inf(s: Scalars, attrs: Any, x: Any) -> Any:

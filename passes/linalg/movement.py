@@ -90,6 +90,8 @@ def concat(b: Builder, n: Lowered) -> Any:
 def slice_(b: Builder, n: Lowered) -> Any:
     """A view, unless a step is negative or known at run time only: then a copying generic."""
     x_t, out, axes = n.typed(0).plain(), n.results[0].plain(), n.attrs["axes"]
+    if 0 in out.shape:
+        return b.empty(stored(out))
     bounds = known_bounds(x_t, n.typed(1), n.typed(2), n.types[3], axes)
     steps = [1] * len(axes) if n.types[3] is None else elements(n.types[3])
     offset: list[Any] = [0] * x_t.rank

@@ -45,7 +45,8 @@ def extreme(dtype: DType, lowest: bool) -> float | int:
     return -(1 << (dtype.bits - 1)) if lowest else (1 << (dtype.bits - 1)) - 1
 
 
-def _init(name: str, dtype: DType) -> float | int:
+def init_of(name: str, dtype: DType) -> float | int:
+    """What a reduction starts from."""
     if name in ("reduce_max", "reduce_min"):
         return extreme(dtype, lowest=name == "reduce_max")
     return 1 if name == "reduce_prod" else 0
@@ -57,7 +58,7 @@ def reduce(b: Builder, n: Lowered) -> Any:
     rows = Rows(b, x.shape, n.attrs["axes"], x.dtype)
     s = rows.s
     total = rows.reduce(
-        [Full(n.operands[0], x)], _init(name, rows.dtype), lambda v, acc: STEPS[name](s, v, acc)
+        [Full(n.operands[0], x)], init_of(name, rows.dtype), lambda v, acc: STEPS[name](s, v, acc)
     )
     return _finished(b, n, rows, _after(rows, total, name))
 

@@ -56,7 +56,9 @@ def insert_slice(
     offsets: Sequence[Offset],
     strides: Sequence[Any] | None = None,
 ) -> Any:
-    """`into` with `value` of type `t` written at `offsets`, as `tensor.insert_slice`."""
+    """`into` with `value` of type `t` written at `offsets`, as `tensor.insert_slice` (nothing when it is empty)."""
+    if 0 in t.shape:
+        return into
     steps = [1] * t.rank if strides is None else list(strides)
     (do, so), (dz, sz), (ds, ss) = (_mixed(b, v) for v in (offsets, t.shape, steps))
     return tensor.InsertSliceOp(value, into, do, dz, ds, so, sz, ss).result

@@ -182,9 +182,9 @@ def test_locations_are_node_names() -> None:
         ("AICC-1006", "attribute 'to' is missing", ("Cast", [2]), {}),
         ("AICC-1004", "STRING", ("Cast", [2]), {"to": TensorProto.STRING}),
         (
-            "AICC-1006",
-            "computed at run time",
-            ("ReduceSum", [2, 3], [1]),
+            "AICC-1005",
+            "expected a static number of axes",
+            ("ReduceSum", [2, 3], ["n"]),
             {"dtypes": [FLOAT, TensorProto.INT64]},
         ),
         ("AICC-1006", "attribute 'approximate' is 'sigmoid'", ("Gelu", [2]), {"approximate": "sigmoid"}),

@@ -61,6 +61,17 @@ def test_past_keys_and_values(qkv: tuple[Array, Array, Array], rng: np.random.Ge
     check_all(cases, modes=("static", "dynamic"))
 
 
+@pytest.mark.parametrize("new_keys", [2, 6])
+def test_more_or_fewer_new_keys_than_queries(
+    new_keys: int, qkv: tuple[Array, Array, Array], rng: np.random.Generator
+) -> None:
+    q, k, v = qkv
+    past_k, past_v = (rng.standard_normal(s).astype(np.float32) for s in ((2, 4, 3, 8), (2, 4, 3, 7)))
+    inputs = (q, k[:, :, :new_keys], v[:, :, :new_keys], None, past_k, past_v)
+    cases = [case("Attention", *inputs, is_causal=1), case("Attention", *inputs, left_window_size=1)]
+    check_all(cases, opset=25, modes=("static",))
+
+
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
 def test_scores_as_output(mode: int, qkv: tuple[Array, Array, Array], rng: np.random.Generator) -> None:
     mask = rng.standard_normal((5, 6)).astype(np.float32)

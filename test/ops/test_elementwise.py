@@ -171,6 +171,17 @@ def test_bit_shift(dtype: type, rng: np.random.Generator) -> None:
     check("BitShift", a, width, direction="LEFT", modes=("static",), expected=[np.zeros(9, dtype)])
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64], ids=ids)
+def test_bit_shift_of_signed_integers(dtype: type) -> None:
+    info = np.iinfo(dtype)
+    a = np.array([-8, -1, info.min, info.max, 5, -5, -5], dtype)
+    b = np.array([1, 1, 1, 2, info.bits, info.bits, -1], dtype)
+    right = np.array([-4, -1, info.min >> 1, info.max >> 2, 0, -1, -1], dtype)
+    left = np.array([-16, -2, 0, -4, 0, 0, 0], dtype)
+    cases = [case("BitShift", a, b, direction=d, expected=[e]) for d, e in (("RIGHT", right), ("LEFT", left))]
+    check_all(cases, opset=28, modes=("static", "constant"))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8, np.uint64], ids=ids)
 def test_comparison(dtype: type, rng: np.random.Generator) -> None:
     a, b = (rng.integers(0, 4, (3, 5)).astype(dtype) for _ in range(2))

@@ -128,3 +128,11 @@ def test_arg_of_infinities_and_nan() -> None:
     cases = [case("ArgMax", x, axis=1, expected=[np.array([[1], [0], [0]])])]
     cases += [case("ArgMin", x, axis=1, expected=[np.array([[1], [0], [1]])])]
     check_all(cases, modes=("static",))
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_axes_known_at_run_time_only(keepdims: int, rng: np.random.Generator) -> None:
+    x = rng.uniform(0.5, 1.5, (3, 4, 5)).astype(np.float32)
+    cases = [case(f"Reduce{k}", x, _axes(-1, 0), keepdims=keepdims) for k in KINDS]
+    cases.append(case("ReduceMax", x > 1, _axes(1), keepdims=keepdims))
+    check_all(cases, modes=("static",))
