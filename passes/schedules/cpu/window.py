@@ -209,6 +209,8 @@ def _line_bytes(arrangement: Arrangement, rows: int) -> float:
 def _weight_layouts(arrangement: Arrangement) -> dict[int, PackLayout]:
     """Operands that are the same for all pixels and strided along the vector axis."""
     found: dict[int, PackLayout] = {}
+    if arrangement.vector < 0:  # every dim has size 1
+        return found
     tree = arrangement.tree
     for original in dict.fromkeys(tree.space.loads):
         access, buffer = arrangement.layout.accesses[original], original.buffer
