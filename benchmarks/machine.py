@@ -24,8 +24,18 @@ def describe() -> dict[str, str]:
         "versions": ", ".join(
             f"{name} {_version(name)}" for name in ("aicc", "onnxruntime", "llvmlite", "numpy")
         ),
-        "load before": f"{os.getloadavg()[0]:.1f} runnable processes (one-minute average)",
+        "load before": load(os.getloadavg()[0]),
     }
+
+
+def load(average: float) -> str:
+    """The one-minute load average, with a warning when other programs had a share of the cores."""
+    text = f"{average:.1f} runnable processes (one-minute average)"
+    if average > 0.5:
+        text += (
+            "; **busy machine**: times are too long, and ratios, of several threads above all, are uncertain"
+        )
+    return text
 
 
 def _cpu_model() -> str:
