@@ -18,7 +18,8 @@
 `infer` is the type rule: it gets a `TensorType` per operand (None for an absent optional one; a
 variadic one's as further positional arguments) and the attributes as Python values, and returns the
 result's type, or a tuple of them (one per name in `results`); it raises `TypeRuleError` when they do
-not fit. The verifier, the builder and the documentation are derived from the declaration. `fold` computes the op on NumPy
+not fit. The verifier, the builder and the documentation are derived from the declaration. `fold` computes
+the op on NumPy
 arrays, for constant folding; it may be absent. With `symbolic = True` it must also accept object
 arrays of `Dim`s (shape arithmetic).
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from functools import cache
 from typing import Any
 
@@ -34,9 +33,7 @@ def get(name: str, kind: str = "cpu") -> Schedule:
 
 def for_target(target: Target) -> list[Schedule]:
     """All schedules of a kind of target, the most specialized first."""
-    names = SCHEDULES[target.kind]
-    package = f"aicc.passes.schedules.{target.kind}"
-    return [get(name, target.kind) for name in names if importlib.util.find_spec(f"{package}.{name}")]
+    return [get(name, target.kind) for name in SCHEDULES[target.kind]]
 
 
 def choice_of(func: Any, target: Target) -> Choice:
