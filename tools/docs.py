@@ -85,8 +85,10 @@ def command_lines() -> str:
     commands = {"aicc": aicc, "aicc-run": aicc_run, "aicc-bench": aicc_bench, "aicc-opt": aicc_opt}
     lines = ["# Command lines", "", NOTE]
     for name, module in commands.items():
-        context = click.Context(module.main, info_name=name, terminal_width=100, max_content_width=100)
-        lines += [f"## {name}", "", "```", module.main.get_help(context), "```", ""]
+        command = module.main
+        widths: dict[str, Any] = {"terminal_width": 100, "max_content_width": 100}
+        context = click.Context(command, info_name=name, **widths, **command.context_settings)
+        lines += [f"## {name}", "", "```", command.get_help(context), "```", ""]
     return "\n".join(lines)
 
 
