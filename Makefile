@@ -66,8 +66,9 @@ types: $(VENV)/.dev
 docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
 	@$(RUN) -m aicc.tools.docs
 
-bench: $(VENV)/.bench  ## against ONNX Runtime; writes docs/performance.md
+bench: $(VENV)/.bench  ## against ONNX Runtime; writes docs/performance.md and docs/kernels.md
 	@$(RUN) -m benchmarks.run $(BENCH_ARGS)
+	@$(RUN) -m benchmarks.kernels
 
 wheel: $(VENV)/.aicc  ## build/wheel/aicc-*.whl
 	@$(RUN) -m pip wheel -q --no-deps -w build/wheel .
