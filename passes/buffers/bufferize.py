@@ -17,6 +17,7 @@ from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, foll
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref
+from aicc.passes.weight_ops import LOAD, loaded_symbol
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def _used_weights(main: Any) -> list[str]:
     A weight that was packed for its only kernel must not go into the blob twice.
     """
     symbols: dict[str, None] = {}
-    for op in [o for o in nested_ops(main.operation) if o.name == "ml_program.global_load_const"]:
+    for op in [o for o in nested_ops(main.operation) if o.name == LOAD]:
         if next(iter(op.results[0].uses), None) is None:
             op.erase()
         else:
-            symbols[str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)] = None
+            symbols[loaded_symbol(op)] = None
     return list(symbols)
 
 
@@ -209,7 +210,7 @@ class _Host:
 
     # --- ops ----------------------------------------------------------------------------------
     def _ml_program_global_load_const(self, op: Any) -> None:
-        sym = str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
+        sym = loaded_symbol(op)
         t = ir.RankedTensorType(op.results[0].type)
         root = memref.ViewOp(
             ir.MemRefType.get(t.shape, t.element_type), self.weights, const_index(self.offsets[sym]), []

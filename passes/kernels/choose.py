@@ -11,11 +11,11 @@ from aicc.bindings import func, ir, linalg, tensor
 from aicc.dialects.types import TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.kernels.constants import declare_weight
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import TRANSFORM, Choice, PackLayout, Schedule, Transform
+from aicc.passes.weight_ops import declare_weight, load_weight
 from aicc.target import Target
 from aicc.weights import Recipe
 
@@ -56,7 +56,6 @@ class ChooseSchedules(Pass):
             for i, transform in sorted(transforms.items()):
                 layouts.transform(kernel, calls[name], i, transform)
         ctx.stats["schedules"] = chosen
-        ctx.stats["predicted"] = {}
 
 
 def choose(
@@ -204,12 +203,7 @@ class _Layouts:
         new = self.ctx.weights.add_recipe(name, t, recipe)
         declare_weight(self.module, new, kind)
         with ir.InsertionPoint(call), call.location:
-            op = ir.Operation.create(
-                "ml_program.global_load_const",
-                results=[kind],
-                attributes={"global": ir.FlatSymbolRefAttr.get(new)},
-            )
-        return op.results[0]
+            return load_weight(new, kind)
 
     def _helper(self, key: str, label: str, source: Any, result: Any, body: Callable[[Any], Any]) -> str:
         """A kernel of one argument; made once per `key`."""

@@ -9,6 +9,7 @@ from aicc.bindings import arith, ir
 from aicc.dialects.attributes import Dense
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.ir_tools import body_of, defining_op, is_generic, main_of, maps, n_inputs, nested_ops
+from aicc.passes.weight_ops import declare_weight, load_weight
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,8 @@ class InlineConstants(Pass):
             sym = ctx.weights.add_array("constant", _array(op))
             declare_weight(module, sym, op.results[0].type)
             with ir.InsertionPoint.at_block_begin(entry), op.location:
-                load = ir.Operation.create(
-                    "ml_program.global_load_const",
-                    results=[op.results[0].type],
-                    attributes={"global": ir.FlatSymbolRefAttr.get(sym)},
-                )
-            op.results[0].replace_all_uses_with(load.results[0])
+                load = load_weight(sym, op.results[0].type)
+            op.results[0].replace_all_uses_with(load)
             op.erase()
 
 
@@ -115,21 +112,3 @@ def _splat(value: Any) -> Any | None:
 def _array(op: Any) -> Any:
     """The constant's elements in a NumPy dtype of its storage type."""
     return Dense.decode(op.attributes["value"])
-
-
-def declare_weight(module: Any, sym: str, t: Any) -> None:
-    """Declares the weight `sym` of type `t`, once. The store may know a weight the module does not: IR that a
-    compilation is resumed from comes with the weights of all its stages."""
-    if sym in ir.SymbolTable(module.operation):
-        return
-    with ir.InsertionPoint.at_block_begin(module.body), ir.Location.unknown():
-        ir.Operation.create(
-            "ml_program.global",
-            attributes={
-                "sym_name": ir.StringAttr.get(sym),
-                "type": ir.TypeAttr.get(t),
-                "value": ir.Attribute.parse(f"#ml_program.extern<{t}>"),
-                "sym_visibility": ir.StringAttr.get("private"),
-            },
-            regions=0,
-        )

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from aicc.bindings import ir
 from aicc.dialects.types import TensorType
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.kernels.constants import declare_weight
 from aicc.passes.kernels.ir_tools import defining_op, is_copy, main_of, maps, nested_ops
+from aicc.passes.weight_ops import LOAD, declare_weight, load_weight, loaded_symbol
 from aicc.weights import Recipe
 
 
@@ -36,21 +36,15 @@ class FoldWeightViews(Pass):
             sym = ctx.weights.add_recipe(f"{source}.{recipe.op}", shape, recipe)
             declare_weight(module, sym, t)
             with ir.InsertionPoint(op), op.location:
-                load = ir.Operation.create(
-                    "ml_program.global_load_const",
-                    results=[t],
-                    attributes={"global": ir.FlatSymbolRefAttr.get(sym)},
-                )
-            op.results[0].replace_all_uses_with(load.results[0])
+                load = load_weight(sym, t)
+            op.results[0].replace_all_uses_with(load)
             op.erase()
 
 
 def weight_symbol(value: Any) -> str | None:
     """The symbol a value is loaded from, None when it is no weight."""
     op = defining_op(value)
-    if op is None or op.name != "ml_program.global_load_const":
-        return None
-    return str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
+    return loaded_symbol(op) if op is not None and op.name == LOAD else None
 
 
 def _recipe(op: Any) -> Recipe | None:

@@ -20,9 +20,10 @@ import numpy as np
 
 from aicc.bindings import arith, ir, linalg, tensor
 from aicc.dialects.op import Op
-from aicc.dialects.symbolic import Atom, Dim, DimLike, static
+from aicc.dialects.symbolic import Atom, Dim, DimLike, product, static
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.scalars import Scalars, scalar_type
+from aicc.passes.weight_ops import load_weight
 from aicc.weights import WeightStore
 
 Body = Callable[..., Any]
@@ -144,12 +145,8 @@ class Builder:
         return dense_constant(array)
 
     def weight(self, sym: str) -> Any:
-        """Loads an entry of the weight store. (`finish` declares the globals.)"""
-        t = self.weights.type(sym).mlir(storage=True)
-        op = ir.Operation.create(
-            "ml_program.global_load_const", results=[t], attributes={"global": ir.FlatSymbolRefAttr.get(sym)}
-        )
-        return op.results[0]
+        """Loads an entry of the weight store; the pass declares it when `main` is built."""
+        return load_weight(sym, self.weights.type(sym).mlir(storage=True))
 
     # computation ------------------------------------------------------------------------------
     def generic(
@@ -271,7 +268,7 @@ class Builder:
                 return flat, out
             return self._expand(flat, flat_t, out, [list(range(out.rank))]), out
         source_groups, target_groups = groups
-        middle = tuple(_prod(t.shape[i] for i in g) for g in source_groups)
+        middle = tuple(product(t.shape[i] for i in g) for g in source_groups)
         value = self._collapse(value, t, source_groups) if len(source_groups) != t.rank else value
         mid = TensorType(middle, t.dtype)
         if len(target_groups) == out.rank:
@@ -279,7 +276,7 @@ class Builder:
         return self._expand(value, mid, out, target_groups), out
 
     def _collapse(self, value: Any, t: TensorType, groups: list[list[int]]) -> Any:
-        out = TensorType(tuple(_prod(t.shape[i] for i in g) for g in groups), t.dtype)
+        out = TensorType(tuple(product(t.shape[i] for i in g) for g in groups), t.dtype)
         if t.rank == 0 or not groups or not groups[0]:
             groups = []
         return tensor.CollapseShapeOp(out.mlir(storage=True), value, groups).result
@@ -293,7 +290,7 @@ class Builder:
         unknown = ir.ShapedType.get_dynamic_size()
         loose = []
         for g in groups:
-            size = _prod(out.shape[i] for i in g)
+            size = product(out.shape[i] for i in g)
             loose.append(size if all(isinstance(out.shape[i], int) for i in g) else unknown)
         source = ir.RankedTensorType(value.type)
         if groups and loose != list(source.shape):
@@ -341,13 +338,6 @@ def _is_empty(maps: Sequence[Any], types: Sequence[Any]) -> bool:
         if isinstance(t, ir.RankedTensorType)
         for e, size in zip(m.results, t.shape, strict=True)
     )
-
-
-def _prod(dims: Any) -> Any:
-    n: Any = 1
-    for d in dims:
-        n = n * d
-    return n
 
 
 def reassociation(

@@ -14,6 +14,7 @@ from aicc.dialects.types import type_of
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
+from aicc.passes.weight_ops import LOAD, declare_weight, loaded_symbol
 
 _NOT_RULES = {"builder", "scalars", "lower"}
 
@@ -66,7 +67,7 @@ class LowerToLinalg(Pass):
         )
         _signature_dtypes(old, new)
         old.operation.erase()
-        _declare_weights(module, new, b)
+        _declare_weights(module, new)
 
 
 def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> None:
@@ -145,25 +146,15 @@ def _refined(dims: Any, t: Any) -> Any:
     )
 
 
-def _declare_weights(module: Any, main: Any, b: Builder) -> None:
+def _declare_weights(module: Any, main: Any) -> None:
     used: dict[str, Any] = {}
 
     def visit(op: Any) -> Any:
-        if op.name == "ml_program.global_load_const":
-            sym = str(ir.FlatSymbolRefAttr(op.attributes["global"]).value)
-            used.setdefault(sym, op.results[0].type)
+        if op.name == LOAD:
+            used.setdefault(loaded_symbol(op), op.results[0].type)
         return ir.WalkResult.ADVANCE
 
     main.operation.walk(visit)
-    with ir.InsertionPoint.at_block_begin(module.body), ir.Location.unknown():
-        for sym, t in used.items():
-            ir.Operation.create(
-                "ml_program.global",
-                attributes={
-                    "sym_name": ir.StringAttr.get(sym),
-                    "type": ir.TypeAttr.get(t),
-                    "value": ir.Attribute.parse(f"#ml_program.extern<{t}>"),
-                    "sym_visibility": ir.StringAttr.get("private"),
-                },
-                regions=0,
-            )
+    # each declaration goes to the top: reversed, they stand in order of use
+    for sym, t in reversed(used.items()):
+        declare_weight(module, sym, t)
