@@ -306,12 +306,6 @@ def _line(stream: socket.socket) -> bytes:
 _POOL: WorkerPool | None = None
 
 
-def start_workers() -> None:
-    """Starts what `build_kernels` will need, and returns at once: for a compile that is sure to build kernels."""
-    if knobs.jobs:
-        _shared_pool().launch()
-
-
 def _shared_pool() -> WorkerPool:
     """The pool of this process."""
     global _POOL

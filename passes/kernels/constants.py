@@ -60,7 +60,7 @@ def _inline_splats(op: Any) -> None:
         return
     with ir.InsertionPoint(op), op.location:
         scalars = {i: arith.ConstantOp(a.type, a).result for i, a in splats.items()}
-        attributes = {a.name: a.attr for a in op.attributes} if _named(op) else _attributes(op)
+        attributes = {name: op.attributes[name] for name in op.attributes}
         attributes["indexing_maps"] = ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in kept_maps])
         attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([n - len(splats), len(op.results)])
         new = ir.Operation.create(
@@ -79,15 +79,6 @@ def _inline_splats(op: Any) -> None:
     for old, value in zip(op.results, new.results, strict=True):
         old.replace_all_uses_with(value)
     op.erase()
-
-
-def _named(op: Any) -> bool:
-    first = next(iter(op.attributes), None)
-    return first is None or hasattr(first, "attr")
-
-
-def _attributes(op: Any) -> dict[str, Any]:
-    return {name: op.attributes[name] for name in op.attributes}
 
 
 def _covers(all_maps: list[Any]) -> bool:
