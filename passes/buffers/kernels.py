@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aicc.bindings import bufferization, func, ir, memref
-from aicc.passes.buffers.layout import Buffer
+from aicc.passes.buffers.layout import Buffer, mul
+from aicc.passes.buffers.products import product_of
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a call knows of its operands: per tensor its sizes and strides, an int or the number of an index operand."""
+    """What a call knows of its operands: per tensor its sizes and strides, each an int, the number of an index
+    operand, or for strides that the dimension follows the next one without a gap."""
 
     tensors: tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]
     n_outputs: int
@@ -24,6 +26,12 @@ class IndexOperand:
     """Number of a size or stride among the index operands of a call."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The stride of a dimension that is the next one's size times its stride. Schedules merge such dimensions,
+    which they cannot when the stride is an operand like any other."""
 
 
 class KernelVariants:
@@ -38,7 +46,7 @@ class KernelVariants:
         """The name of kernel `name` for these operands (inputs, then outputs); may extend `indices`."""
         signature = Signature(
             tuple(
-                (tuple(_ref(s, indices) for s in b.sizes), tuple(_ref(s, indices) for s in b.strides))
+                (tuple(_ref(s, indices) for s in b.sizes), _stride_refs(b.sizes, b.strides, indices))
                 for b in buffers
             ),
             n_outputs,
@@ -102,9 +110,24 @@ class KernelVariants:
 def _ref(size: Any, indices: list[Any]) -> Any:
     if isinstance(size, int):
         return size
-    if size not in indices:
-        indices.append(size)
-    return IndexOperand(indices.index(size))
+    product = product_of(size)
+    for number, known in enumerate(indices):
+        if known == size or product_of(known) == product:
+            return IndexOperand(number)
+    indices.append(size)
+    return IndexOperand(len(indices) - 1)
+
+
+def _stride_refs(sizes: Sequence[Any], strides: Sequence[Any], indices: list[Any]) -> tuple[Any, ...]:
+    refs: list[Any] = []
+    for d, stride in enumerate(strides):
+        is_dense = (
+            not isinstance(stride, int)
+            and d + 1 < len(strides)
+            and product_of(stride) == product_of(strides[d + 1]) * product_of(sizes[d + 1])
+        )
+        refs.append(Dense() if is_dense else _ref(stride, indices))
+    return tuple(refs)
 
 
 def argument_type(shape: tuple[tuple[Any, ...], tuple[Any, ...]], element: Any) -> Any:
@@ -134,13 +157,22 @@ def _view(
     static_sizes = [s if isinstance(s, int) else dynamic for s in sizes]
     static_strides = [s if isinstance(s, int) else dynamic for s in strides]
     t = ir.MemRefType.get(static_sizes, element, layout=ir.StridedLayoutAttr.get(0, static_strides))
+    steps: list[Any] = []
+    dense: Any = 1
+    for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        steps.insert(0, dense if isinstance(stride, Dense) else _value(stride, indices))
+        dense = mul(_value(size, indices), steps[0])
     return memref.ReinterpretCastOp(
         result=t,
         source=argument,
         offsets=[],
         sizes=[indices[s.number] for s in sizes if isinstance(s, IndexOperand)],
-        strides=[indices[s.number] for s in strides if isinstance(s, IndexOperand)],
+        strides=[step for step, s in zip(steps, strides, strict=True) if not isinstance(s, int)],
         static_offsets=[0],
         static_sizes=static_sizes,
         static_strides=static_strides,
     ).result
+
+
+def _value(ref: Any, indices: list[Any]) -> Any:
+    return indices[ref.number] if isinstance(ref, IndexOperand) else ref

@@ -126,7 +126,19 @@ class Grid:
         return e.ceil_div(e.size(self._extent(self.roles.axes.column)), self.roles.panel)
 
     def _blocks(self, e: KernelEmitter) -> Index:
-        return e.ceil_div(e.size(self._extent(self._blocked())), self._block)
+        return e.ceil_div(e.size(self._extent(self._blocked())), self._rows_each(e))
+
+    def _rows_each(self, e: KernelEmitter) -> Index:
+        """Rows, or lines, of a block: of a number known at run time, parts of about one size, so that no block
+        streams B for a few rows that were left over."""
+        extent = self._extent(self._blocked())
+        if extent.static is not None:
+            return self._block
+        with e.at_start():
+            total = e.max(e.size(extent), 1)
+            even = e.ceil_div(total, e.ceil_div(total, self._block))
+            step = 4 if self._height is None else self.shapes[0].high
+            return e.mul(e.ceil_div(even, step), step)
 
     # Emission --------------------------------------------------------------------------------------
 
@@ -208,11 +220,12 @@ class Grid:
         """Rows in two dimensions: the lines of the block, `shapes[0].high` at a time."""
         shape = self.shapes[0]
         height = e.size(self._extent(self._height))
-        first = e.mul(block, self._block)
+        block_lines = self._rows_each(e)
+        first = e.mul(block, block_lines)
         if isinstance(height, int) and height % self._block == 0:
             count: Index = self._block
         else:
-            count = e.min(self._block, e.sub(height, first))
+            count = e.min(block_lines, e.sub(height, first))
         width = self._extent(self._width).static
         each = split_evenly(width, shape.wide).count if width is not None else 1
         shares = self._block // shape.high * each
@@ -244,8 +257,9 @@ class Grid:
         """Rows in one dimension: the register tiles of the block."""
         width, shape = self._extent(self._width), self.shapes[0]
         if width.static is None:
-            first = e.mul(block, self._block)
-            end = e.min(e.size(width), e.add(first, self._block))
+            each = self._rows_each(e)
+            first = e.mul(block, each)
+            end = e.min(e.size(width), e.add(first, each))
             self._dynamic(e, 0, shape, first, end, one)
             return
         parts = split_evenly(width.static, shape.wide)
@@ -264,10 +278,12 @@ class Grid:
     def _dynamic(
         self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
     ) -> None:
-        """Rows whose number is known at run time: whole tiles, then tiles of four, then single rows."""
-        shares = e.ceil_div(e.sub(end, first), shape.wide) if self._ahead else 1
+        """Rows whose number is known at run time: whole tiles, then of four rows, of two, of one."""
+        # A block of fewer tiles leaves a part of the next panel to the hardware's prefetcher.
+        most = -(-self._block // shape.wide)
+        shares: Index = most if self._height is None else e.ceil_div(e.sub(end, first), shape.wide)
         low = first
-        for size in sorted({shape.wide, min(4, shape.wide), 1}, reverse=True):
+        for size in sorted({shape.wide, min(4, shape.wide), min(2, shape.wide), 1}, reverse=True):
             whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
             with e.loop(low, whole, size) as loop:
                 number = e.div(e.sub(loop.index, first), shape.wide)

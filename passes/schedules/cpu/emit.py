@@ -176,9 +176,9 @@ class Emitter:
             return 0
         return self.pure(f"arith.remui {self.index(left)}, {self.index(right)} : index")
 
-    def ceil_div(self, left: Index, right: int) -> Index:
+    def ceil_div(self, left: Index, right: Index) -> Index:
         """The quotient of two numbers that are not negative, rounded up."""
-        return self.div(self.add(left, right - 1), right)
+        return self.div(self.add(left, self.sub(right, 1)), right)
 
     def min(self, left: Index, right: Index) -> Index:
         """The smaller one."""

@@ -97,3 +97,30 @@ module {
     return %i : tensor<4x8xf32>
   }
 }
+
+// -----
+
+// A stride that is a product of sizes is computed in the kernel, so that its dimensions can be merged.
+// CHECK-LABEL: func.func @pointwise_
+// CHECK-SAME: %[[X:.*]]: memref<f32>, %[[Y:.*]]: memref<f32>, %[[B:.*]]: index, %[[S:.*]]: index)
+// CHECK: %[[LINE:.*]] = arith.muli %[[S]], %{{.*}} : index
+// CHECK: reinterpret_cast %[[X]] to offset: [0], sizes: [%[[B]], %[[S]], 8], strides: [%[[LINE]], 8, 1]
+module {
+  func.func private @k0_pointwise(%x: tensor<?x?x8xf32>) -> tensor<?x?x8xf32> attributes {aicc.kernel, aicc.schedule = "affine", aicc.config = ""} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %b = tensor.dim %x, %c0 : tensor<?x?x8xf32>
+    %s = tensor.dim %x, %c1 : tensor<?x?x8xf32>
+    %e = tensor.empty(%b, %s) : tensor<?x?x8xf32>
+    %y = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<?x?x8xf32>) outs(%e : tensor<?x?x8xf32>) {
+    ^bb0(%i: f32, %o: f32):
+      %n = arith.negf %i : f32
+      linalg.yield %n : f32
+    } -> tensor<?x?x8xf32>
+    return %y : tensor<?x?x8xf32>
+  }
+  func.func @main(%x: tensor<?x?x8xf32> {aicc.dims = ["b", "s", 8], aicc.name = "x"}) -> (tensor<?x?x8xf32> {aicc.name = "y"}) {
+    %y = call @k0_pointwise(%x) : (tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    return %y : tensor<?x?x8xf32>
+  }
+}
