@@ -16,6 +16,7 @@ from typing import Any
 
 from aicc.knobs import knobs
 from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS
+from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
 from aicc.passes.schedules.cpu.winograd_conv import Convolution, find_convolution
@@ -72,12 +73,20 @@ class Winograd(Schedule):
         e = KernelEmitter(conv.roles.nest, target)
         WinogradEmitter(e, conv, plan, target).emit()
         flops = 2.0 * plan.size**2 * plan.config.tiles * conv.channels * plan.group * plan.panel
-        text = e.finish(plan.blocks * plan.config.groups, max(1, round(TILE_FLOPS / flops)))
+        tiles = plan.total_of(conv.images)
+        known = tiles.static
+
+        def count(counter: KernelEmitter) -> Index:
+            return counter.mul(counter.ceil_div(counter.size(tiles), plan.config.tiles), plan.config.groups)
+
+        text = e.finish(
+            count if known is None else plan.blocks * plan.config.groups, max(1, round(TILE_FLOPS / flops))
+        )
         replace_function(module, func, text)
 
 
 def _problem(conv: Convolution) -> Problem:
-    return Problem(conv.images, conv.height, conv.width, conv.channels, conv.filters)
+    return Problem(conv.images.guess(1), conv.height, conv.width, conv.channels, conv.filters)
 
 
 def _plan(conv: Convolution, target: Target, config: Config) -> Plan:

@@ -17,7 +17,7 @@ from aicc.passes.schedules.cpu.contraction_stages import accesses_of, epilogue_o
 from aicc.passes.schedules.cpu.inline import constant_of
 from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Operand, Store
 from aicc.passes.schedules.cpu.nest_reader import Reader
-from aicc.passes.schedules.cpu.sizes import Size, row_major
+from aicc.passes.schedules.cpu.sizes import Size, product, row_major
 from aicc.passes.schedules.schedule import TRANSFORM, NoMatch
 
 
@@ -39,7 +39,7 @@ class Convolution:
     transform: str | None
 
     def extent(self, dim: int) -> int:
-        """The number of points of a dimension."""
+        """The number of points of a dimension that is not an outer one."""
         return self.roles.root.extents[dim].static or 0
 
     @property
@@ -58,12 +58,9 @@ class Convolution:
         return self.extent(self.f)
 
     @property
-    def images(self) -> int:
-        """Images, all outer dimensions together."""
-        count = 1
-        for dim in self.outer:
-            count *= self.extent(dim)
-        return count
+    def images(self) -> Size:
+        """Images, all outer dimensions together; may be known at run time only."""
+        return product(self.roles.root.extents[dim] for dim in self.outer)
 
     @property
     def weights(self) -> Buffer:
@@ -94,8 +91,6 @@ def find_convolution(func: Any) -> Convolution:
     reader = _Reader(func)
     nest = reader.read()
     root = find_root(nest)
-    if any(extent.static is None for extent in root.extents):
-        raise NoMatch("a convolution of sizes known at run time")
     reasons = []
     for x, w in ((0, 1), (1, 0)):
         try:
@@ -146,6 +141,8 @@ def _assign(reader: _Reader, root: Generic, x: Operand, weights: Operand) -> Con
         raise NoMatch("no 3x3 convolution of one group")
     c, f = sums[0], of_weights[0]
     outer = tuple(d for d, parallel in enumerate(root.parallel) if parallel and d not in (h, w, f))
+    if any(extents[d].static is None for d in range(len(extents)) if d not in outer):
+        raise NoMatch("a convolution of sizes known at run time")
     for index in x.indices:
         if index.used() - {h, kh, w, kw} and index.single not in (c, *outer):
             raise NoMatch("no convolution")

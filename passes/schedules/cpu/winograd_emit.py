@@ -58,12 +58,13 @@ class WinogradEmitter:
     def emit(self) -> None:
         """The tiles of the kernel: blocks, each for every group of panels."""
         e, plan = self._e, self._plan
+        total = e.size(plan.total_of(self._conv.images))
         with e.loop("%lo", "%hi") as loop:
             group = e.rem(loop.index, plan.config.groups)
             first = e.mul(e.div(loop.index, plan.config.groups), plan.config.tiles)
             count: Index = plan.config.tiles
-            if plan.total % plan.config.tiles:
-                count = e.min(plan.config.tiles, e.sub(plan.total, first))
+            if not isinstance(total, int) or total % plan.config.tiles:
+                count = e.min(plan.config.tiles, e.sub(total, first))
             low = e.mul(group, plan.group)
             high = e.min(e.add(low, plan.group), plan.panels) if plan.config.groups > 1 else plan.panels
             self._inputs(first, count)
@@ -75,16 +76,17 @@ class WinogradEmitter:
     @contextmanager
     def _tiles(self, first: Index, count: Index) -> Iterator[_Tile]:
         e, conv, plan, m = self._e, self._conv, self._plan, self._plan.config.m
+        many = conv.images.static != 1
         with e.loop(0, count) as loop:
             rest = e.add(first, loop.index)
             x = e.mul(e.rem(rest, plan.wide), m)
             rest = e.div(rest, plan.wide)
-            y = e.mul(e.rem(rest, plan.high) if conv.images > 1 else rest, m)
+            y = e.mul(e.rem(rest, plan.high) if many else rest, m)
             rest = e.div(rest, plan.high)
             outer: dict[int, Index] = {}
             for dim in reversed(conv.outer):
-                extent = conv.extent(dim)
-                outer[dim] = e.rem(rest, extent) if conv.images > 1 else 0
+                extent = e.size(conv.roles.root.extents[dim])
+                outer[dim] = e.rem(rest, extent) if many else 0
                 rest = e.div(rest, extent)
             start_y = e.min(y, conv.height - m) if conv.height % m else y
             start_x = e.min(x, conv.width - m) if conv.width % m else x

@@ -39,7 +39,7 @@ class WinogradConfig(Config):
 
 @dataclass(frozen=True)
 class Problem:
-    """The sizes of a convolution: `height x width` results of each image."""
+    """The sizes of a convolution: `height x width` results of each image; `images` may be a guess."""
 
     images: int
     height: int
@@ -90,6 +90,10 @@ class Plan:
     def total(self) -> int:
         """Tiles of all images."""
         return self.problem.images * self.high * self.wide
+
+    def total_of(self, images: Size) -> Size:
+        """Tiles of so many images."""
+        return images * (self.high * self.wide)
 
     @property
     def blocks(self) -> int:
@@ -166,6 +170,8 @@ def complete(config: WinogradConfig, problem: Problem, target: Target) -> Plan:
         tiles = config.tiles or -(-total // blocks)
         count = -(-total // tiles)
         groups = config.groups or max(1, min(panels, -(-target.cores // count)))
+        # No group without panels: 4 panels by two are two groups, whether three or four were wanted.
+        groups = -(-panels // -(-panels // groups))
         candidates[tiles] = Plan(problem, replace(config, tiles=tiles, groups=groups), lanes)
         if tiles <= 4 or config.tiles:
             break

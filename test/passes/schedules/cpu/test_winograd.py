@@ -30,7 +30,8 @@ BOUND = {2: 2e-6, 4: 2e-5}
 
 @dataclass(frozen=True)
 class Case:
-    """A convolution `images x height x width x channels -> filters`; `halo` widens the input's lines."""
+    """A convolution `images x height x width x channels -> filters`; `halo` widens the input's lines; `any_images`:
+    their number is known at run time."""
 
     images: int
     height: int
@@ -39,22 +40,26 @@ class Case:
     filters: int
     epilogue: str = "bias"
     halo: int = 0
+    any_images: bool = False
 
     @property
     def problem(self) -> Problem:
-        return Problem(self.images, self.height, self.width, self.channels, self.filters)
+        return Problem(
+            1 if self.any_images else self.images, self.height, self.width, self.channels, self.filters
+        )
 
 
 def conv_text(case: Case, plan: Plan | None, stride: int = 1, dilation: int = 1, kernel: int = 3) -> str:
     """The kernel (contract 4), with weights as `plan` wants them, or as they are."""
-    b, h, w, c, f = case.images, case.height, case.width, case.channels, case.filters
+    b: int | str = "n" if case.any_images else case.images
+    h, w, c, f = case.height, case.width, case.channels, case.filters
     high, wide = (
         (h - 1) * stride + (kernel - 1) * dilation + 1,
         (w - 1) * stride + (kernel - 1) * dilation + 1,
     )
     text = KernelText("winograd")
     line = (wide + case.halo) * c
-    x = text.input((b, high, wide, c), strides=(high * line, line, c, 1))
+    x = text.input((b, high, wide, c), strides=None if case.any_images else (high * line, line, c, 1))
     if plan is None:
         weights = text.input((kernel, kernel, c, f))
     else:
@@ -129,10 +134,11 @@ def error(case: Case, target: str, config: WinogradConfig, positive: bool = Fals
     guard = jit.aligned((b * h * width * f + 128,))
     guard.view(np.uint8)[...] = 0xAB
     kernel = jit.compile_kernel(conv_text(case, plan), SCHEDULE, machine, config)
-    args = [memory, given, *extra, guard[64:]]
-    assert kernel.tiles == plan.blocks * plan.config.groups
-    kernel(*args, lo=kernel.tiles // 2, hi=kernel.tiles)
-    kernel(*args, lo=0, hi=kernel.tiles // 2)
+    args = [memory, given, *extra, guard[64:], *([b] if case.any_images else [])]
+    tiles = kernel.count(args)
+    assert tiles == -(-b * plan.high * plan.wide // plan.config.tiles) * plan.config.groups
+    kernel(*args, lo=tiles // 2, hi=tiles)
+    kernel(*args, lo=0, hi=tiles // 2)
     assert (guard[:64].view(np.uint8) == 0xAB).all() and (guard[-64:].view(np.uint8) == 0xAB).all()
     exact = reference(case, x, w, extra)
     found = guard[64:-64].reshape(exact.shape)
@@ -157,6 +163,8 @@ def test_matrices_make_a_convolution(m: int) -> None:
         Case(1, 13, 6, 20, 70, "gelu"),
         Case(1, 4, 4, 16, 40, "gelu"),
         Case(3, 6, 11, 17, 33, "bias"),
+        Case(1, 8, 8, 32, 32, "bias", any_images=True),
+        Case(3, 9, 6, 20, 40, "residual", any_images=True),
     ],
     ids=str,
 )
