@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, ParamSpec
 import click
 from rich.console import Console, RenderableType
 
-from aicc.errors import AiccError, CompileError
+from aicc.errors import AiccError, AiccWarning, CompileError
 from aicc.knobs import knobs
 
 P = ParamSpec("P")
@@ -66,8 +67,19 @@ def _defect(error: Exception) -> AiccError:
     )
 
 
+_show_others = warnings.showwarning
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    if issubclass(category, AiccWarning):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        _show_others(message, category, *where, **more)
+
+
 def start(command: click.Command, arguments: Sequence[str] | None = None) -> None:
     """Runs a click command and ends the process with its exit code."""
+    warnings.showwarning = _show_warning
     try:
         code = command.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as leave:

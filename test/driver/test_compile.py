@@ -10,9 +10,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from aicc.driver import Options, compile, compile_model, cpu_pipeline
-from aicc.errors import AiccError
+from aicc.errors import AiccError, AiccWarning
 from aicc.loader import load
 from aicc.passes.base import Pass
+from aicc.passes.schedules import registry
 from aicc.pipeline import MODULE_STAGES
 
 
@@ -160,3 +161,15 @@ def test_external_weights_lie_beside_the_library(tmp_path):
     with pytest.raises(AiccError) as caught:
         load(out)(x)
     assert caught.value.code == "AICC-5004"
+
+
+def test_a_schedule_that_fails_is_warned_of_and_replaced(tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise TypeError("boom")
+
+    monkeypatch.setattr(type(registry.get("contraction")), "lower", broken)
+    model, out = mlp(), tmp_path / "m.so"
+    with pytest.warns(AiccWarning, match=r"schedule 'contraction' raised \(TypeError: boom\); compiled by"):
+        compile_model(model, out, Options(jobs=0, cache=False))
+    x = np.ones((8, 64), np.float32)
+    np.testing.assert_allclose(load(out)(x=x), reference(model, x), rtol=1e-5, atol=1e-6)
