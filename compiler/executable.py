@@ -12,7 +12,7 @@ import numpy as np
 
 from aicc.errors import RuntimeError_
 from aicc.runtime.library import Library, TensorInfo
-from aicc.runtime.profile import Profile, collect
+from aicc.runtime.profile import KernelInfo, Profile, collect, kernel_infos
 from aicc.runtime.runner import Array, Runner
 from aicc.runtime.tensors import as_input, as_output
 
@@ -74,6 +74,11 @@ class Executable:
     def producer(self) -> str:
         """The version of aicc it was compiled with."""
         return self._library.producer
+
+    @property
+    def kernels(self) -> tuple[KernelInfo, ...]:
+        """What the compiler knew of each kernel: nodes, schedule, predicted seconds, bytes, calls."""
+        return kernel_infos(self._library)
 
     @property
     def memory_bytes(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +15,17 @@ from aicc.codegen.jobs import KernelJob, KernelResult
 from aicc.codegen.link import link_relocatable
 from aicc.codegen.objects import compile_llvm_text
 from aicc.codegen.workers import build_kernels
-from aicc.errors import CompileError
+from aicc.errors import AiccWarning, CompileError
+from aicc.kernel_facts import KernelFacts, kernel_facts, traffic
 from aicc.kernel_texts import SEPARATOR, emitted, kernel_texts
 from aicc.knobs import knobs
 from aicc.passes.base import PassContext
 from aicc.passes.buffers.entry import ENTRY, SHAPES
 from aicc.passes.llvm import lower_host
 from aicc.passes.schedules import registry
+from aicc.passes.schedules.schedule import COSTS
 from aicc.pipeline import STAGES
-from aicc.signature import Signature
+from aicc.signature import BOUNDS, Signature
 
 if TYPE_CHECKING:
     from aicc.driver import Options
@@ -29,8 +33,13 @@ if TYPE_CHECKING:
 
 def build_program(module: Any, ctx: PassContext, options: Options, out: Path | None) -> Path | None:
     """schedule → loops → llvm → object → link for a module of stage *buffers*; returns what was written."""
-    jobs = [_job(f, ctx) for f in module.body.operations if "aicc.kernel" in f.attributes]
-    signature = Signature.read(_entry(module), SHAPES in _functions(module))
+    entry = _entry(module)
+    facts = kernel_facts(module, entry)
+    jobs = [
+        _job(f, ctx, facts[f.sym_name.value]) for f in module.body.operations if "aicc.kernel" in f.attributes
+    ]
+    signature = Signature.read(entry, SHAPES in _functions(module))
+    ctx.stats["traffic"] = traffic(module, entry, facts, signature.inputs + signature.outputs, ctx.weights)
     if options.dump is not None:
         dump_kernels(jobs, options)
     if options.stop_after in ("schedule", "loops", "llvm"):
@@ -42,7 +51,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         irs.append(_host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options))
         ctx.stats["text"] = emitted(options.emit, irs, ctx.target)
         return None
-    results = _objects(jobs, ctx, options)
+    results = _objects(jobs, facts, ctx, options)
     start = time.perf_counter()
     host = compile_llvm_text(
         _host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target, 1
@@ -54,7 +63,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         objects = {r.symbol: r.built.object for r in results}
         link_relocatable([host, *objects.values()], out, ctx.target, options.linker)
         return out
-    return _link(results, host, signature, ctx, options, out)
+    return _link(results, host, signature, facts, ctx, options, out)
 
 
 def _functions(module: Any) -> dict[str, Any]:
@@ -70,18 +79,23 @@ def _entry(module: Any) -> Any:
     return entry
 
 
-def _job(kernel: Any, ctx: PassContext) -> KernelJob:
+def _job(kernel: Any, ctx: PassContext, facts: KernelFacts) -> KernelJob:
     """The kernel alone in a module, with the schedules to try: the chosen one first, the last matches all."""
     alone = ir.Module.create(ir.Location.unknown())
-    alone.body.append(kernel.operation.clone(ip=False))
+    clone = kernel.operation.clone(ip=False)
+    if COSTS in clone.attributes:
+        del clone.attributes[COSTS]
+    alone.body.append(clone)
     text = alone.operation.get_asm(enable_debug_info=False)
     chosen = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
     names = [s.name for s in registry.for_target(ctx.target)]
     fallbacks = [] if chosen == names[-1] or registry.is_bound(kernel) else [n for n in names if n != chosen]
-    return KernelJob(text, (chosen, *fallbacks), ctx.target)
+    return KernelJob(text, (chosen, *fallbacks), ctx.target, node=facts.label)
 
 
-def _objects(jobs: list[KernelJob], ctx: PassContext, options: Options) -> list[KernelResult]:
+def _objects(
+    jobs: list[KernelJob], facts: Mapping[str, KernelFacts], ctx: PassContext, options: Options
+) -> list[KernelResult]:
     done = 0
 
     def progress(_: KernelResult) -> None:
@@ -104,10 +118,27 @@ def _objects(jobs: list[KernelJob], ctx: PassContext, options: Options) -> list[
             "failures": [str(f) for f in r.failures],
             "seconds": r.built.times,
             "bytes": len(r.built.object),
+            "facts": facts[r.name],
         }
         for r in results
     }
+    _warn_of_defects(results)
     return results
+
+
+def _warn_of_defects(results: list[KernelResult]) -> None:
+    """A schedule may find that a kernel is not for it; that it raises, crashes or hangs is a defect."""
+    for result in results:
+        for failure in result.failures:
+            if failure.outcome != "no match":
+                reason = (failure.message.strip().splitlines() or [""])[-1]
+                warnings.warn(
+                    f"kernel {result.name}: schedule '{failure.schedule}' {failure.outcome} ({reason}); "
+                    f"compiled by '{result.built.schedule}' instead, which may be slower. This is a defect "
+                    "of aicc, please report it with the model.",
+                    AiccWarning,
+                    stacklevel=2,
+                )
 
 
 def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, options: Options) -> str:
@@ -123,7 +154,7 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
                 f.operation.erase()
             else:
                 table.set_symbol_name(f.operation, new)
-    for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes"):
+    for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", BOUNDS):
         entry = _entry(module)
         if key in entry.attributes:
             del entry.attributes[key]
@@ -137,6 +168,7 @@ def _link(
     results: list[KernelResult],
     host: bytes,
     signature: Signature,
+    facts: Mapping[str, KernelFacts],
     ctx: PassContext,
     options: Options,
     out: Path,
@@ -145,7 +177,7 @@ def _link(
 
     if options.progress:
         options.progress("link", 0, 1)
-    path = link_model(results, host, signature, ctx, out, options)
+    path = link_model(results, host, signature, facts, ctx, out, options)
     ctx.stats["output_bytes"] = path.stat().st_size
     return path
 

@@ -123,6 +123,13 @@ class WeightStore:
         t = self.type(name)
         return t.size * t.dtype.numpy.itemsize
 
+    def roots(self, name: str) -> frozenset[str]:
+        """The weights of the model that an entry is made from: itself, or what its recipe reads."""
+        load = self.entries[name].load
+        if not isinstance(load, Recipe):
+            return frozenset({name})
+        return frozenset(root for i in load.inputs if i is not None for root in self.roots(i))
+
     def layout(self, names: Iterable[str]) -> tuple[dict[str, int], int]:
         """Offsets in bytes of `names` in the blob, and the blob's size; each is 64-byte aligned."""
         offsets: dict[str, int] = {}

@@ -44,7 +44,9 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--target", type=click.Choice(list(PIPELINES)), default="cpu", show_default=True)
 @click.option("--mcpu", default="native", show_default=True, help="LLVM CPU name, or x86-64-v2, -v3, -v4.")
 @click.option("--mtriple", default=None, help="LLVM triple to compile for; default: this machine's.")
-@click.option("--dim", multiple=True, metavar="NAME=N", help="Fix a symbolic dimension; repeatable.")
+@click.option(
+    "--dim", multiple=True, metavar="NAME=N|A..B", help="Fix a symbolic dimension, or bound it; repeatable."
+)
 @click.option(
     "-O", "opt_level", type=click.IntRange(0, 3), default=2, show_default=True, help="Optimization level."
 )
@@ -66,7 +68,7 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the cache of compiled kernels.")
 @click.option("--check-ir", is_flag=True, help="Check the contract of every stage.")
 @click.option("--verify", is_flag=True, help="Run the result on random inputs against the ONNX reference.")
-@click.option("--stats", is_flag=True, help="Show times, kernels, memory.")
+@click.option("--stats", is_flag=True, help="Show times, kernels, what a run moves.")
 @click.option(
     "--include-dir",
     is_flag=True,
@@ -117,7 +119,7 @@ def main(
         options = Options(
             target=machine,
             opt_level=opt_level,
-            dims=console.sizes(dim, "--dim"),
+            dims=console.dim_choices(dim, "--dim"),
             dump=dump or knobs.dump,
             stop_after=stop_after,
             start_from=start_from,

@@ -3,6 +3,7 @@
 aicc-run model.onnx                                    random inputs, a table of the outputs
 aicc-run model.so --input image=cat.npy --output out/  given inputs, outputs as .npy files
 aicc-run model.onnx --compare onnxruntime              exit code 1 when the outputs disagree
+aicc-run model.so --profile --threads 1                time by kernel, measured and predicted
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rich.table import Table
 from aicc.errors import CompileError
 from aicc.executable import Executable
 from aicc.runtime.library import TensorInfo
+from aicc.runtime.profile import Profile
 from aicc.tools import agreement, console
 from aicc.tools.inputs import InputSpec, random_input, specs_of_library, specs_of_model
 from aicc.tools.models import Reference, is_compiled, open_model, read_onnx
@@ -41,6 +43,8 @@ Array = NDArray[Any]
 @click.option("--compare", type=click.Choice(Reference.NAMES), help="Run this too and compare the outputs.")
 @click.option("--onnx", "source", type=click.Path(path_type=Path), help="The ONNX file of a compiled MODEL.")
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads; 0 means all cores.")
+@click.option("--profile", is_flag=True, help="Show the time of each kernel, measured and predicted.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True, help="Of --profile.")
 @click.option("-O", "opt_level", type=click.IntRange(0, 3), default=2, help="Optimization level.")
 @console.reporting
 def main(
@@ -52,9 +56,11 @@ def main(
     compare: str | None,
     source: Path | None,
     threads: int,
+    profile: bool,
+    runs: int,
     opt_level: int,
 ) -> int:
-    """Run MODEL (an ONNX file, or a shared library made by aicc) once."""
+    """Run MODEL (an ONNX file, or a shared library made by aicc) once, with --profile several times."""
     compiled = is_compiled(model)
     source = source or (None if compiled else model)
     if compare and source is None:
@@ -75,6 +81,9 @@ def main(
     if compare and source:
         checks = agreement.compare(outputs, Reference(compare, source, threads).run(inputs))
     console.show(table(executable.outputs, outputs, checks, compare))
+    if profile:
+        # Predictions are for one thread, and the first run, above, has warmed everything up.
+        print(measured(executable, inputs, runs))
     return 0 if checks is None or all(check.good for check in checks) else console.FAILED
 
 
@@ -121,6 +130,15 @@ def run_named(executable: Executable, inputs: Mapping[str, Array]) -> dict[str, 
     results = executable(dict(inputs))
     many = results if isinstance(results, tuple) else (results,)
     return {info.name: array for info, array in zip(executable.outputs, many, strict=True)}
+
+
+def measured(executable: Executable, inputs: Mapping[str, Array], runs: int) -> Profile:
+    """Where the time of `runs` runs goes."""
+    arrays = [inputs[info.name] for info in executable.inputs]
+    with executable.profile() as profile:
+        for _ in range(runs):
+            executable.run(arrays)
+    return profile
 
 
 def write_outputs(folder: Path, outputs: Mapping[str, Array]) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from aicc.kernel_facts import KernelFacts, Traffic
+
 
 def report(stats: Mapping[str, Any]) -> RenderableType:
-    """The stages' times, one line per distinct kernel, sizes; other facts passes left, by name."""
+    """The stages' times, one line per distinct kernel, what a run moves; other facts passes left, by name."""
     parts: list[RenderableType] = [_stages(stats)]
     kernels = stats.get("kernel_results", {})
     if kernels:
         parts.append(_kernels(kernels))
+        parts.append(_program(stats))
     facts = _facts(stats)
     if facts:
         parts.append(facts)
@@ -30,13 +33,72 @@ def _stages(stats: Mapping[str, Any]) -> Table:
 
 
 def _kernels(kernels: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table("kernel", "schedule", "config", "tiles", "bytes", "seconds", "failed before")
+    """Microseconds and bytes are those of one call; predictions are for one thread."""
+    table = Table(
+        "kernel", "nodes", "schedule", "calls", "tiles", "predicted us", "instead of", "moved", "built in s"
+    )
+    failures = any(k["failures"] for k in kernels.values())
+    if failures:
+        table.add_column("failed before")
     for name, k in kernels.items():
-        seconds = "cached" if k["cached"] else f"{sum(k['seconds'].values()):.2f}"
-        tiles = "dynamic" if k["tiles"] is None else str(k["tiles"])
-        failed = "; ".join(text.splitlines()[0] for text in k["failures"])
-        table.add_row(name, k["schedule"], k["config"], tiles, f"{k['bytes']:,}", seconds, failed)
+        facts: KernelFacts = k["facts"]
+        row = [
+            name,
+            facts.label,
+            f"{k['schedule']}({k['config']})",
+            "dynamic" if facts.calls is None else str(facts.calls),
+            "dynamic" if k["tiles"] is None else str(k["tiles"]),
+            _micros(facts.costs.get(k["schedule"])),
+            _others(facts.costs, k["schedule"]),
+            _bytes(facts.moved),
+            "cached" if k["cached"] else f"{sum(k['seconds'].values()):.2f}",
+        ]
+        if failures:
+            row.append("; ".join(text.splitlines()[0] for text in k["failures"]))
+        table.add_row(*row)
     return table
+
+
+def _others(costs: Mapping[str, float], chosen: str) -> str:
+    """The schedules that were not chosen, the best first: `contraction 12.0, window 40.1`."""
+    ranked = sorted((seconds, name) for name, seconds in costs.items() if name != chosen)
+    return ", ".join(f"{name} {_micros(seconds)}" for seconds, name in ranked)
+
+
+def _micros(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1e6:.1f}"
+
+
+def _bytes(count: int | None) -> str:
+    return "dynamic" if count is None else byte_count(count)
+
+
+def _program(stats: Mapping[str, Any]) -> Table:
+    """What one run moves, against what it has to: inputs, outputs and weights once."""
+    traffic: Traffic = stats["traffic"]
+    table = Table("one run", "")
+    table.add_row("predicted, one thread", _predicted(stats["kernel_results"]))
+    table.add_row("moved by kernels", _bytes(traffic.moved))
+    if traffic.copied != 0:
+        table.add_row("copied between kernels", _bytes(traffic.copied))
+    table.add_row("minimum: inputs, outputs, weights", _bytes(traffic.minimum))
+    if traffic.moved is not None and traffic.copied is not None and traffic.minimum:
+        table.add_row("times the minimum", f"{(traffic.moved + traffic.copied) / traffic.minimum:.2f}")
+    return table
+
+
+def _predicted(kernels: Mapping[str, Mapping[str, Any]]) -> str:
+    """The sum over all calls, and how many kernels it leaves out."""
+    total, unknown = 0.0, 0
+    for k in kernels.values():
+        facts: KernelFacts = k["facts"]
+        seconds = facts.costs.get(k["schedule"])
+        if facts.calls is None or seconds is None:
+            unknown += 1
+        else:
+            total += facts.calls * seconds
+    without = f", without {unknown} of {len(kernels)} kernels" if unknown else ""
+    return f"{total * 1e3:.2f} ms{without}"
 
 
 def _facts(stats: Mapping[str, Any]) -> Table | None:

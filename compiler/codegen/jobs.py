@@ -15,13 +15,15 @@ Outcome = Literal["no match", "raised", "crashed", "timed out"]
 class KernelJob:
     """A kernel to build with the first of `schedules` that works; the last one is to match everything.
 
-    A schedule is a name, or a name with a configuration as in `contraction{mr=8,nv=2}`.
+    A schedule is a name, or a name with a configuration as in `contraction{mr=8,nv=2}`. `node` says for messages
+    which ONNX nodes the kernel computes; the object does not depend on it.
     """
 
     text: str
     schedules: tuple[str, ...]
     target: Target
     opt: int = 2
+    node: str = ""
 
     @property
     def name(self) -> str:

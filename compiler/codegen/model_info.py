@@ -51,10 +51,17 @@ class SymbolInfo:
 
 @dataclass(frozen=True)
 class KernelInfo:
-    """A kernel for profiling: its readable name, and the symbol of its object (`k_…`)."""
+    """A kernel for profiles: its readable name, the symbol of its object (`k_…`), and what was known of it when it
+    was compiled: the ONNX nodes it computes, calls per run, predicted seconds and bytes of one call."""
 
     name: str
     symbol: str
+    schedule: str = ""
+    nodes: tuple[str, ...] = ()
+    calls: int | None = None
+    seconds: float | None = None
+    read: int | None = None
+    written: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def model_info_source(info: ModelInfo) -> str:
     )
     lines += _array(
         "static const struct aicc_kernel_desc kernels",
-        [f"{{{_string(kernel.name)}, {kernel.symbol}_range}}" for kernel in info.kernels],
+        [_kernel(kernel) for kernel in info.kernels],
     )
     lines += _array(
         "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.features)), "NULL"]
@@ -160,6 +167,13 @@ def _tensor(prefix: str, tensor: TensorInfo) -> str:
     dtype = f"{{{code}, {tensor.dtype.bits}, 1}}"
     rank = len(tensor.dims)
     return f"{{{{{_string(tensor.name)}, {dtype}, {rank}, {prefix}_dims, {prefix}_names}}, {prefix}_symbols}}"
+
+
+def _kernel(kernel: KernelInfo) -> str:
+    texts = [_string(text) for text in (kernel.name, kernel.schedule, "\n".join(kernel.nodes))]
+    seconds = repr(-1.0 if kernel.seconds is None else float(kernel.seconds))
+    numbers = [str(-1 if n is None else n) for n in (kernel.calls, kernel.read, kernel.written)]
+    return f"{{{{{', '.join([*texts, seconds, *numbers])}}}, {kernel.symbol}_range}}"
 
 
 def _array(declaration: str, items: Sequence[str]) -> list[str]:

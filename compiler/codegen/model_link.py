@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from aicc.codegen.jobs import KernelResult
 from aicc.codegen.link import External, link, sidecar, writing
 from aicc.codegen.link_weights import Embedded
 from aicc.codegen.model_info import KernelInfo, ModelInfo, SymbolInfo, TensorInfo, model_info_source
+from aicc.kernel_facts import KernelFacts
 from aicc.passes.base import PassContext
 from aicc.signature import Port, Signature
 from aicc.weights import Writable
@@ -32,6 +33,7 @@ def link_model(
     results: Sequence[KernelResult],
     host: bytes,
     signature: Signature,
+    facts: Mapping[str, KernelFacts],
     ctx: PassContext,
     out: Path,
     options: Options,
@@ -49,8 +51,8 @@ def link_model(
         target=ctx.target,
         inputs=tuple(_tensor(p) for p in signature.inputs),
         outputs=tuple(_tensor(p) for p in signature.outputs),
-        symbols=tuple(SymbolInfo(s) for s in _symbols(signature)),
-        kernels=tuple(KernelInfo(r.name, r.symbol) for r in results),
+        symbols=tuple(SymbolInfo(s, *signature.bounds.get(s, ())) for s in signature.symbols),
+        kernels=tuple(_kernel(r, facts[r.name]) for r in results),
         arena_bytes=signature.arena_bytes,
         weights_bytes=size,
         has_shapes=signature.has_shapes,
@@ -113,11 +115,20 @@ def _timed(ctx: PassContext, name: str) -> Iterator[None]:
     ctx.stats["seconds"][name] = time.perf_counter() - start
 
 
+def _kernel(result: KernelResult, facts: KernelFacts) -> KernelInfo:
+    """Predicted is what the schedule said that was built, which is not always the chosen one."""
+    built = result.built
+    return KernelInfo(
+        name=result.name,
+        symbol=result.symbol,
+        schedule=f"{built.schedule}({built.config})",
+        nodes=facts.nodes,
+        calls=facts.calls,
+        seconds=facts.costs.get(built.schedule),
+        read=facts.read,
+        written=facts.written,
+    )
+
+
 def _tensor(port: Port) -> TensorInfo:
     return TensorInfo(port.name, port.dtype, port.dims)
-
-
-def _symbols(signature: Signature) -> list[str]:
-    """The names of the inputs' dynamic dims, in order of appearance."""
-    names = [d for p in signature.inputs for d in p.dims if isinstance(d, str)]
-    return list(dict.fromkeys(names))

@@ -109,6 +109,7 @@ def _hopeless(job: KernelJob, failures: Sequence[Failure]) -> CompileError:
     return CompileError(
         "AICC-3001",
         f"no schedule could build kernel '{job.name}'.",
+        node=job.node or None,
         stage="schedule",
         notes=[str(failure) for failure in failures],
         hint="please report this with the kernel's text (--dump DIR writes it).",

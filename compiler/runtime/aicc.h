@@ -124,6 +124,21 @@ AICC_API int32_t aicc_output_count(void);
 AICC_API const aicc_tensor_info *aicc_input_info(int32_t index);
 AICC_API const aicc_tensor_info *aicc_output_info(int32_t index);
 
+/* A kernel: a piece of the model that runs as one parallel loop, once or more per run. */
+typedef struct aicc_kernel {
+  const char *name;
+  const char *schedule;  /* how it was compiled: "contraction(rows=8)" */
+  const char *nodes;     /* names of the ONNX nodes it computes, one a line: those of its first call, its main one in
+                            front, then those of its other calls; "" where unknown */
+  double seconds;        /* predicted for one call on one thread; negative where unknown */
+  int64_t calls;         /* per run; -1 where known at run time only, as are bytes */
+  int64_t read, written; /* bytes of one call */
+} aicc_kernel;
+
+AICC_API int32_t aicc_kernel_count(void);
+/* NULL if the index is out of range. */
+AICC_API const aicc_kernel *aicc_kernel_info(int32_t index);
+
 /* Path of the file of external weights the first context found; NULL before, and if the library holds them. */
 AICC_API const char *aicc_weights_path(void);
 
@@ -174,7 +189,7 @@ typedef struct aicc_profile_entry {
 /* Turns the measurement on or off; turning it on sets all counters to zero, turning it off keeps them.
  * Costs nothing while off. */
 AICC_API int32_t aicc_set_profiling(aicc_context *ctx, int32_t on);
-/* Entry 0 is the whole run, then one per kernel; the last, "(other)", counts kernels without a name. */
+/* Entry 0 is the whole run, entry n + 1 kernel n of aicc_kernel_info; the last, "(other)", counts kernels without a name. */
 AICC_API int32_t aicc_profile_count(const aicc_context *ctx);
 AICC_API int32_t aicc_profile_get(const aicc_context *ctx, int32_t index, aicc_profile_entry *out);
 
@@ -202,6 +217,8 @@ typedef struct aicc_api {
   int32_t (*set_profiling)(aicc_context *, int32_t);
   int32_t (*profile_count)(const aicc_context *);
   int32_t (*profile_get)(const aicc_context *, int32_t, aicc_profile_entry *);
+  int32_t (*kernel_count)(void);
+  const aicc_kernel *(*kernel_info)(int32_t);
 } aicc_api;
 
 typedef const aicc_api *(*aicc_get_api_fn)(void);

@@ -21,7 +21,7 @@ API(const char *, model_target, (void), ())
 API(const char *, weights_path, (void), ())
 API(int32_t, abi_version, (void), ())
 
-/* ---- inputs and outputs ---- */
+/* ---- inputs, outputs, kernels ---- */
 
 static int32_t input_count(void) { return aicc_model.n_inputs; }
 static int32_t output_count(void) { return aicc_model.n_outputs; }
@@ -34,10 +34,18 @@ static const aicc_tensor_info *output_info(int32_t index) {
   return index >= 0 && index < aicc_model.n_outputs ? &aicc_model.outputs[index].info : NULL;
 }
 
+static int32_t kernel_count(void) { return aicc_model.n_kernels; }
+
+static const aicc_kernel *kernel_info(int32_t index) {
+  return index >= 0 && index < aicc_model.n_kernels ? &aicc_model.kernels[index].info : NULL;
+}
+
 API(int32_t, input_count, (void), ())
 API(int32_t, output_count, (void), ())
 API(const aicc_tensor_info *, input_info, (int32_t index), (index))
 API(const aicc_tensor_info *, output_info, (int32_t index), (index))
+API(int32_t, kernel_count, (void), ())
+API(const aicc_kernel *, kernel_info, (int32_t index), (index))
 
 /* ---- contexts ---- */
 
@@ -138,6 +146,8 @@ static const aicc_api table = {
     .set_profiling = set_profiling,
     .profile_count = profile_count,
     .profile_get = profile_get,
+    .kernel_count = kernel_count,
+    .kernel_info = kernel_info,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

@@ -41,7 +41,12 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "set_profiling": (c_int32, [c_void_p, c_int32]),
     "profile_count": (c_int32, [c_void_p]),
     "profile_get": (c_int32, [c_void_p, c_int32, POINTER(structs.ProfileEntry)]),
+    "kernel_count": (c_int32, []),
+    "kernel_info": (POINTER(structs.Kernel), [c_int32]),
 }
+
+_LATER = ("kernel_count", "kernel_info")
+"""What the first libraries of this ABI version lack: versions append."""
 
 
 @dataclass(frozen=True)
@@ -202,11 +207,13 @@ def _load(path: Path, file: int) -> tuple[int, dict[str, Any]]:
     for name, (result, arguments) in _PROTOTYPES.items():
         function = getattr(library, f"aicc_{name}", None)
         if function is None:
+            if name in _LATER:
+                continue
             break
         function.restype, function.argtypes = result, arguments
         functions[name] = function
     version = functions["abi_version"]() if "abi_version" in functions else None
-    if len(functions) < len(_PROTOTYPES) or version != structs.ABI_VERSION:
+    if not functions.keys() >= _PROTOTYPES.keys() - set(_LATER) or version != structs.ABI_VERSION:
         _close(library._handle, functions, [], [file])
         what = (
             "is not an aicc model"

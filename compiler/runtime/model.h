@@ -26,7 +26,7 @@ struct aicc_tensor_desc {
 };
 
 struct aicc_kernel_desc {
-  const char *name;
+  aicc_kernel info;
   aicc_range_fn range; /* the function the kernel's launcher passes to aicc_parallel_for */
 };
 
@@ -37,7 +37,7 @@ struct aicc_model_desc {
   int32_t n_inputs, n_outputs, n_symbols, n_kernels;
   const struct aicc_tensor_desc *inputs, *outputs;
   const struct aicc_symbol_desc *symbols;
-  const struct aicc_kernel_desc *kernels; /* for profiling by name; n_kernels == 0 leaves kernels unnamed */
+  const struct aicc_kernel_desc *kernels; /* for profiles; n_kernels == 0 leaves kernels unnamed */
 
   const char *const *cpu_features; /* LLVM's names, NULL-terminated; names features.c has no test for are not checked */
 

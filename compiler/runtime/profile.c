@@ -70,7 +70,7 @@ bool rt_profile_get(const rt_profile *p, int32_t index, aicc_profile_entry *out)
   int32_t last = rt_profile_count() - 1;
   if (index < 0 || index > last) return false;
   const struct counter none = {0, 0, 0}, *c = p ? &p->counters[index] : &none;
-  out->name = index == 0 ? "(run)" : index == last ? "(other)" : aicc_model.kernels[index - 1].name;
+  out->name = index == 0 ? "(run)" : index == last ? "(other)" : aicc_model.kernels[index - 1].info.name;
   out->calls = c->calls;
   out->nanoseconds = c->nanoseconds;
   out->tiles = c->tiles;

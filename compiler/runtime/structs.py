@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p
 
 ABI_VERSION = 1
 
@@ -38,6 +38,18 @@ class TensorInfo(ctypes.Structure):
         ("ndim", c_int32),
         ("dims", POINTER(c_int64)),
         ("dim_names", POINTER(c_char_p)),
+    ]
+
+
+class Kernel(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("schedule", c_char_p),
+        ("nodes", c_char_p),
+        ("seconds", c_double),
+        ("calls", c_int64),
+        ("read", c_int64),
+        ("written", c_int64),
     ]
 
 

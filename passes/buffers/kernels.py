@@ -10,6 +10,7 @@ from typing import Any
 from aicc.bindings import bufferization, func, ir, memref
 from aicc.passes.buffers.layout import Buffer, mul
 from aicc.passes.buffers.products import product_of
+from aicc.passes.schedules.schedule import COSTS
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,12 @@ class KernelVariants:
 
     def _named(self, kernel: Any, name: str) -> str:
         kernel.attributes["sym_name"] = ir.StringAttr.get("kernel")
+        costs = kernel.attributes.get(COSTS, None)
+        if costs is not None:
+            del kernel.attributes[COSTS]
         text = kernel.get_asm(enable_debug_info=False, use_local_scope=True)
+        if costs is not None:
+            kernel.attributes[COSTS] = costs
         label = name.split("_", 1)[1]
         final = f"{label}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         kernel.attributes["sym_name"] = ir.StringAttr.get(final)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +14,14 @@ from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.schedules import registry
-from aicc.passes.schedules.schedule import TRANSFORM, Choice, PackLayout, Schedule, Transform
+from aicc.passes.schedules.schedule import (
+    TRANSFORM,
+    Choice,
+    PackLayout,
+    Schedule,
+    Transform,
+    write_costs,
+)
 from aicc.passes.weight_ops import declare_weight, load_weight
 from aicc.target import Target
 from aicc.weights import Recipe
@@ -44,8 +51,10 @@ class ChooseSchedules(Pass):
         for kernel in kernels:
             name = kernel.sym_name.value
             weights = _weights(kernel, calls[name])
-            choice = choose(kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded)
+            costs = predictions(kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded)
+            choice = best(costs)
             choice.write(kernel)
+            write_costs(kernel, {c.schedule.name: seconds for c, seconds in costs.items()})
             chosen[name] = f"{choice.schedule.name}({choice.config})"
             wanted = choice.schedule.layouts(kernel, ctx.target, choice.config)
             itself = choice.schedule.packs_itself(kernel, ctx.target, choice.config)
@@ -58,17 +67,23 @@ class ChooseSchedules(Pass):
         ctx.stats["schedules"] = chosen
 
 
-def choose(
+def best(costs: Mapping[Choice, float]) -> Choice:
+    """The choice of least cost; of equals the first."""
+    return min(costs, key=lambda choice: costs[choice])
+
+
+def predictions(
     kernel: Any,
     target: Target,
     opt_level: int,
     only: str = "",
     weights: Collection[int] = (),
     excluded: Collection[str] = (),
-) -> Choice:
-    """The schedule and config of least predicted cost among those that match and are not `excluded`.
+) -> dict[Choice, float]:
+    """Predicted seconds of a call by each schedule that matches and is not `excluded`, the preferred ones first.
 
     `weights` are the arguments that are weights in every call: others cannot be transformed.
+    Raises CompileError AICC-3001 when nothing matches.
     """
     schedules = [s for s in registry.for_target(target) if s.name not in excluded]
     if opt_level <= 1:
@@ -85,7 +100,7 @@ def choose(
             hint=str(kernel),
         )
     options = [Choice(s, c) for s in matching for c in s.configs(kernel, target)[:1]]
-    return min(options, key=lambda c: c.schedule.cost(kernel, target, c.config))
+    return {c: c.schedule.cost(kernel, target, c.config) for c in options}
 
 
 def _calls(main: Any) -> dict[str, list[Any]]:
@@ -215,7 +230,9 @@ class _Layouts:
         kernel.attributes["aicc.kernel"] = ir.UnitAttr.get()
         with ir.InsertionPoint(kernel.add_entry_block()), ir.Location.unknown():
             func.ReturnOp([body(kernel.arguments[0])])
-        choose(kernel, self.ctx.target, self.ctx.opt_level).write(kernel)
+        costs = predictions(kernel, self.ctx.target, self.ctx.opt_level)
+        best(costs).write(kernel)
+        write_costs(kernel, {c.schedule.name: seconds for c, seconds in costs.items()})
         self.helpers[key] = name
         return name
 

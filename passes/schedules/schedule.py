@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, ClassVar, TypeVar
@@ -46,6 +46,30 @@ class PackLayout:
             outer[dim] = ceil(outer[dim] / tile)
         perm = self.outer_dims_perm or tuple(range(len(shape)))
         return (*(outer[dim] for dim in perm), *self.inner_tiles)
+
+
+# The attribute of a kernel that holds predicted seconds by schedule. It is no part of what is compiled.
+COSTS = "aicc.costs"
+
+LAST_RESORT = 3600.0
+"""Cost of a schedule that makes no prediction: whatever else matches is chosen before it."""
+
+
+def write_costs(func: Any, costs: Mapping[str, float]) -> None:
+    """Sets `aicc.costs = {contraction = 1.2e-5 : f64, …}`: seconds of one call on one thread by schedule.
+
+    Those that predict nothing are left out.
+    """
+    seconds = ir.F64Type.get(func.context)
+    values = {name: ir.FloatAttr.get(seconds, cost) for name, cost in costs.items() if cost < LAST_RESORT}
+    func.attributes[COSTS] = ir.DictAttr.get(values, func.context)
+
+
+def read_costs(func: Any) -> dict[str, float]:
+    """What `write_costs` wrote; empty for a kernel without."""
+    if COSTS not in func.attributes:
+        return {}
+    return {a.name: float(ir.FloatAttr(a.attr).value) for a in ir.DictAttr(func.attributes[COSTS])}
 
 
 # The attribute of the cast that stands for what undoes a `Transform` in a kernel.

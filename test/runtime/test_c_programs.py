@@ -135,6 +135,9 @@ def test_misuse_is_a_status(fake: Fake, tmp_path: Path) -> None:
           out = aicc_tensor(y, aicc_float64, 2, shape);
           EXPECT(aicc_run(ctx, &in, 1, &out, 1) == AICC_ERROR_OUTPUT);
           EXPECT(!aicc_input_info(1) && !aicc_input_info(-1) && !aicc_output_info(1));
+          EXPECT(aicc_kernel_count() == 2 && !aicc_kernel_info(2) && !aicc_kernel_info(-1));
+          EXPECT(aicc_kernel_info(0)->calls == 1 && aicc_kernel_info(1)->seconds < 0);
+          EXPECT(aicc_get_api()->kernel_info(1) == aicc_kernel_info(1));
           EXPECT(aicc_profile_get(ctx, 99, &entry) == AICC_ERROR_ARGUMENT);
           EXPECT(aicc_set_num_threads(0, 1) == AICC_ERROR_ARGUMENT);
           EXPECT(aicc_get_num_threads(0) == 0 && aicc_memory_bytes(0) == 0);

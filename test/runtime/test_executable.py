@@ -13,6 +13,7 @@ import pytest
 from aicc.errors import RuntimeError_
 from aicc.loader import load
 from aicc.runtime import structs
+from aicc.runtime.profile import KernelInfo
 from aicc.runtime.tensors import as_input
 
 from .conftest import Fake
@@ -211,7 +212,12 @@ def test_profile(fake: Fake) -> None:
     assert profile.runs == 10
     assert 0 < sum(k.seconds for k in profile) <= profile.seconds
     table = str(profile)
-    assert all(word in table for word in ("k0_copy", "k1_affine", "(host)", "10 runs"))
+    assert all(word in table for word in ("k0_copy", "k1_affine", "(host)", "10 runs", "2.00", "/copy"))
+    known, unknown = kernels["k0_copy"].info, kernels["k1_affine"].info
+    assert known == KernelInfo("k0_copy", "pointwise()", ("/copy",), 2e-6, 1, 96, 96)
+    assert known.bytes == 192 and kernels["k0_copy"].ratio == kernels["k0_copy"].seconds / 10 / 2e-6
+    assert unknown == KernelInfo("k1_affine") and unknown.bytes is None and kernels["k1_affine"].ratio is None
+    assert exe.kernels == (known, unknown)
     with exe.profile() as profile:
         exe(x)
     assert (profile.runs, set(kernels)) == (1, {k.name for k in profile})

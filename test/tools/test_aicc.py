@@ -76,8 +76,13 @@ def test_dump_and_resume(model: Path, tmp_path: Path) -> None:
 
 def test_stats(model: Path, tmp_path: Path) -> None:
     out = run(aicc_command, model, "-o", tmp_path / "x.so", "--stats").out
-    for word in ("import", "link", "total", "schedule", "tiles"):
+    for word in ("import", "link", "total", "schedule", "tiles", "predicted", "one run", "minimum"):
         assert word in out
+
+
+def test_profile(model: Path) -> None:
+    outcome = run(aicc_run, model, "--dim", "batch=16", "--threads", 1, "--profile", "--runs", 3)
+    assert outcome.code == 0 and "predicted" in outcome.out and "3 runs" in outcome.out, outcome.err
 
 
 def test_pipeline_text_parses_back(model: Path, tmp_path: Path) -> None:

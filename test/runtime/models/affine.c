@@ -51,7 +51,10 @@ static const int32_t symbols[] = {BATCH < 0 ? 0 : -1, -1};
 static const struct aicc_tensor_desc inputs[] = {{{"x", F32, 2, dims, names}, symbols}};
 static const struct aicc_tensor_desc outputs[] = {{{"y", F32, 2, dims, names}, NULL}};
 static const struct aicc_symbol_desc symbol_table[] = {{"batch", 0, -1}};
-static const struct aicc_kernel_desc kernels[] = {{"k0_copy", copy_range}, {"k1_affine", row_range}};
+static const struct aicc_kernel_desc kernels[] = {
+    {{"k0_copy", "pointwise()", "/copy", 2e-6, 1, 96, 96}, copy_range},
+    {{"k1_affine", "", "", -1.0, -1, -1, -1}, row_range},
+};
 
 #ifdef FEATURE
 static const char *const features[] = {"sse2", FEATURE, NULL};

@@ -21,7 +21,7 @@ from aicc.passes.schedules.cpu.affine.operands import (
 )
 from aicc.passes.schedules.cpu.affine.scratch import plan_scratch
 from aicc.passes.schedules.cpu.affine.tiles import apply_slices, find_slices
-from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
+from aicc.passes.schedules.schedule import LAST_RESORT, Config, NoMatch, Schedule
 from aicc.target import Target
 
 _FUSE = "linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse"
@@ -51,8 +51,8 @@ class Affine(Schedule):
         return [AffineConfig(), AffineConfig(tiles=False)]
 
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
-        """An hour: whatever else matches is chosen before it."""
-        return 3600.0
+        """No prediction: whatever else matches is chosen before it."""
+        return LAST_RESORT
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """linalg on tensors between `to_tensor` and `materialize_in_destination` --> affine loops on memrefs."""
