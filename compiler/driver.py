@@ -32,6 +32,7 @@ from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.linalg.lower import LowerToLinalg
 from aicc.passes.schedules.registry import bound_schedules
 from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
+from aicc.signature import DimChoice
 from aicc.source import Source, open_source
 from aicc.target import Target
 
@@ -68,13 +69,14 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {"cpu": cpu_pipeline}
 
 @dataclass(frozen=True)
 class Options:
-    """How to compile. `dims` fixes symbolic dimensions; `dump` is a folder for the IR after each stage;
+    """How to compile. `dims` fixes symbolic dimensions (8) or bounds them ((1, 512), both
+    included); `dump` is a folder for the IR after each stage;
     `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
     (`CompileResult.text`) of llvm or asm."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
-    dims: Mapping[str, int] = field(default_factory=dict)
+    dims: Mapping[str, DimChoice] = field(default_factory=dict)
     dump: Path | None = None
     stop_after: str | None = None
     start_from: str | None = None

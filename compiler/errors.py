@@ -25,6 +25,7 @@ CATALOGUE: dict[str, str] = {
     "AICC-3004": "The linker failed.",
     "AICC-4001": "The output cannot be written.",
     "AICC-4002": "A command line argument is wrong.",
+    "AICC-4003": "A runtime to measure against is not installed and cannot be.",
     "AICC-5001": "A shared library is not an aicc model, or was built for another CPU or ABI version.",
     "AICC-5002": "An input is missing, unknown, or has the wrong dtype, rank or size.",
     "AICC-5003": "The compiled model reported a failure while running.",
@@ -62,6 +63,10 @@ class AiccError(Exception):
         if self.hint:
             text += f"\n  help: {self.hint}"
         return text
+
+
+class AiccWarning(UserWarning):
+    """The result is right, but not what it could be: a defect of aicc cost speed."""
 
 
 class ImportError_(AiccError):

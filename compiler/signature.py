@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from aicc.bindings import ir
 from aicc.dialects.types import DType
+
+DimChoice: TypeAlias = "int | tuple[int, int]"
+"""What a symbolic dim is to be: of one size, or from the first to the second of two."""
+BOUNDS = "aicc.bounds"
+"""Attribute of the host program: least and largest value of symbolic dims, `{seq = array<i64: 1, 512>}`."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +26,15 @@ class Port:
 
 @dataclass(frozen=True)
 class Signature:
-    """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes."""
+    """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes;
+    `bounds` are the least and largest value of symbolic dims that have them."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     weights: tuple[str, ...]
     arena_bytes: int
     has_shapes: bool
+    bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
@@ -38,7 +46,28 @@ class Signature:
             tuple(str(ir.StringAttr(a).value) for a in entry.attributes["aicc.weights"]),
             int(ir.IntegerAttr(arena).value) if arena is not None else 0,
             has_shapes,
+            read_bounds(entry),
         )
+
+    @property
+    def symbols(self) -> list[str]:
+        """The names of the inputs' dynamic dims, in order of appearance."""
+        return list(dict.fromkeys(d for p in self.inputs for d in p.dims if isinstance(d, str)))
+
+
+def write_bounds(function: Any, bounds: Mapping[str, tuple[int, int]]) -> None:
+    """Sets `aicc.bounds` of a function when there are any."""
+    if bounds:
+        entries = {name: ir.DenseI64ArrayAttr.get(list(pair)) for name, pair in bounds.items()}
+        function.attributes[BOUNDS] = ir.DictAttr.get(entries)
+
+
+def read_bounds(function: Any) -> dict[str, tuple[int, int]]:
+    """The inverse of `write_bounds`."""
+    if BOUNDS not in function.attributes:
+        return {}
+    entries = {a.name: list(ir.DenseI64ArrayAttr(a.attr)) for a in ir.DictAttr(function.attributes[BOUNDS])}
+    return {name: (low, high) for name, (low, high) in entries.items()}
 
 
 def _port(attributes: Any, fallback: str) -> Port:

@@ -13,6 +13,7 @@ import numpy as np
 from aicc.bindings import ir
 from aicc.dialects.types import TensorType
 from aicc.errors import CompileError, ImportError_
+from aicc.signature import DimChoice
 from aicc.weights import WeightStore
 
 
@@ -23,7 +24,7 @@ class Source:
     kind: str
     origin: Any
 
-    def module(self, dims: Mapping[str, int]) -> tuple[Any, WeightStore]:
+    def module(self, dims: Mapping[str, DimChoice]) -> tuple[Any, WeightStore]:
         """The module and weights in the current MLIR context. Raises AiccError."""
         if self.kind == "onnx":
             from aicc.importer import import_model

@@ -22,6 +22,7 @@ from rich.console import Console, RenderableType
 
 from aicc.errors import AiccError, AiccWarning, CompileError
 from aicc.knobs import knobs
+from aicc.signature import DimChoice
 
 P = ParamSpec("P")
 
@@ -153,6 +154,17 @@ def sizes(values: Sequence[str], option: str) -> dict[str, int]:
         if not text.isdigit():
             raise click.UsageError(f"{option} {name}={text}: a size is a number of elements")
     return {name: int(text) for name, text in pairs.items()}
+
+
+def dim_choices(values: Sequence[str], option: str) -> dict[str, DimChoice]:
+    """`NAME=N` and `NAME=LOW..HIGH` arguments of an option. Raises a usage error."""
+    choices: dict[str, DimChoice] = {}
+    for name, text in value_pairs(values, option).items():
+        low, dots, high = text.partition("..")
+        if not low.isdigit() or (dots and not high.isdigit()):
+            raise click.UsageError(f"{option} {name}={text}: expected a size, or a range such as 1..512")
+        choices[name] = (int(low), int(high)) if dots else int(low)
+    return choices
 
 
 def show(renderable: RenderableType) -> None:

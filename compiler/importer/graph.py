@@ -19,6 +19,7 @@ from aicc.errors import ImportError_
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
 from aicc.importer.registry import normalize_domain, rules
+from aicc.signature import DimChoice, write_bounds
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -84,8 +85,8 @@ class GraphImporter:
                 return self.weights.load(sym)
         return None
 
-    def run(self, graph: onnx.GraphProto, dims: Mapping[str, int]) -> Any:
-        """Builds the module. `dims` fixes symbolic dimensions by name."""
+    def run(self, graph: onnx.GraphProto, dims: Mapping[str, DimChoice]) -> Any:
+        """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them."""
         initializers = {t.name: t for t in graph.initializer}
         for sparse in graph.sparse_initializer:
             raise ImportError_(
@@ -99,13 +100,15 @@ class GraphImporter:
                 f"the model has no symbolic dimension '{unknown[0]}'.",
                 hint=f"its symbolic dimensions are: {', '.join(sorted(known)) or 'none'}.",
             )
-        types = [input_type(i, dims) for i in inputs]
+        fixed, bounds = _fixed_and_bounded(dims)
+        types = [input_type(i, fixed) for i in inputs]
         module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
             main = func.FuncOp("main", ([t.mlir() for t in types], []))
         main.attributes["arg_attrs"] = ir.ArrayAttr.get(
             [_io_attributes(i.name, t.shape) for i, t in zip(inputs, types, strict=True)]
         )
+        write_bounds(main, bounds)
         block = main.add_entry_block()
         self.values.update(initializers)
         for i, argument in zip(inputs, block.arguments, strict=True):
@@ -197,6 +200,22 @@ def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorTyp
         else:
             shape.append(Dim.symbol(d.dim_param or f"{value.name}_dim{k}"))
     return TensorType(tuple(shape), dtype_of(tensor.elem_type, f"input '{value.name}'"))
+
+
+def _fixed_and_bounded(
+    dims: Mapping[str, DimChoice],
+) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """A range of one size fixes a dim. Raises ImportError_ AICC-1008 for a range of none."""
+    fixed, bounds = {}, {}
+    for name, choice in dims.items():
+        low, high = (choice, choice) if isinstance(choice, int) else choice
+        if not 0 <= low <= high:
+            raise ImportError_("AICC-1008", f"'{name}' cannot be {low}..{high}: sizes go from 0 upwards.")
+        if low == high:
+            fixed[name] = low
+        else:
+            bounds[name] = (low, high)
+    return fixed, bounds
 
 
 def _io_attributes(name: str, shape: Sequence[int | Dim]) -> Any:

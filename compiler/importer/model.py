@@ -16,6 +16,7 @@ import onnx.numpy_helper
 from aicc.dialects.types import DType
 from aicc.errors import ImportError_
 from aicc.importer.lazy import MalformedFile, read_without_weights
+from aicc.signature import DimChoice
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -104,7 +105,7 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
 
 
 def import_model(
-    source: Path | str | bytes | onnx.ModelProto, dims: Mapping[str, int] | None = None
+    source: Path | str | bytes | onnx.ModelProto, dims: Mapping[str, DimChoice] | None = None
 ) -> tuple[Any, WeightStore]:
     """Imports a model into the current MLIR context: the module of the `import` stage and its weights.
 

@@ -10,7 +10,7 @@ from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
 from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
-from aicc.passes.buffers.entry import Entry
+from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
 from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
@@ -18,6 +18,7 @@ from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref
 from aicc.passes.weight_ops import LOAD, loaded_symbol
+from aicc.signature import read_bounds, write_bounds
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class BufferizeHost(Pass):
         attributes["aicc.weights"] = ir.ArrayAttr.get([ir.StringAttr.get(s) for s in symbols])
         for new, old in (("aicc.inputs", "arg_attrs"), ("aicc.results", "res_attrs")):
             attributes[new] = main.attributes[old] if old in main.attributes else ir.ArrayAttr.get([])
+        write_bounds(host.entry.func, read_bounds(main))
         main.operation.erase()
         for op in [o.operation for o in module.body.operations]:
             if op.name == "ml_program.global":
@@ -93,9 +95,10 @@ class _Host:
         block = self.main.regions[0].blocks[0]
         self.entry = Entry(self.main)
         inputs = [ir.RankedTensorType(a.type) for a in block.arguments]
+        names = dim_names(self.main)
         returned = list(block.operations[len(block.operations) - 1].operation.operands)
         with ir.InsertionPoint(self.entry.block), ir.Location.unknown():
-            for argument, buffer in zip(block.arguments, self.entry.inputs(inputs), strict=True):
+            for argument, buffer in zip(block.arguments, self.entry.inputs(inputs, names), strict=True):
                 self.buffers[argument] = buffer
             if self.weight_bytes:
                 kind = ir.MemRefType.get([self.weight_bytes], ir.IntegerType.get_signless(8))
@@ -115,7 +118,7 @@ class _Host:
             )
             self._block(block)
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
-        build_shapes(self.main, inputs, *sizes)
+        build_shapes(self.main, inputs, names, *sizes)
         for k in self.sources.values():
             k.operation.erase()
 

@@ -28,10 +28,10 @@ class Entry:
         self.block = self.func.add_entry_block()
         self.context, self.buffers, self.dims, self.weights, self.arena = self.block.arguments
 
-    def inputs(self, types: list[Any]) -> list[Buffer]:
+    def inputs(self, types: list[Any], names: list[tuple[str | None, ...]]) -> list[Buffer]:
         """Buffers of the arguments; reading them only."""
         out: list[Buffer] = []
-        for number, (t, sizes) in enumerate(zip(types, load_dims(self.dims, types), strict=True)):
+        for number, (t, sizes) in enumerate(zip(types, load_dims(self.dims, types, names), strict=True)):
             out.append(self._buffer(number, t, sizes, owned=False))
         return out
 
@@ -54,19 +54,37 @@ class Entry:
         return whole(root, sizes, owned)
 
 
-def load_dims(table: Any, types: list[Any]) -> list[tuple[Size, ...]]:
-    """Sizes of the inputs from the table of all their dims, concatenated."""
+def dim_names(main: Any) -> list[tuple[str | None, ...]]:
+    """The symbol of each dim of each input of `main`; None where it has none."""
+    attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else []
+    found = [ir.DictAttr(entry) for entry in attributes]
+    names: list[tuple[str | None, ...]] = []
+    for number, t in enumerate(main.regions[0].blocks[0].arguments.types):
+        dims = found[number]["aicc.dims"] if number < len(found) and "aicc.dims" in found[number] else []
+        texts = [str(ir.StringAttr(d).value) if isinstance(d, ir.StringAttr) else None for d in dims]
+        names.append(tuple(texts) or (None,) * t.rank)
+    return names
+
+
+def load_dims(table: Any, types: list[Any], names: list[tuple[str | None, ...]]) -> list[tuple[Size, ...]]:
+    """Sizes of the inputs from the table of all their dims, concatenated. A symbol is loaded where it stands
+    first: that it has one value everywhere is checked before a run."""
     i64, index = ir.IntegerType.get_signless(64), ir.IndexType.get()
+    symbols: dict[str, Any] = {}
     out: list[tuple[Size, ...]] = []
     position = 0
-    for t in types:
+    for t, texts in zip(types, names, strict=True):
         sizes: list[Size] = []
-        for d in range(t.rank):
-            if t.is_dynamic_dim(d):
+        for d, name in enumerate(texts):
+            if name in symbols and t.is_dynamic_dim(d):
+                sizes.append(symbols[name])
+            elif t.is_dynamic_dim(d):
                 slot = llvm_dialect.GEPOp(
                     pointer_type(), table, [], ir.DenseI32ArrayAttr.get([position]), i64, None
                 ).result
                 sizes.append(arith.IndexCastOp(index, llvm_dialect.LoadOp(i64, slot).result).result)
+                if name is not None:
+                    symbols[name] = sizes[-1]
             else:
                 sizes.append(int(t.shape[d]))
             position += 1

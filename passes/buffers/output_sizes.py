@@ -51,11 +51,15 @@ def allocate_output(module: Any, context: Any, number: int, sizes: Sequence[Size
 
 
 def build_shapes(
-    main: Any, types: Sequence[Any], inputs: Sequence[Sequence[Size]], outputs: Sequence[Sequence[Size]]
+    main: Any,
+    types: Sequence[Any],
+    names: list[tuple[str | None, ...]],
+    inputs: Sequence[Sequence[Size]],
+    outputs: Sequence[Sequence[Size]],
 ) -> None:
     """Builds `func @aicc_model_shapes(dims, out_dims)` before `main` unless all outputs are static.
 
-    `types` are those of the inputs; `inputs` and `outputs` their sizes in `main`, as integers or its values.
+    `types` are those of the inputs, `names` the symbols of their dims; `inputs` and `outputs` their sizes in `main`, as integers or its values.
     """
     if all(isinstance(size, int) for sizes in outputs for size in sizes):
         return
@@ -66,7 +70,7 @@ def build_shapes(
         body = shapes.add_entry_block()
         with ir.InsertionPoint(body):
             copies: dict[Any, Any] = {}
-            for here, there in zip(load_dims(body.arguments[0], list(types)), inputs, strict=True):
+            for here, there in zip(load_dims(body.arguments[0], list(types), names), inputs, strict=True):
                 copies.update(
                     {old: new for old, new in zip(there, here, strict=True) if not isinstance(old, int)}
                 )

@@ -15,6 +15,7 @@ from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
 from aicc.passes.weight_ops import LOAD, declare_weight, loaded_symbol
+from aicc.signature import BOUNDS
 
 _NOT_RULES = {"builder", "scalars", "lower"}
 
@@ -47,7 +48,7 @@ class LowerToLinalg(Pass):
         types = [type_of(a) for a in block.arguments]
         with ir.InsertionPoint(old), old.location:
             new = func.FuncOp("main", ([t.mlir(storage=True) for t in types], []))
-        for key in ("arg_attrs", "res_attrs"):
+        for key in ("arg_attrs", "res_attrs", BOUNDS):
             if key in old.attributes:
                 new.attributes[key] = old.attributes[key]
         entry = new.add_entry_block()

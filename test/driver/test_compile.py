@@ -173,3 +173,26 @@ def test_a_schedule_that_fails_is_warned_of_and_replaced(tmp_path, monkeypatch):
         compile_model(model, out, Options(jobs=0, cache=False))
     x = np.ones((8, 64), np.float32)
     np.testing.assert_allclose(load(out)(x=x), reference(model, x), rtol=1e-5, atol=1e-6)
+
+
+def test_bounds_of_a_symbolic_size_are_checked_in_each_run(tmp_path):
+    run = compile(mlp("n"), dims={"n": (2, 8)})
+    x = np.ones((8, 64), np.float32)
+    np.testing.assert_allclose(run(x), reference(mlp("n"), x), rtol=1e-5, atol=1e-6)
+    with pytest.raises(AiccError, match="'n'.* is 9, the model was compiled for 2 to 8"):
+        run(np.ones((9, 64), np.float32))
+
+
+def test_a_dump_of_a_bounded_size_resumes(tmp_path):
+    options = Options(dims={"n": (2, 8)}, dump=tmp_path / "dump")
+    onnx.save(mlp("n"), tmp_path / "m.onnx")
+    compile_model(tmp_path / "m.onnx", tmp_path / "m.so", options)
+    last = sorted((tmp_path / "dump").glob("*-buffers.mlir"))[0]
+    compile_model(last, tmp_path / "again.so", Options(start_from="schedule"))
+    with pytest.raises(AiccError, match="compiled for 2 to 8"):
+        load(tmp_path / "again.so")(np.ones((1, 64), np.float32))
+
+
+def test_an_empty_range_is_refused():
+    with pytest.raises(AiccError, match="AICC-1008.*'n' cannot be 9..2"):
+        compile(mlp("n"), dims={"n": (9, 2)})
