@@ -132,21 +132,32 @@ def compile_model(
     return CompileResult(path, run.ctx.stats, run.text or run.ctx.stats.pop("text", ""))
 
 
-def compile(model: Any, target: str | Target = "cpu", **options: Any) -> Executable:
+def compile(model: Any, target: str | Target = "cpu", *, specialize: int = 0, **options: Any) -> Executable:
     """Compiles a model and loads it: the Python entry.
 
     `model` is a path, bytes or a ModelProto; keyword arguments are those of `Options`. The library lives in a
-    temporary folder until the Executable is gone; `save` keeps it. Raises AiccError.
+    temporary folder until the Executable is gone; `save` keeps it. With `specialize` the model is compiled
+    again, when it is called, for each combination of symbolic sizes, and so many of these are kept: see
+    `SpecializingExecutable`. Raises AiccError.
     """
     from aicc.loader import load
+    from aicc.runtime.library import Library
+    from aicc.specialize import SpecializingExecutable
 
     resolved = Target.host() if isinstance(target, str) else target
     if isinstance(target, str) and target != "cpu":
         raise CompileError("AICC-3002", f"target '{target}' is not supported.", hint="supported: cpu.")
     with tempfile.TemporaryDirectory(prefix="aicc-") as folder:
         path = Path(folder) / "model.so"
-        compile_model(model, path, Options(target=resolved, **options))
-        return load(path)
+        chosen = Options(target=resolved, **options)
+        compile_model(model, path, chosen)
+        if not specialize:
+            return load(path)
+
+        def compile_for(sizes: dict[str, int]) -> Executable:
+            return compile(model, resolved, **{**options, "dims": {**chosen.dims, **sizes}})
+
+        return SpecializingExecutable(Library(path), compile_for, dict(chosen.dims), specialize)
 
 
 def check_writable(path: Path) -> None:

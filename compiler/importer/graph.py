@@ -93,7 +93,12 @@ class GraphImporter:
                 "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
             )
         inputs = [i for i in graph.input if i.name not in initializers]
-        known = {d.dim_param for i in inputs for d in i.type.tensor_type.shape.dim if d.dim_param}
+        known = {
+            symbol_of(i, k)
+            for i in inputs
+            for k, d in enumerate(i.type.tensor_type.shape.dim)
+            if not d.HasField("dim_value")
+        }
         if unknown := sorted(set(dims) - known):
             raise ImportError_(
                 "AICC-1008",
@@ -176,6 +181,11 @@ def dtype_of(code: int, what: str) -> DType:
         ) from None
 
 
+def symbol_of(value: onnx.ValueInfoProto, dim: int) -> str:
+    """The name of a dynamic dim: its own, or one made of the input's when it has none."""
+    return value.type.tensor_type.shape.dim[dim].dim_param or f"{value.name}_dim{dim}"
+
+
 def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorType:
     """The type of a graph input; unnamed dynamic dims get a name of their own."""
     if not value.type.HasField("tensor_type"):
@@ -195,10 +205,10 @@ def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorTyp
     for k, d in enumerate(tensor.shape.dim):
         if d.HasField("dim_value"):
             shape.append(d.dim_value)
-        elif d.dim_param in dims:
-            shape.append(dims[d.dim_param])
+        elif (symbol := symbol_of(value, k)) in dims:
+            shape.append(dims[symbol])
         else:
-            shape.append(Dim.symbol(d.dim_param or f"{value.name}_dim{k}"))
+            shape.append(Dim.symbol(symbol))
     return TensorType(tuple(shape), dtype_of(tensor.elem_type, f"input '{value.name}'"))
 
 
