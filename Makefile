@@ -7,7 +7,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
 
-.PHONY: help demo test lit pytest check lint types docs bench wheel clean
+.PHONY: help demo test lit pytest check lint types docs conformance bench wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -65,6 +65,9 @@ types: $(VENV)/.dev
 
 docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
 	@$(RUN) -m aicc.tools.docs
+
+conformance: $(VENV)/.aicc  ## all official ONNX backend tests; writes docs/conformance.md
+	@$(RUN) -m aicc.tools.conformance --jobs $(JOBS) --page docs/conformance.md $(CONFORMANCE_ARGS)
 
 bench: $(VENV)/.bench  ## against ONNX Runtime; writes docs/performance.md and docs/kernels.md
 	@$(RUN) -m benchmarks.run $(BENCH_ARGS)

@@ -1,0 +1,90 @@
+"""The compiler as a backend of ONNX's own test harness (`onnx.backend.base`).
+
+>>> import aicc.backend as backend
+>>> backend.prepare(model, device="CPU").run([x])
+>>> backend.run_node(onnx.helper.make_node("Add", ["a", "b"], ["y"]), [a, b])
+
+The Backend Scoreboard and `make conformance` both drive it: `BackendTest(aicc.backend, __name__)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.helper
+from onnx.backend.base import Backend, BackendRep
+
+from aicc.driver import compile as compile_onnx
+from aicc.executable import Executable
+
+
+class Program(BackendRep):  # type: ignore[misc]
+    """A compiled model: inputs in the model's order or by name, a tuple of outputs."""
+
+    def __init__(self, executable: Executable) -> None:
+        self.executable = executable
+
+    def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """`inputs` is a list, a dict by name, or the one input. Raises RuntimeError_ (codes 5xxx)."""
+        if isinstance(inputs, np.ndarray):
+            inputs = [inputs]
+        found = self.executable(inputs) if isinstance(inputs, dict) else self.executable(*inputs)
+        return found if isinstance(found, tuple) else (found,)
+
+
+class AiccBackend(Backend):  # type: ignore[misc]
+    """Keyword arguments of `prepare` and `run_model` are those of `aicc.Options`."""
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Program:
+        """Compiles `model`. Raises AiccError: what is not supported says so here, by node."""
+        return Program(compile_onnx(model, **kwargs))
+
+    @classmethod
+    def run_model(
+        cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any
+    ) -> tuple[Any, ...]:
+        return cls.prepare(model, device, **kwargs).run(inputs)
+
+    @classmethod
+    def run_node(
+        cls,
+        node: onnx.NodeProto,
+        inputs: Any,
+        device: str = "CPU",
+        outputs_info: Sequence[tuple[np.dtype[Any], tuple[int, ...]]] | None = None,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """One node on arrays, as a model of its own; `opset_version` says which opset (newest by default)."""
+        opset = kwargs.pop("opset_version", onnx.defs.onnx_opset_version())
+        return cls.run_model(one_node_model(node, inputs, opset), inputs, device, **kwargs)
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        return device.split(":")[0] == "CPU"
+
+
+def one_node_model(node: onnx.NodeProto, inputs: Sequence[Any], opset: int) -> onnx.ModelProto:
+    """A model of one node whose inputs have the shapes and dtypes of `inputs`."""
+    names = [name for name in node.input if name]
+    arrays = [np.asarray(x) for x in inputs]
+    infos = [
+        onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+        for name, x in zip(names, arrays, strict=True)
+    ]
+    outputs = [onnx.helper.make_tensor_value_info(name, 0, None) for name in node.output if name]
+    graph = onnx.helper.make_graph([node], "one_node", infos, outputs)
+    imports = [onnx.helper.make_opsetid("", opset)]
+    if node.domain not in ("", "ai.onnx"):
+        imports.append(onnx.helper.make_opsetid(node.domain, 1))
+    return onnx.helper.make_model(graph, opset_imports=imports)
+
+
+is_compatible = AiccBackend.is_compatible
+prepare = AiccBackend.prepare
+run_model = AiccBackend.run_model
+run_node = AiccBackend.run_node
+supports_device = AiccBackend.supports_device

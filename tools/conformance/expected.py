@@ -1,0 +1,62 @@
+"""The list of tests that are known to fail, each with its reason.
+
+# a comment
+test_name: why it fails
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aicc.errors import CompileError
+from aicc.tools.conformance.check import PASSED, Outcome
+
+
+def read_expected(path: Path) -> dict[str, str]:
+    """Reasons by test. Raises CompileError AICC-4002 for a line without one."""
+    out: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, colon, reason = text.partition(":")
+        if not colon or not reason.strip():
+            raise CompileError("AICC-4002", f"{path}, line {number}: '{text}' gives no reason.")
+        out[name.strip()] = reason.strip()
+    return out
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcomes against the list; only what ran counts."""
+
+    regressions: list[Outcome]
+    """Failed, and not in the list."""
+    fixed: list[Outcome]
+    """Passed, and still in the list."""
+
+    @property
+    def good(self) -> bool:
+        return not self.regressions and not self.fixed
+
+
+def judge(outcomes: Sequence[Outcome], expected: dict[str, str]) -> Verdict:
+    return Verdict(
+        [o for o in outcomes if o.state != PASSED and o.name not in expected],
+        [o for o in outcomes if o.state == PASSED and o.name in expected],
+    )
+
+
+def write_expected(path: Path, outcomes: Sequence[Outcome], old: dict[str, str]) -> None:
+    """The list of what failed; a reason that somebody wrote stays."""
+    head = [
+        "# Official tests that aicc fails, with the reason. `make conformance` fails when another one does,",
+        "# and when one of these passes. `python -m aicc.tools.conformance --write` renews the list.",
+        "",
+    ]
+    lines = [
+        f"{o.name}: {old.get(o.name) or f'{o.state}: {o.reason}'}" for o in outcomes if o.state != PASSED
+    ]
+    path.write_text("\n".join([*head, *lines, ""]))
