@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aicc.bindings import ir
+from aicc.passes.kernels.attention import attention_groups, merge
 from aicc.passes.kernels.graph import BlockGraph
 from aicc.passes.kernels.ir_tools import (
     body_of,
@@ -21,15 +23,17 @@ from aicc.passes.kernels.ir_tools import (
     nested_ops,
 )
 from aicc.passes.kernels.shape_keys import shape_key
+from aicc.passes.schedules.cpu.recurrent_reader import is_recurrence
 
 LONE_ROOTS = {"tensor.pad", "linalg.pack"}
 
 
-def form_groups(graph: BlockGraph) -> list[int]:
+def form_groups(graph: BlockGraph, accepts: Callable[[list[Any]], bool] | None = None) -> list[int]:
     """Merges ops of `graph` into kernels; returns the nodes that are kernels.
 
-    Roots (contractions, windows) take the elementwise ops after them; rows take elementwise ops and further
-    reductions over the same rows, before and after; what is left elementwise forms chains.
+    Attentions that `accepts(ops)` takes are kernels as a whole. Roots (contractions, windows) take the elementwise
+    ops after them; rows take elementwise ops and further reductions over the same rows, before and after; what
+    is left elementwise forms chains.
     """
     kernels: list[int] = []
     taken: set[int] = set()
@@ -38,9 +42,12 @@ def form_groups(graph: BlockGraph) -> list[int]:
         kernels.append(node)
         taken.update(graph.members[node])
 
+    if accepts is not None:
+        for members in attention_groups(graph, accepts):
+            claim(merge(graph, members))
     kinds = [kind_of(op) for op in graph.ops]
     for i, kind in enumerate(kinds):
-        if kind == "root":
+        if kind == "root" and i not in taken:
             _absorb(graph, i, _EpilogueRule(graph.ops[i]), taken, backward=False)
             claim(i)
     for i, kind in enumerate(kinds):
@@ -52,7 +59,7 @@ def form_groups(graph: BlockGraph) -> list[int]:
             _absorb(graph, i, _ChainRule(graph.ops[i]), taken, backward=True)
             claim(graph.node[i])
     for i, kind in enumerate(kinds):
-        if kind == "lone":
+        if kind == "lone" and i not in taken:
             claim(i)
     return kernels
 
@@ -80,12 +87,17 @@ def _is_init_only(fill: Any) -> bool:
 
 
 def is_kernel_loop(op: Any) -> bool:
-    """A loop nest over scalars and tensor elements; one that holds linalg ops is host control flow."""
-    return all(
-        o.name in ("scf.for", "scf.if", "scf.yield", "tensor.extract", "tensor.insert")
-        or o.name.startswith(("arith.", "math."))
-        for o in nested_ops(op)
-    ) and any(isinstance(r.type, ir.RankedTensorType) for r in op.results)
+    """A loop nest over scalars and tensor elements, or a recurrent layer's over time; another one that holds linalg
+    ops is host control flow."""
+    return (
+        is_recurrence(op)
+        or all(
+            o.name in ("scf.for", "scf.if", "scf.yield", "tensor.extract", "tensor.insert")
+            or o.name.startswith(("arith.", "math."))
+            for o in nested_ops(op)
+        )
+        and any(isinstance(r.type, ir.RankedTensorType) for r in op.results)
+    )
 
 
 @dataclass(frozen=True)

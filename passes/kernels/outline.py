@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ from aicc.passes.kernels.ir_tools import (
     maps,
     outside_operands,
 )
+from aicc.passes.schedules import registry
+from aicc.passes.schedules.cpu.recurrent_reader import is_recurrence
 
 CHEAP = {"arith.constant", "tensor.empty", "linalg.fill"}
 """Ops that every kernel makes for itself instead of taking their result as an argument."""
@@ -42,7 +45,7 @@ class FormKernels(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
-        outliner = _Outliner(module, main)
+        outliner = _Outliner(module, main, _fusing_schedule(ctx))
         for block in _host_blocks(main.regions[0].blocks[0]):
             outliner.block(block)
         ctx.stats["kernels"] = outliner.calls
@@ -62,15 +65,17 @@ def _host_blocks(block: Any) -> list[Any]:
 
 
 class _Outliner:
-    def __init__(self, module: Any, main: Any) -> None:
+    def __init__(self, module: Any, main: Any, takes: Callable[[Any], bool] | None) -> None:
         self.module = module
         self.main = main
+        self.takes = takes
         self.by_text: dict[str, str] = {}
         self.calls = 0
 
     def block(self, block: Any) -> None:
         graph = BlockGraph(block)
-        kernels = set(form_groups(graph))
+        accepts = None if self.takes is None else lambda members: self._accepts(block, members)
+        kernels = set(form_groups(graph, accepts))
         last = graph.ops[-1]
         erase: list[Any] = []
         for node in graph.order():
@@ -88,39 +93,10 @@ class _Outliner:
                 op.erase()
 
     def _outline(self, block: Any, members: list[Any], before: Any) -> None:
-        inside = set(members)
-        captured: list[Any] = []
-        body: list[Any] = []
-        seen: set[Any] = set()
-
-        def need(value: Any) -> None:
-            op = defining_op(value)
-            if op is not None and (op in inside):
-                return
-            if op is None or not _is_cheap(op):
-                if value not in captured:
-                    captured.append(value)
-            elif op not in seen:
-                seen.add(op)
-                for _, _, v in outside_operands(op):
-                    need(v)
-                body.append(op)
-
-        for m in members:
-            for _, _, v in outside_operands(m):
-                need(v)
-            body.append(m)
-        outputs = [
-            r
-            for m in members
-            for r in m.results
-            if any(ancestor_in(u.owner.operation, block) not in inside for u in r.uses)
-        ]
-        # contract: tensors first (other scalars travel as such), then index values
-        captured.sort(key=lambda v: isinstance(v.type, ir.IndexType))
+        captured, body, outputs = _contents(block, members)
         with ir.InsertionPoint(before), members[-1].location:
             arguments = [_boxed(v) for v in captured]
-        kernel = self._function(captured, arguments, body, outputs)
+        kernel = self._function(captured, body, outputs)
         name = self._merged(kernel, members)
         with ir.InsertionPoint(before), ir.Location.fused([m.location for m in members]):
             call = func.CallOp([v.type for v in outputs], ir.FlatSymbolRefAttr.get(name), arguments)
@@ -128,10 +104,17 @@ class _Outliner:
         for old, new in zip(outputs, call.results, strict=True):
             old.replace_all_uses_with(new)
 
-    def _function(
-        self, captured: list[Any], arguments: list[Any], body: list[Any], outputs: list[Any]
-    ) -> Any:
-        types = ir.FunctionType.get([v.type for v in arguments], [v.type for v in outputs])
+    def _accepts(self, block: Any, members: list[Any]) -> bool:
+        """Whether a schedule takes a kernel of `members`: it is asked about one that is made for that."""
+        assert self.takes is not None
+        kernel = self._function(*_contents(block, members))
+        try:
+            return self.takes(kernel)
+        finally:
+            kernel.operation.erase()
+
+    def _function(self, captured: list[Any], body: list[Any], outputs: list[Any]) -> Any:
+        types = ir.FunctionType.get([_boxed_type(v.type) for v in captured], [v.type for v in outputs])
         with ir.InsertionPoint(self.main), ir.Location.unknown():
             kernel = func.FuncOp("kernel", types, visibility="private")
             kernel.attributes["aicc.kernel"] = ir.UnitAttr.get()
@@ -164,6 +147,50 @@ class _Outliner:
         return name
 
 
+def _contents(block: Any, members: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """A kernel's arguments (values from outside), its ops with the cheap ones they need, and its results."""
+    inside = set(members)
+    captured: list[Any] = []
+    body: list[Any] = []
+    seen: set[Any] = set()
+
+    def need(value: Any) -> None:
+        op = defining_op(value)
+        if op is not None and (op in inside):
+            return
+        if op is None or not _is_cheap(op):
+            if value not in captured:
+                captured.append(value)
+        elif op not in seen:
+            seen.add(op)
+            for _, _, v in outside_operands(op):
+                need(v)
+            body.append(op)
+
+    for m in members:
+        for _, _, v in outside_operands(m):
+            need(v)
+        body.append(m)
+    outputs = [
+        r
+        for m in members
+        for r in m.results
+        if any(ancestor_in(u.owner.operation, block) not in inside for u in r.uses)
+    ]
+    # contract: tensors first (other scalars travel as such), then index values
+    captured.sort(key=lambda v: isinstance(v.type, ir.IndexType))
+    return captured, body, outputs
+
+
+def _fusing_schedule(ctx: PassContext) -> Callable[[Any], bool] | None:
+    """Whether a kernel of several contractions can be compiled; None when no schedule for such may be chosen."""
+    names = registry.SCHEDULES[ctx.target.kind]
+    if ctx.opt_level <= 1 or "attention" not in names or "attention" in ctx.excluded:
+        return None
+    schedule = registry.get("attention", ctx.target.kind)
+    return lambda kernel: schedule.matches(kernel, ctx.target)
+
+
 def _is_cheap(op: Any) -> bool:
     if op.name == "arith.constant":
         return not isinstance(op.results[0].type, ir.RankedTensorType)
@@ -175,21 +202,29 @@ def _is_cheap(op: Any) -> bool:
 
 def _boxed(value: Any) -> Any:
     """Kernels take tensors and indices: another scalar travels as a tensor of rank 0."""
-    if isinstance(value.type, (ir.RankedTensorType, ir.IndexType)):
-        return value
-    return tensor.FromElementsOp(ir.RankedTensorType.get([], value.type), [value]).result
+    kind = _boxed_type(value.type)
+    return value if kind == value.type else tensor.FromElementsOp(kind, [value]).result
+
+
+def _boxed_type(kind: Any) -> Any:
+    if isinstance(kind, (ir.RankedTensorType, ir.IndexType)):
+        return kind
+    return ir.RankedTensorType.get([], kind)
 
 
 def _label(members: list[Any]) -> str:
     """A readable hint at what a kernel does: `conv_56x56x64_by_3x3x64`, `matmul_128x768_by_3072`, `rows_128x768`."""
     root = next((m for m in members if is_generic(m) and not is_parallel(m)), members[0])
     if not is_generic(root):
-        return {"scf.for": "loop"}.get(root.name, root.name.split(".")[1])
+        names = {"scf.for": "recurrence" if is_recurrence(root) else "loop"}
+        return names.get(root.name, root.name.split(".")[1])
     extents = loop_extents(root)
     kept = [e for e, i in zip(extents, iterators(root), strict=True) if i == "parallel" and e != "1"]
     summed = [e for e, i in zip(extents, iterators(root), strict=True) if i == "reduction" and e != "1"]
     if is_parallel(root):
         kind = "copy" if is_copy(root) and len(members) == 1 else "pointwise"
+    elif sum(is_contraction(m) for m in members) > 1:
+        kind = "attention"
     elif is_contraction(root):
         kind = "matmul" if all(is_projection(m) for m in maps(root)) else "conv"
     else:

@@ -14,7 +14,7 @@ from aicc.target import Target
 # Module names, `aicc.passes.schedules.<kind>.<name>`, the most specialized first; the last of a kind
 # matches every kernel.
 SCHEDULES: dict[str, tuple[str, ...]] = {
-    "cpu": ("winograd", "contraction", "window", "rows", "pointwise", "affine"),
+    "cpu": ("recurrent", "winograd", "attention", "contraction", "window", "rows", "pointwise", "affine"),
 }
 
 

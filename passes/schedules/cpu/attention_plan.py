@@ -1,0 +1,145 @@
+"""Sizes of attention's register tiles, blocks of keys and blocks of rows, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aicc.passes.schedules.cpu.attention_roles import Attention
+from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS, max_rows, split_evenly
+from aicc.passes.schedules.cpu.sizes import guess_product, product
+from aicc.passes.schedules.schedule import Config, NoMatch
+from aicc.target import Target
+
+# Keys of a block: scores of a register tile's rows stay in L1, packed keys and values in L2.
+_KEYS = 512
+# Up to so many keys are one block, and no sum is kept between blocks.
+_ALL_KEYS = 768
+# Rows whose sums are kept between blocks of keys.
+_KEPT_ROWS = 256
+_SCRATCH = 16 << 20
+# Of one core; only ratios matter for choosing.
+_CLOCK = 3.0e9
+_EXP_CYCLES = 8.0
+UNROLLED = 4
+
+
+@dataclass(frozen=True)
+class AttentionConfig(Config):
+    """`mr` rows and `nv` vectors of a register tile, `keys` of a block, `rows` of a tile of the kernel; 0:
+    chosen from the sizes."""
+
+    mr: int = 0
+    nv: int = 0
+    keys: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`rows` of the largest register tile, `nv` vectors of `lanes`; `keys` of a block, a multiple of a panel;
+    `single`: all keys are one block; `block` rows of a tile of the kernel; `heights`: the register tiles
+    that rows are cut into, `(start, count, rows)` in a block, when that is known."""
+
+    lanes: int
+    nv: int
+    rows: int
+    keys: int
+    single: bool
+    block: int
+    tiles_per_head: int | None
+    depth: int
+    columns: int
+
+    @property
+    def panel(self) -> int:
+        """Keys, or columns, of a panel."""
+        return self.lanes * self.nv
+
+    @property
+    def panels(self) -> int:
+        """Panels of columns."""
+        return -(-self.columns // self.panel)
+
+    @property
+    def width(self) -> int:
+        """Columns, padded to vectors."""
+        return -(-self.columns // self.lanes) * self.lanes
+
+    @property
+    def pitch(self) -> int:
+        """Distance between rows of scores: no multiple of what falls on the same sets of the cache."""
+        return self.keys + self.lanes
+
+    def heights(self, rows: int) -> tuple[tuple[int, int, int], ...]:
+        """Register tiles `(start, count, rows)` of a block of `rows`."""
+        return split_evenly(rows, self.rows).pieces
+
+
+def row_count(roles: Attention) -> int | None:
+    """Rows of one head, when that is known."""
+    return product(roles.extents[d] for d in roles.rows).static
+
+
+def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan:
+    """The sizes for a kernel. Raises NoMatch when the blocks do not fit the scratch."""
+    lanes = target.lanes(32)
+    nv = config.nv or 2
+    panel = lanes * nv
+    rows = config.mr or max_rows(target, nv)
+    known = row_count(roles)
+    if known is not None:
+        rows = min(rows, known)
+    depth, columns = roles.static(roles.depth), roles.static(roles.column)
+    keys = roles.extents[roles.key].static
+    room = max(panel, target.l2 // 2 // (4 * (depth + columns)) // panel * panel)
+    most = config.keys or min(_KEYS, room)
+    single = keys is not None and keys <= (config.keys or min(_ALL_KEYS, max(room, most)))
+    if keys is not None:
+        blocks = 1 if single else -(-keys // most)
+        each = -(-keys // blocks)
+        size = -(-each // panel) * panel
+    else:
+        size = -(-most // panel) * panel
+    block, count = _rows_of_tile(roles, target, config, rows, single)
+    plan = Plan(lanes, nv, rows, size, single, block, count, depth, columns)
+    used = size * (depth + plan.panels * panel) + rows * plan.pitch + block * plan.width
+    if 4 * used > _SCRATCH:
+        raise NoMatch("heads too large for the scratch")
+    return plan
+
+
+def _rows_of_tile(
+    roles: Attention, target: Target, config: AttentionConfig, rows: int, single: bool
+) -> tuple[int, int | None]:
+    """Rows of a tile of the kernel, and how many such tiles a head has, when that is known."""
+    known = row_count(roles)
+    heads = guess_product(roles.extents[d] for d in roles.outer)
+    total = known if known is not None else guess_product(roles.extents[d] for d in roles.rows)
+    wanted = 4 * target.cores if target.cores > 1 else 1
+    flops = 4.0 * total * roles.extents[roles.key].guess() * roles.static(roles.depth)
+    cuts = max(1, min(-(-wanted // heads), int(flops * heads / TILE_FLOPS / heads) or 1))
+    each = config.rows or -(-total // cuts)
+    if not single:
+        each = min(each, max(rows, _KEPT_ROWS // rows * rows))
+    if known is None:
+        # Rows beyond those guessed make more tiles; packing pays from some dozens of rows on.
+        each = max(min(each, _KEPT_ROWS), 4 * rows)
+    tiles = -(-each // rows)
+    if known is None:
+        return tiles * rows, None
+    parts = -(-known // (tiles * rows))
+    even = -(-known // parts)
+    return even, -(-known // even)
+
+
+def flops_of(roles: Attention) -> float:
+    """Of both products, unknown extents guessed."""
+    points = guess_product(roles.extents[d] for d in (*roles.outer, *roles.rows, roles.key))
+    return 2.0 * points * (roles.static(roles.depth) + roles.static(roles.column))
+
+
+def seconds(roles: Attention, plan: Plan) -> float:
+    """Predicted time on one thread."""
+    points = guess_product(roles.extents[d] for d in (*roles.outer, *roles.rows, roles.key))
+    work = flops_of(roles) / (4.0 * plan.lanes * 0.9)
+    return (work + points / plan.lanes * _EXP_CYCLES) / _CLOCK
