@@ -27,38 +27,50 @@ _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
 _PARALLEL_FOR = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
 )
+_PARALLEL_STEPS = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 4)
 
 
 @dataclass
 class Region:
-    """What a launcher asked the runtime for: number of tiles, grain, scratch bytes; seconds it took."""
+    """What a launcher asked the runtime for: number of tiles (of a step), grain, scratch bytes, steps; seconds
+    it took."""
 
     tiles: int
     grain: int
     scratch: int
     seconds: float
+    steps: int = 1
 
 
 class _Runtime:
-    """The runtime's `aicc_parallel_for`, on this thread; `chunk` tiles are computed at a time."""
+    """The runtime's `aicc_parallel_for` and `aicc_parallel_steps`, on this thread; `chunk` tiles are computed at a
+    time."""
 
     def __init__(self) -> None:
         self.chunk: int | None = None
         self.last: Region | None = None
         self.callback = _PARALLEL_FOR(self._parallel_for)
         llvm.add_symbol("aicc_parallel_for", ctypes.cast(self.callback, ctypes.c_void_p).value)
+        self.steps_callback = _PARALLEL_STEPS(self._parallel_steps)
+        llvm.add_symbol("aicc_parallel_steps", ctypes.cast(self.steps_callback, ctypes.c_void_p).value)
 
     def _parallel_for(
         self, _: int, function: int, arguments: int, tiles: int, grain: int, scratch: int
+    ) -> None:
+        self._parallel_steps(_, function, arguments, tiles, grain, 1, scratch)
+
+    def _parallel_steps(
+        self, _: int, function: int, arguments: int, tiles: int, grain: int, steps: int, scratch: int
     ) -> None:
         compute, memory = _RANGE(function), aligned(scratch)
         # A kernel may rely on nothing its scratch holds.
         memory[:] = 0xA5
         step = self.chunk or max(tiles, 1)
         start = time.perf_counter()
-        for lo in range(0, tiles, step):
-            compute(arguments, lo, min(lo + step, tiles), memory.ctypes.data)
-        self.last = Region(tiles, grain, scratch, time.perf_counter() - start)
+        for first in range(0, steps * tiles, tiles or 1):
+            for lo in range(first, first + tiles, step):
+                compute(arguments, lo, min(lo + step, first + tiles), memory.ctypes.data)
+        self.last = Region(tiles, grain, scratch, time.perf_counter() - start, steps)
 
 
 _RUNTIME: _Runtime | None = None

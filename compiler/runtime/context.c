@@ -211,6 +211,17 @@ void aicc_parallel_for(void *context, aicc_range_fn range, void **args, int64_t 
   if (ctx->profiling) rt_profile_add(ctx->profile, range, rt_now() - start, tiles);
 }
 
+void aicc_parallel_steps(void *context, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t steps,
+                         int64_t scratch_bytes) {
+  aicc_context *ctx = context;
+  int64_t start = ctx->profiling ? rt_now() : 0;
+  if (!rt_pool_run_steps(ctx->pool, range, args, tiles, grain, steps, scratch_bytes)) {
+    ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a kernel needs %lld bytes", (long long)scratch_bytes);
+    longjmp(ctx->escape, 1);
+  }
+  if (ctx->profiling) rt_profile_add(ctx->profile, range, rt_now() - start, tiles * steps);
+}
+
 void *aicc_buffer_acquire(void *context, int64_t bytes) {
   aicc_context *ctx = context;
   void *buffer = rt_buffers_acquire(&ctx->buffers, bytes);

@@ -67,6 +67,10 @@ extern const struct aicc_model_desc aicc_model;
 /* Runs range over [0, tiles) on up to tiles / grain threads and returns when all tiles are done. */
 void aicc_parallel_for(void *ctx, aicc_range_fn range, void **args, int64_t tiles, int64_t grain,
                        int64_t scratch_bytes);
+/* The same for [0, steps * tiles): tiles step * tiles ... are begun when all of the steps before are done. A range
+ * lies within one step. The scratch is shared by all threads, and keeps its contents from step to step. */
+void aicc_parallel_steps(void *ctx, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t steps,
+                         int64_t scratch_bytes);
 
 /* At least `bytes` bytes, 64-byte aligned, contents undefined. Never NULL: when memory runs out, aicc_run
  * returns AICC_ERROR_MEMORY without coming back here. */

@@ -62,6 +62,13 @@ void rt_pool_begin_run(rt_pool *pool);
 /* False: no memory for the scratch, and nothing was computed. */
 bool rt_pool_run(rt_pool *pool, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t scratch_bytes);
 
+/* ---- steps.c ---- */
+
+/* Runs `range` over [0, steps * tiles), `tiles` at a time and in order, each of them on up to tiles / grain threads.
+ * The scratch is one for all threads and steps. False: no memory. */
+bool rt_pool_run_steps(rt_pool *pool, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t steps,
+                       int64_t scratch_bytes);
+
 /* ---- buffers.c ---- */
 
 struct rt_block {

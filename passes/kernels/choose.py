@@ -86,9 +86,9 @@ def predictions(
     Raises CompileError AICC-3001 when nothing matches.
     """
     schedules = [s for s in registry.for_target(target) if s.name not in excluded]
-    if opt_level <= 1:
-        schedules = schedules[-1:]
     matching = [s for s in schedules if s.matches(kernel, target)]
+    if opt_level <= 1:
+        matching = matching[-1:]
     matching = [s for s in matching if set(_transformed(s, kernel, target)) <= set(weights)]
     if only:
         matching = [s for s in matching if s.name == only] or matching

@@ -2,7 +2,7 @@
 
 before --> after
   aicc.lstm(gates, r)  -->  scf.for %t iter_args(%y, %h, %c) {
-                              %p = linalg.generic {mulf, addf} (%h, %r)        // [B, 4H]
+                              %p = linalg.generic {mulf, addf} (%h, %r)        // [B, 4, H]
                               %h1, %c1 = linalg.generic {…} (gates[%t], %p, %c)
                               %y1 = tensor.insert_slice %h1 into %y[%t] }
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from aicc.bindings import arith, ir
 from aicc.dialects.symbolic import static
@@ -47,7 +49,7 @@ class Recurrence:
         b = self.b
         steps = b.size(self.y_t.shape[0])
         last = arith.SubIOp(steps, b.index(1)).result
-        states = [b.fill(self.state_t, 0) if s is None else as_type(s, self.state_t) for s in initial]
+        states = [self._zeros() if s is None else as_type(s, self.state_t) for s in initial]
 
         def step(t: Any, carried: Sequence[Any]) -> list[Any]:
             y, *old = carried
@@ -68,23 +70,33 @@ class Recurrence:
         row, row_t = extract_slice(self.b, self.n.operands[0], self.gates_t, [t, 0, 0], [1, batch, width])
         return self.b.reshape(row, row_t, [batch, self.gate_count, self.hidden])[0]
 
-    def product(self, h: Any, r: Any, gates: int) -> Any:
+    def _zeros(self) -> Any:
+        """The first state where none is given."""
+        if all(isinstance(d, int) for d in self.state_t.shape):
+            return self.b.constant(np.zeros(self.state_t.shape, self.dtype.numpy))
+        return self.b.fill(self.state_t, 0)
+
+    def weights(self, r: Any, gates: int) -> Any:
+        """`r` as `[G, H, H]`, in the wide dtype: outside of the loop."""
+        hidden = static(self.hidden)
+        t = TensorType((gates * hidden, hidden), self.dtype)
+        r = widen(self.b, r, t, self.wide)
+        return self.b.reshape(r, t.with_dtype(self.wide), [gates, hidden, hidden])[0]
+
+    def product(self, h: Any, weights: Any, gates: int) -> Any:
         """`h · rᵀ` as `[B, gates, H]`, in the wide dtype."""
         b = self.b
-        rows = gates * static(self.hidden)
-        out = TensorType((self.batch, rows), self.wide)
-        r_t = TensorType((rows, self.hidden), self.dtype)
-        h, r = widen(b, h, self.state_t, self.wide), widen(b, r, r_t, self.wide)
-        m, k, g = (ir.AffineExpr.get_dim(i) for i in (0, 2, 1))
-        y = b.generic(
+        out = TensorType((self.batch, gates, self.hidden), self.wide)
+        h = widen(b, h, self.state_t, self.wide)
+        m, g, n, k = (ir.AffineExpr.get_dim(i) for i in range(4))
+        return b.generic(
             [out],
-            [(h, ir.AffineMap.get(3, 0, [m, k])), (r, ir.AffineMap.get(3, 0, [g, k]))],
-            ["parallel", "parallel", "reduction"],
+            [(h, ir.AffineMap.get(4, 0, [m, k])), (weights, ir.AffineMap.get(4, 0, [g, n, k]))],
+            ["parallel", "parallel", "parallel", "reduction"],
             lambda u, v, acc: self.s.add(acc, self.s.mul(u, v)),
-            out_maps=[ir.AffineMap.get(3, 0, [m, g])],
+            out_maps=[ir.AffineMap.get(4, 0, [m, g, n])],
             inits=[b.fill(out, 0)],
         )[0]
-        return b.reshape(y, out, [self.batch, gates, self.hidden])[0]
 
     def pointwise(
         self, ins: Sequence[tuple[Any, Any]], results: int, body: Callable[..., list[Any]]
@@ -156,7 +168,7 @@ def lstm(b: Builder, n: Lowered) -> Any:
 
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
         h, c = states
-        product = r.product(h, n.operands[1], 4)
+        product = r.product(h, weights, 4)
         ins = [*((gates, r.at_gate(g)) for g in range(4)), *((product, r.at_gate(g)) for g in range(4))]
         ins.append((c, r.at_state))
         if peephole is not None:
@@ -164,6 +176,7 @@ def lstm(b: Builder, n: Lowered) -> Any:
         return r.pointwise(ins, 2, lambda *xs: _lstm_cell(r, n.attrs["input_forget"], *xs))
 
     recurrence = Recurrence(b, n, 4, lengths=2)
+    weights = recurrence.weights(n.operands[1], 4)
     return recurrence.run([n.operands[3], n.operands[4]], cell)
 
 
@@ -193,7 +206,7 @@ def gru(b: Builder, n: Lowered) -> Any:
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
         (h,) = states
         s = r.s
-        product = r.product(h, n.operands[1], 2)
+        product = r.product(h, weights, 2)
         z_ins = [(gates, r.at_gate(0)), (product, r.at_gate(0))]
         r_ins = [(gates, r.at_gate(1)), (product, r.at_gate(1)), (h, r.at_state)]
 
@@ -201,7 +214,7 @@ def gru(b: Builder, n: Lowered) -> Any:
             return s.add(s.mul(s.sub(s.const(1), z), candidate), s.mul(z, old))
 
         if linear:
-            hidden = r.product(h, n.operands[2], 1)
+            hidden = r.product(h, hidden_weights, 1)
             ins = [*z_ins, *r_ins, (gates, r.at_gate(2)), (hidden, r.at_gate(0))]
             ins += [] if bias is None else [(bias, r.at_row(0))]
 
@@ -212,7 +225,7 @@ def gru(b: Builder, n: Lowered) -> Any:
 
             return r.pointwise(ins, 1, whole)
         reset_h = r.pointwise(r_ins, 1, lambda *xs: [s.mul(r.activate(0, s.add(xs[0], xs[1])), xs[2])])[0]
-        hidden = r.product(reset_h, n.operands[2], 1)
+        hidden = r.product(reset_h, hidden_weights, 1)
         ins = [*z_ins, (gates, r.at_gate(2)), (hidden, r.at_gate(0)), (h, r.at_state)]
 
         def second(*xs: Any) -> list[Any]:
@@ -221,14 +234,19 @@ def gru(b: Builder, n: Lowered) -> Any:
 
         return r.pointwise(ins, 1, second)
 
-    return Recurrence(b, n, 3, lengths=4).run([n.operands[5]], cell)
+    recurrence = Recurrence(b, n, 3, lengths=4)
+    weights = recurrence.weights(n.operands[1], 2)
+    hidden_weights = recurrence.weights(n.operands[2], 1)
+    return recurrence.run([n.operands[5]], cell)
 
 
 @lowering("rnn")
 def rnn(b: Builder, n: Lowered) -> Any:
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
-        product = r.product(states[0], n.operands[1], 1)
+        product = r.product(states[0], weights, 1)
         ins = [(gates, r.at_gate(0)), (product, r.at_gate(0))]
         return r.pointwise(ins, 1, lambda *xs: [r.activate(0, r.s.add(xs[0], xs[1]))])
 
-    return Recurrence(b, n, 1, lengths=2).run([n.operands[3]], cell)
+    recurrence = Recurrence(b, n, 1, lengths=2)
+    weights = recurrence.weights(n.operands[1], 1)
+    return recurrence.run([n.operands[3]], cell)

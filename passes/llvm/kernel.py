@@ -90,6 +90,7 @@ def _interface(module: Any, func: Any) -> KernelInterface:
         tiles=_number(module, func, "aicc.tiles", "tiles", 1),
         grain=int(_number(module, func, "aicc.grain", "", 1)),
         scratch=_number(module, func, "aicc.scratch", "scratch", 0),
+        steps=_number(module, func, "aicc.steps", "steps", 1) if "aicc.steps" in func.attributes else None,
     )
 
 

@@ -30,7 +30,8 @@ class KernelInterface:
     """What the launcher of `name` needs to know.
 
     `buffers` and `indices` count the arguments; `tiles`, `grain` and `scratch` (bytes per thread) are
-    numbers, or names of companion functions from the indices to a number.
+    numbers, or names of companion functions from the indices to a number. With `steps`, `tiles` are those of
+    one step, and the scratch is shared.
     """
 
     name: str
@@ -39,6 +40,7 @@ class KernelInterface:
     tiles: int | str
     grain: int
     scratch: int | str
+    steps: int | str | None = None
 
 
 def launcher_text(kernel: KernelInterface) -> str:
@@ -46,11 +48,16 @@ def launcher_text(kernel: KernelInterface) -> str:
     name, slots = kernel.name, kernel.buffers + kernel.indices
     types = [PTR] * kernel.buffers + [I64] * kernel.indices
     declared = ", ".join([*types, I64, I64, PTR])
+    numbers: dict[str, int | str] = {"tiles": kernel.tiles, "grain": kernel.grain}
+    if kernel.steps is not None:
+        numbers["steps"] = kernel.steps
+    numbers["scratch"] = kernel.scratch
+    runtime = "aicc_parallel_for" if kernel.steps is None else "aicc_parallel_steps"
     lines = [
         f"llvm.func @{name}({declared})",
-        "llvm.func @aicc_parallel_for(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64)",
+        f"llvm.func @{runtime}({PTR}, {PTR}, {PTR}, {', '.join([I64] * len(numbers))})",
     ]
-    for companion in {c for c in (kernel.tiles, kernel.scratch) if isinstance(c, str)}:
+    for companion in sorted({c for c in numbers.values() if isinstance(c, str)}):
         lines.append(f"llvm.func @{companion}({', '.join([I64] * kernel.indices)}) -> i64")
 
     lines.append(
@@ -70,13 +77,12 @@ def launcher_text(kernel: KernelInterface) -> str:
         lines.append(f"  %s{i} = llvm.getelementptr inbounds %args[{i}] : ({PTR}) -> {PTR}, i64")
         lines.append(f"  llvm.store %a{i}, %s{i} : {kind}, {PTR}")
     sizes = [f"%a{i}" for i in range(kernel.buffers, slots)]
-    lines += _number("tiles", kernel.tiles, sizes)
-    lines += _number("grain", kernel.grain, sizes)
-    lines += _number("scratch", kernel.scratch, sizes)
+    for result, value in numbers.items():
+        lines += _number(result, value, sizes)
     lines += [
         f"  %range = llvm.mlir.addressof @{range_name(name)} : {PTR}",
-        "  llvm.call @aicc_parallel_for(%ctx, %range, %args, %tiles, %grain, %scratch)"
-        f" : ({PTR}, {PTR}, {PTR}, i64, i64, i64) -> ()",
+        f"  llvm.call @{runtime}(%ctx, %range, %args, {', '.join(f'%{n}' for n in numbers)})"
+        f" : ({PTR}, {PTR}, {PTR}, {', '.join([I64] * len(numbers))}) -> ()",
         "  llvm.return",
         "}",
     ]

@@ -58,6 +58,10 @@ class KernelEmitter(Emitter):
         self.scratch += -(-count * element_bits(element) // 512) * 64
         return Buffer(number, element, (), ())
 
+    def bind(self, value: Any, name: str) -> None:
+        """From now on `value` of the old function is called `name`."""
+        self._names[value] = name
+
     def scalar(self, value: Any) -> str:
         """The SSA name of a scalar value of the old function: an argument, or a clone of what computes it."""
         if value in self._names:
@@ -142,10 +146,15 @@ class KernelEmitter(Emitter):
 
     # The function ----------------------------------------------------------------------------------
 
-    def finish(self, tiles: int | Callable[[KernelEmitter], Index], grain: int) -> str:
-        """The text of the kernel's function, and of the one that counts its tiles when they are not static.
+    def finish(
+        self,
+        tiles: int | Callable[[KernelEmitter], Index],
+        grain: int,
+        steps: int | Callable[[KernelEmitter], Index] | None = None,
+    ) -> str:
+        """The text of the kernel's function, and of those that count its tiles and steps when they are not static.
 
-        `tiles` is called with the emitter of that second function.
+        `tiles` and `steps` are called with the emitter of such a function.
         """
         scratch = self.scratch
         signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]
@@ -156,20 +165,25 @@ class KernelEmitter(Emitter):
             f"aicc.scratch = {scratch} : i64",
         ]
         companion = ""
-        if callable(tiles):
-            counter = KernelEmitter(self.nest)
-            count = counter.index(tiles(counter))
-            scalars = [i for i, value in enumerate(self._arguments) if isinstance(value.type, ir.IndexType)]
-            companion = (
-                f"func.func private @{self.nest.name}_tiles({', '.join(f'%a{i}: index' for i in scalars)}) -> index "
-                f"{{\n{counter.body()}\nreturn {count} : index\n}}\n"
-            )
-            attributes.append(f"aicc.tiles = @{self.nest.name}_tiles")
-        else:
-            attributes.append(f"aicc.tiles = {tiles} : i64")
+        for what, number in (("tiles", tiles), ("steps", steps)):
+            if callable(number):
+                companion += self._companion(what, number)
+                attributes.append(f"aicc.{what} = @{self.nest.name}_{what}")
+            elif number is not None:
+                attributes.append(f"aicc.{what} = {number} : i64")
         return (
             f"func.func @{self.nest.name}({', '.join(signature)}) attributes {{"
             f"{', '.join(x for x in attributes if x)}}} {{\n{self.body()}\nreturn\n}}\n{companion}"
+        )
+
+    def _companion(self, what: str, number: Callable[[KernelEmitter], Index]) -> str:
+        """The function that computes a number from the kernel's index arguments."""
+        counter = KernelEmitter(self.nest)
+        count = counter.index(number(counter))
+        scalars = [i for i, value in enumerate(self._arguments) if isinstance(value.type, ir.IndexType)]
+        return (
+            f"func.func private @{self.nest.name}_{what}({', '.join(f'%a{i}: index' for i in scalars)}) -> index "
+            f"{{\n{counter.body()}\nreturn {count} : index\n}}\n"
         )
 
     def body(self) -> str:

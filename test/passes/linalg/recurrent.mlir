@@ -4,7 +4,7 @@
 // CHECK-LABEL: func.func @main
 // CHECK: scf.for %[[T:.*]] = %{{.*}} iter_args(%[[Y:.*]] = %{{.*}}, %[[H:.*]] = %{{.*}}, %[[C:.*]] = %{{.*}})
 // CHECK: %[[G:.*]] = tensor.extract_slice %arg0[%[[T]], 0, 0] [1, 2, 16] [1, 1, 1]
-// CHECK: linalg.generic {{.*}}["parallel", "parallel", "reduction"]{{.*}} ins(%[[H]], %arg1 :
+// CHECK: linalg.generic {{.*}}["parallel", "parallel", "parallel", "reduction"]{{.*}} ins(%[[H]], %{{.*}} : tensor<2x4xf32>, tensor<4x4x4xf32>)
 // CHECK: %[[N:.*]]:2 = linalg.generic {{.*}}["parallel", "parallel"]
 // CHECK: math.tanh
 // CHECK: %[[R:.*]] = tensor.expand_shape %[[N]]#0

@@ -45,7 +45,10 @@ class Affine(Schedule):
     config_type = AffineConfig
 
     def check(self, kernel: Any, target: Target) -> None:
-        """It takes every kernel."""
+        """It takes every kernel but loops over time: theirs has steps, which are of the schedule `recurrent`."""
+        for op in walk(kernel, "linalg.generic"):
+            if op.parent.operation.name == "scf.for":
+                raise NoMatch("a loop over time")
 
     def configs(self, kernel: Any, target: Target) -> list[Config]:
         return [AffineConfig(), AffineConfig(tiles=False)]
