@@ -33,10 +33,6 @@ $(VENV)/.dev: $(VENV)/.test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,dev]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.aicc
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
-	@touch $@
-
 demo: $(VENV)/.aicc  ## build a small network, compile it, run it, compare it with the onnx reference
 	@PATH="$(abspath $(BIN)):$$PATH" $(RUN) -m aicc.tools.demo
 
@@ -69,7 +65,8 @@ docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
 conformance: $(VENV)/.aicc  ## all official ONNX backend tests; writes docs/conformance.md
 	@$(RUN) -m aicc.tools.conformance --jobs $(JOBS) --page docs/conformance.md $(CONFORMANCE_ARGS)
 
-bench: $(VENV)/.bench  ## against ONNX Runtime; writes docs/performance.md and docs/kernels.md
+# BENCH_ARGS='--resume' goes on after an interrupt, BENCH_ARGS='--write --models lstm --against iree' renews a part.
+bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); writes docs/performance.md and docs/kernels.md
 	@$(RUN) -m benchmarks.run $(BENCH_ARGS)
 	@$(RUN) -m benchmarks.kernels
 

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from aicc.tools.bench.memory import tree_bytes
+
 SAMPLE_SECONDS = 0.05
 
 
@@ -38,17 +40,22 @@ def compile_cost(model: Path, out: Path, options: tuple[str, ...] = ()) -> Compi
         return CompileCost(cold, warm, memory, bare.stat().st_size)
 
 
-def _compile(model: Path, out: Path, cache: Path, options: tuple[str, ...]) -> tuple[float, int]:
+def compile_once(model: Path, out: Path) -> None:
+    """Compiles `model` to `out` with the user's cache. Raises CompileFailed."""
+    _compile(model, out, None, ())
+
+
+def _compile(model: Path, out: Path, cache: Path | None, options: tuple[str, ...]) -> tuple[float, int]:
     """(seconds, peak bytes) of one run of the command line compiler."""
     command = [sys.executable, "-m", "aicc.tools.aicc", str(model), "-o", str(out), *options]
-    environment = {**os.environ, "AICC_CACHE_DIR": str(cache)}
+    environment = {**os.environ, **({"AICC_CACHE_DIR": str(cache)} if cache else {})}
     start = time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     peak = 0
     while process.poll() is None:
-        peak = max(peak, sum(_proportional_bytes(pid) for pid in _tree(process.pid)))
+        peak = max(peak, tree_bytes(process.pid))
         time.sleep(SAMPLE_SECONDS)
     seconds = time.perf_counter() - start
     message = process.stderr.read() if process.stderr else ""
@@ -56,31 +63,3 @@ def _compile(model: Path, out: Path, cache: Path, options: tuple[str, ...]) -> t
         lines = message.strip().splitlines() or [f"exit status {process.returncode}"]
         raise CompileFailed(lines[0])
     return seconds, peak
-
-
-def _tree(root: int) -> list[int]:
-    """The process and all below it."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                # The name in parentheses may hold anything; the parent's number is the second field after it.
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [root]
-    for pid in found:
-        found.extend(children.get(pid, ()))
-    return found
-
-
-def _proportional_bytes(pid: int) -> int:
-    """Resident memory, pages shared by n processes counted at one nth. The mapped model file counts too."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0

@@ -1,123 +1,101 @@
-"""How near contraction kernels come to the machine's peak, inside whole models; writes docs/kernels.md.
+"""How near kernels come to the machine's limits, inside whole models; writes docs/kernels.md.
 
-    python -m benchmarks.kernels                  BERT-base and ResNet-50, one thread
+    python -m benchmarks.kernels                  every model, one thread; docs/kernels.md
+    python -m benchmarks.kernels resnet50         one model, to the terminal
 
-A kernel's time is that of the profile of whole runs, with all its distinct weights; the peak is that of a loop of
-independent fused multiply-adds, compiled by the system's C compiler and measured before and after each model.
-Winograd kernels count the multiplications of the direct algorithm, so they may pass 100 %.
+Listed are the kernels that take at least 1 % of a run. A kernel's time is that of the profile of whole runs, with
+all its distinct weights. *of limit* is the part it reaches of what binds it: `FMA`, the peak of independent fused
+multiply-adds, for contractions that compute longer than they read from memory (Winograd kernels count the
+multiplications of the direct algorithm, so they may pass 100 %), else `bytes`, what it must read and write over
+the speed of a copy of that many bytes, or of reading memory where weights are streamed. Loops that aicc
+generates measure peak and bandwidth right after each model.
 """
 
 from __future__ import annotations
 
-import ctypes
-import math
-import os
-import re
-import subprocess
 import tempfile
 from pathlib import Path
 
+import click
 import onnx
 
 from aicc.driver import Options, compile_model
-from aicc.loader import load
 from aicc.tools import console
+from aicc.tools.bench.kernels import (
+    KernelRow,
+    cells,
+    contraction_share,
+    describe_peaks,
+    kernel_rows,
+    kernel_table,
+)
+from aicc.tools.bench.peaks import Peaks, measure_peaks
+from aicc.tools.bench.peers import AICC
+from aicc.tools.bench.rounds import Contestant, Plan, cores, measure
 from aicc.tools.inputs import random_inputs
 from benchmarks import machine
-from benchmarks.run import exported
+from benchmarks.zoo import DIMS, MODELS, exported
 
 PAGE = Path("docs/kernels.md")
-MODELS = ("bert-base-128", "resnet50")
-RUNS = 12
-
-PEAK = r"""
-#include <time.h>
-typedef float vec __attribute__((vector_size(BYTES)));
-#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define DECLARE(i) vec a##i = b;
-#define STEP(i) a##i = a##i * b + c; __asm__ volatile("" : "+v"(a##i));
-double peak(long n) {
-  vec b = {0}, c = {0};
-  __asm__ volatile("" : "+v"(b), "+v"(c));
-  EACH(DECLARE)
-  struct timespec s, e;
-  clock_gettime(CLOCK_MONOTONIC, &s);
-  for (long k = 0; k < n; k++) { EACH(STEP) }
-  clock_gettime(CLOCK_MONOTONIC, &e);
-  return 2.0 * 12 * (BYTES / 4) * n / ((e.tv_sec - s.tv_sec) * 1e9 + (e.tv_nsec - s.tv_nsec));
-}
-"""
+LEAST_SHARE = 0.01
+PLAN = Plan(rounds=1, seconds=0.2)
+COLUMNS = ("kernel", "algorithm", "calls", "µs each", "share", "GFLOP/s", "GB/s", "of limit")
 
 
-def fma_peak(bits: int) -> float:
-    """The best of several loops of fused multiply-adds on one core, in GFLOP/s."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "peak.c", Path(folder) / "peak.so"
-        source.write_text(PEAK.replace("BYTES", str(bits // 8)))
-        flags = ["-O2", "-march=native", "-funroll-loops", "-ffp-contract=fast", "-shared", "-fPIC"]
-        subprocess.run(["cc", *flags, str(source), "-o", str(library)], check=True)
-        loop = ctypes.CDLL(str(library)).peak
-        loop.restype, loop.argtypes = ctypes.c_double, [ctypes.c_long]
-        return max(loop(2_000_000) for _ in range(8))
-
-
-def flops(name: str) -> float | None:
-    """2 times the product of the loops in a contraction's name (`matmul_128x768_by_3072_…`)."""
-    match = re.match(r"(?:matmul|conv)_([\dx]+)_by_([\dx]+)_", name)
-    return 2.0 * math.prod(int(n) for group in match.groups() for n in group.split("x")) if match else None
-
-
-def rows(model: str) -> tuple[float, list[str]]:
-    """Share of peak over all contractions of a model, and a table row for each."""
+def profiled(name: str) -> tuple[list[KernelRow], Peaks]:
+    """The kernels of a model on one thread. Raises AiccError when it cannot be compiled or run."""
     options = Options()
-    path = exported(model)
-    peak = fma_peak(options.target.vector_bits)
-    with tempfile.TemporaryDirectory() as folder:
+    path = exported(name)
+    inputs = random_inputs(onnx.load(path, load_external_data=False), DIMS.get(name, {}))
+    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as folder:
         library = Path(folder) / "model.so"
         stats = compile_model(path, library, options).stats
-        run = load(library, num_threads=1)
-        inputs = random_inputs(onnx.load(path, load_external_data=False), {})
-        run(**inputs)
-        with run.profile() as profile:
-            for _ in range(RUNS):
-                run(**inputs)
-    peak = max(peak, fma_peak(options.target.vector_bits))
-    lines, work, time = [], 0.0, 0.0
-    for kernel in profile:
-        count = flops(kernel.name)
-        if count is None:
-            continue
-        each = kernel.seconds / kernel.calls
-        schedule = stats["kernel_results"][kernel.name]["schedule"]
-        share = count / each / 1e9 / peak
-        if schedule == "contraction":
-            work, time = work + count * kernel.calls, time + kernel.seconds
-        label = kernel.name.rsplit("_", 1)[0]
-        lines.append(
-            f"| {model} | {label} | {schedule} | {kernel.calls // RUNS} | {each * 1e6:.0f} | {share:.0%} |"
-        )
-    return work / time / 1e9 / peak, [
-        f"| **{model}** | all direct contractions | | | | "
-        f"**{work / time / 1e9 / peak:.0%}** of {peak:.0f} GFLOP/s |",
-        *lines,
-    ]
+        result = measure([Contestant(AICC, library)], inputs, 1, PLAN, profile=True)[0]
+    if result.failure:
+        raise click.ClickException(f"{name}: {result.failure}")
+    peaks = measure_peaks(options.target, cores(1))
+    return kernel_rows(result.profile, stats["kernel_results"], peaks), peaks
 
 
-def main() -> None:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+def section(name: str, rows: list[KernelRow], peaks: Peaks) -> str:
+    """A model's part of the page."""
+    share = contraction_share(rows, peaks)
+    total = sum(row.seconds * row.calls for row in rows)
+    facts = f"{total * 1e3:.2f} ms a run; {describe_peaks(peaks)}"
+    if share is not None:
+        facts += f"; **{share:.0%}** of the FMA peak over all kernels it binds"
+    text = [f"## {name}", "", facts + ".", "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    for row in rows:
+        if row.share >= LEAST_SHARE:
+            kernel, _, *others = cells(row)  # nodes are left out: the page would be too wide
+            text.append("| " + " | ".join([kernel, *others]) + " |")
+    return "\n".join([*text, ""])
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("models", nargs=-1)
+@console.reporting
+def main(models: tuple[str, ...]) -> int:
+    """Profile MODELS (default: all, and write the page)."""
     facts = [f"| {key} | {value} |" for key, value in machine.describe().items()]
-    table = [line for model in MODELS for line in rows(model)[1]]
     head = (__doc__ or "").split("\n\n")[2].strip()
-    text = [
-        "# Contraction kernels",
-        "",
-        "Generated by `python -m benchmarks.kernels`; do not edit. " + head,
-        "",
+    parts = [
+        "# Kernels\n",
+        f"Generated by `python -m benchmarks.kernels`; do not edit. {head}\n",
+        "\n".join(["| machine |  |", "|---|---|", *facts, ""]),
     ]
-    text += ["| machine |  |", "|---|---|", *facts, ""]
-    text += ["| model | kernel | schedule | calls | µs | of peak |", "|---|---|---|---|---|---|", *table, ""]
-    console.write_text(PAGE, "\n".join(text))
+    for name in models or MODELS:
+        rows, peaks = profiled(name)
+        if models:
+            print(f"\n{name}, {describe_peaks(peaks)}")
+            console.show(kernel_table(rows, LEAST_SHARE))
+        else:
+            print(f"{name}: {len(rows)} kernels", flush=True)
+            parts.append(section(name, rows, peaks))
+    if not models:
+        console.write_text(PAGE, "\n".join(parts))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    console.start(main)

@@ -1,19 +1,19 @@
-"""`make bench`: aicc against ONNX Runtime on the models of benchmarks/models, and what compiling costs.
+"""`make bench`: aicc against other runtimes on the models of benchmarks/models, and what compiling costs.
 
-    python -m benchmarks.run                              every model, 1 and all threads; docs/performance.md
+    python -m benchmarks.run                              everything; docs/performance.md and .svg
     python -m benchmarks.run resnet50 lstm --threads 1    some models; nothing is written
     python -m benchmarks.run --write resnet50             renews one model's rows of docs/performance.md
+    python -m benchmarks.run --write --against iree       renews one runtime's numbers
+    python -m benchmarks.run --resume                     goes on where an interrupted run stopped
 
 How it is measured is told in `aicc.tools.bench.rounds`. Results are kept in build/bench.json as they come.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,104 +23,122 @@ import onnx
 
 from aicc.errors import AiccError
 from aicc.tools import console
-from aicc.tools.aicc_bench import known_runtimes, thread_counts
-from aicc.tools.bench.rounds import Contestant, Result, measure
-from aicc.tools.inputs import random_inputs
-from benchmarks import machine, report
-from benchmarks.compile_cost import CompileFailed, compile_cost
+from aicc.tools.aicc_bench import known_peers, symbolic_axes, thread_counts
+from aicc.tools.bench.environments import python_of
+from aicc.tools.bench.peers import AICC, Peer
+from aicc.tools.bench.rounds import Contestant, Plan, Result, measure
+from aicc.tools.inputs import random_inputs, specs_of_model
+from benchmarks import chart, machine, report, store
+from benchmarks.compile_cost import CompileFailed, compile_cost, compile_once
+from benchmarks.zoo import CACHE, DIMS, MODELS, ROOT, exported, module_of
 
-CACHE = Path(os.environ.get("AICC_BENCH_CACHE", "build/models"))
-RESULTS = Path("build/bench.json")
 PAGE = Path("docs/performance.md")
-
-MODELS = (
-    "resnet50",
-    "mobilenetv2",
-    "vit-s16",
-    "yolov8n",
-    "bert-base-128",
-    "bert-base-16",
-    "bert-base-384",
-    "bert-base-dynamic",
-    "gpt2-prefill",
-    "gpt2-decode",
-    "llama-block",
-    "lstm",
-)
-DIMS = {"bert-base-dynamic": {"batch": 1, "seq": 128}, "gpt2-decode": {"past": 64}}
-"""Sizes of symbolic dimensions; they stay symbolic for the compiler."""
+CHART = Path("docs/performance.svg")
 
 
-def exported(name: str) -> Path:
-    """The ONNX file, made by a process of its own (torch is large) when the cache lacks it."""
-    path = CACHE / f"{name}.onnx"
-    if not path.exists():
-        subprocess.run([sys.executable, "-m", "benchmarks.models.export", name], check=True)
-    return path
-
-
-def measured(name: str, rivals: list[str], threads: list[int], rounds: int, seconds: float) -> dict[str, Any]:
-    """Everything about one model; `error` instead of numbers when aicc cannot compile or run it."""
-    model = exported(name)
-    row: dict[str, Any] = {"model": name, "dims": DIMS.get(name, {}), "megabytes": model.stat().st_size / 1e6}
-    inputs = random_inputs(onnx.load(model, load_external_data=False), DIMS.get(name, {}))
+def measured(
+    row: dict[str, Any], rivals: list[Peer], threads: list[int], plan: Plan, costs: bool
+) -> dict[str, Any]:
+    """The row of one model, renewed; `error` is there when aicc cannot compile it."""
+    name = row["model"]
+    model, dims = exported(name), DIMS.get(name, {})
+    graph = onnx.load(model, load_external_data=False)
+    specs, inputs = specs_of_model(graph), random_inputs(graph, dims)
+    row |= {"dims": dims, "megabytes": model.stat().st_size / 1e6}
+    row.pop("error", None)
     with tempfile.TemporaryDirectory(prefix="aicc-bench-") as folder:
         library = Path(folder) / f"{name}.so"
         try:
-            row["compile"] = asdict(compile_cost(model, library))
-            contestants = [Contestant("aicc", library), *(Contestant(rival, model) for rival in rivals)]
-            results: list[Result] = []
-            for count in threads:
-                results += measure(contestants, inputs, count, rounds, seconds)
-        except (CompileFailed, AiccError) as error:
+            if costs:
+                row["compile"] = asdict(compile_cost(model, library))
+            else:
+                compile_once(model, library)
+        except CompileFailed as error:
             return {**row, "error": str(error)}
-    row["results"] = [
-        {**asdict(r), "median": r.median, "best": r.best, "spread": r.spread, "profile": None}
-        for r in results
-    ]
+        contestants = [Contestant(AICC, library)]
+        contestants += [contestant(peer, model) for peer in rivals]
+        results: list[Result] = []
+        for count in threads:
+            results += measure(contestants, inputs, count, plan, symbolic=symbolic_axes(specs))
+    store.add(row, results)
     return row
 
 
-def load_results() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": {}, "models": {}}
+def contestant(peer: Peer, model: Path) -> Contestant:
+    """With the PyTorch module for the peer that starts from there."""
+    if peer.name == "torchinductor" and module_of(model.stem):
+        return Contestant(peer, model, module_of(model.stem), str(ROOT))
+    return Contestant(peer, model)
+
+
+def available(peers: list[Peer], install: bool) -> list[Peer]:
+    """Those that are installed by now; the others are told and left out."""
+    found = []
+    for peer in peers:
+        try:
+            python_of(peer, install)
+            found.append(peer)
+        except AiccError as error:
+            print(error, flush=True)
+    return found
+
+
+def write_page(everything: dict[str, Any]) -> None:
+    rows = report.ordered(everything["models"], MODELS)
+    console.write_text(PAGE, report.page(everything["machine"], rows, CHART.name))
+    console.write_text(CHART, chart.svg(rows))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("models", nargs=-1)
-@click.option("--against", default="onnxruntime", show_default=True, metavar="NAME,...")
+@click.argument("names", nargs=-1, metavar="[MODEL]...")
+@click.option("--models", default="", metavar="NAME,...", help="The same as MODEL....")
+@click.option("--against", default="all", show_default=True, metavar="NAME,...")
 @click.option("--threads", metavar="N,...", help="Default: 1 and the number of cores.")
 @click.option("--rounds", default=9, show_default=True)
+@click.option("--slow-rounds", default=3, show_default=True, help="Rounds of runtimes that take long.")
 @click.option("--seconds", default=0.5, show_default=True, help="Length of one turn of one runtime.")
+@click.option("--costs/--no-costs", default=True, help="Measure what compiling costs, too.")
+@click.option("--resume", is_flag=True, help="Leave out models that have all results already.")
+@click.option("--installed-only", is_flag=True, help="Install no runtime.")
 @click.option(
     "--write/--no-write", default=None, help=f"Write {PAGE}; default: when all models are measured."
 )
 @console.reporting
 def main(
-    models: tuple[str, ...],
+    names: tuple[str, ...],
+    models: str,
     against: str,
     threads: str | None,
     rounds: int,
+    slow_rounds: int,
     seconds: float,
+    costs: bool,
+    resume: bool,
+    installed_only: bool,
     write: bool | None,
 ) -> int:
-    """Measure MODELS (default: all)."""
-    unknown = [name for name in models if name not in MODELS and not (CACHE / f"{name}.onnx").exists()]
+    """Measure MODELs (default: all)."""
+    chosen = [*names, *filter(None, models.split(","))] or list(MODELS)
+    unknown = [name for name in chosen if name not in MODELS and not (CACHE / f"{name}.onnx").exists()]
     if unknown:
         raise click.UsageError(f"unknown model {unknown[0]}; there are {', '.join(MODELS)}")
     counts = thread_counts(threads) if threads else sorted({1, len(os.sched_getaffinity(0))})
-    everything = load_results()
+    rivals = available(known_peers(against), not installed_only)
+    plan = Plan(rounds, seconds, slow_rounds)
+    everything = store.load()
     everything["machine"] = machine.describe()
-    for name in models or MODELS:
-        row = measured(name, known_runtimes(against), counts, rounds, seconds)
-        everything["models"][name] = row
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        console.write_text(RESULTS, json.dumps(everything, indent=1))
-        print(report.line(row), flush=True)
-    if write or (write is None and not models):
-        order = [name for name in (*MODELS, *everything["models"]) if name in everything["models"]]
-        rows = [everything["models"][name] for name in dict.fromkeys(order)]
-        console.write_text(PAGE, report.page(everything["machine"], rows))
-    return 1 if any("error" in everything["models"][name] for name in models or MODELS) else 0
+    wanted = ["aicc", *(peer.name for peer in rivals)]
+    for name in chosen:
+        row = everything["models"].get(name, {"model": name})
+        if resume and store.complete(row, wanted, counts):
+            continue
+        start = time.perf_counter()
+        everything["models"][name] = measured(row, rivals, counts, plan, costs)
+        store.save(everything)
+        print(f"{report.line(everything['models'][name])}  [{time.perf_counter() - start:.0f} s]", flush=True)
+    if write or (write is None and set(chosen) >= set(MODELS)):
+        write_page(everything)
+    return 1 if any("error" in everything["models"][name] for name in chosen) else 0
 
 
 if __name__ == "__main__":

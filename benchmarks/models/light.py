@@ -16,6 +16,9 @@ from onnx import numpy_helper
 
 FOLDER = Path(onnx.backend.test.__file__).parent / "data" / "light"
 
+FIRST_IR_WITH_PLAIN_WEIGHTS = 4
+"""Before it every initializer had to be a graph input too."""
+
 
 def names() -> list[str]:
     """`bvlc_alexnet`, `densenet121`, …"""
@@ -27,6 +30,19 @@ def load(name: str, random: bool = True) -> onnx.ModelProto:
     otherwise the graph is as it is on disk, every weight a constant tensor computed in the graph."""
     model = onnx.load(FOLDER / f"light_{name}.onnx")
     return with_random_weights(model) if random else model
+
+
+def standalone(name: str) -> onnx.ModelProto:
+    """The network with random weights as a file users would have: its inputs are what a caller gives, and no
+    weight is an input too, which runtimes must take for something that may change."""
+    model = load(name)
+    weights = {t.name for t in model.graph.initializer}
+    read = {value for node in model.graph.node for value in node.input}
+    kept = [value for value in model.graph.input if value.name in read - weights]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    model.ir_version = max(model.ir_version, FIRST_IR_WITH_PLAIN_WEIGHTS)
+    return model
 
 
 def with_random_weights(model: onnx.ModelProto, seed: int = 0) -> onnx.ModelProto:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from aicc.tools.bench.peers import PEERS
+from test.tools.bench.fakes import stand_in
+
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(?P<language>\w+)(?P<flags>[^\n]*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE_NAME = re.compile(r"^(?:#|/\*) (?P<name>[\w.]+)(?: \*/)?$")
@@ -60,6 +63,7 @@ def run(command: list[str], folder: Path, commands: Path) -> subprocess.Complete
 def test_page(page: str, tmp_path: Path, commands: Path) -> None:
     """Shell blocks run one after the other; Python blocks together, as one program, each time one more is reached."""
     program = ""
+    stand_in(PEERS["onnxruntime"])
     if page == "README.md":
         assert run([sys.executable, "-m", "aicc.tools.demo", "."], tmp_path, commands).returncode == 0
         (tmp_path / "demo.onnx").rename(tmp_path / "model.onnx")

@@ -2,19 +2,16 @@
 
 Each runtime has a process of its own, pinned to the same cores; in every round each runs for a moment while
 the others sleep, so that a slow minute of the machine hits all alike. Medians are over the rounds' medians.
+A runtime that fails, dies or takes too long is told with its reason, and the others go on.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,34 +19,64 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aicc.errors import RuntimeError_
+from aicc.errors import AiccError
 from aicc.tools.agreement import relative_error
+from aicc.tools.bench.compiled import COMPILE_SECONDS, Compilation, compiled, reason
+from aicc.tools.bench.environments import python_of
+from aicc.tools.bench.peers import Peer
+from aicc.tools.bench.process import WorkerProcess
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A runtime and the file it loads."""
+class Plan:
+    """How long to measure. `rounds` turns of `seconds` each, `slow_rounds` for slow runtimes; no compilation
+    may take more than `compile_limit` seconds, nor loading and a first run, nor one turn, more than `limit`."""
 
-    runtime: str
+    rounds: int = 9
+    seconds: float = 0.5
+    slow_rounds: int = 3
+    compile_limit: float = COMPILE_SECONDS
+    limit: float = 120.0
+
+    def takes_part(self, peer: Peer, number: int) -> bool:
+        """Whether the peer runs in round `number`: the rounds of slow ones are spread over all."""
+        share = min(self.slow_rounds if peer.slow else self.rounds, self.rounds)
+        return number * share % self.rounds < share
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A runtime and the file it loads; `module` and `root` as in the worker's Job."""
+
+    peer: Peer
     model: Path
+    module: str = ""
+    root: str = ""
 
 
 @dataclass
 class Result:
-    """What one runtime did. Seconds and bytes; `rounds` holds the median of each round."""
+    """What one runtime did. Seconds and bytes; `rounds` holds the median of each round.
+
+    `failure` is why there are no rounds. `compile` and `compile_memory` are those of a runtime that compiles
+    ahead, None for one that compiles while it loads.
+    """
 
     runtime: str
-    version: str
-    threads: int
-    load: float
-    first: float
-    memory: int
+    version: str = ""
+    threads: int = 0
+    load: float = 0.0
+    first: float = 0.0
+    memory: int = 0
     rounds: list[float] = field(default_factory=list)
     error: float | None = None
     """max|a - b| / max|b| of the worst output, against the first contestant that is not aicc."""
-    profile: str = ""
+    compile: float | None = None
+    compile_memory: int | None = None
+    failure: str = ""
+    profile: dict[str, Any] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -68,50 +95,6 @@ class Result:
         return (high - low) / 2 / self.median
 
 
-class WorkerProcess:
-    """The parent's end of a worker."""
-
-    def __init__(self, contestant: Contestant) -> None:
-        self.contestant = contestant
-        self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by close()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "aicc.tools.bench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
-
-    def ask(self, do: str, **arguments: Any) -> Any:
-        """Raises RuntimeError_ AICC-5003 when the runtime failed or died."""
-        assert self.process.stdin and self.process.stdout
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            code = self.process.wait()
-            self.log.seek(0)
-            notes = self.log.read().splitlines()[-3:]
-            raise RuntimeError_(
-                "AICC-5003", f"{self.contestant.runtime} ended with status {code}.", notes=notes
-            )
-        answer = json.loads(line)
-        if isinstance(answer, dict) and "error" in answer:
-            raise RuntimeError_("AICC-5003", f"{self.contestant.runtime}: {answer['error']}")
-        return answer
-
-    def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout, self.log):
-            if stream:
-                with contextlib.suppress(BrokenPipeError):  # what the dead process was not told
-                    stream.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
 def cores(threads: int) -> list[int]:
     """The cores to pin to: the first `threads` this process may use, all for 0."""
     available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -122,64 +105,111 @@ def measure(
     contestants: Sequence[Contestant],
     inputs: Mapping[str, Array],
     threads: int,
-    rounds: int = 9,
-    seconds: float = 0.5,
+    plan: Plan = Plan(),
     profile: bool = False,
+    symbolic: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Result]:
-    """One Result per contestant, in order. Raises RuntimeError_ AICC-5003."""
-    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name, _workers(contestants) as workers:
+    """One Result per contestant, in order; `symbolic` as in the worker's Job.
+
+    Raises CompileError AICC-4003 when a runtime's environment is missing and cannot be made.
+    """
+    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name:
         folder = Path(name)
         np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
-        results = []
-        for worker in workers:
-            c = worker.contestant
-            facts = worker.ask(
-                "load",
-                runtime=c.runtime,
-                model=str(c.model),
-                inputs=str(folder / "inputs.npz"),
-                threads=threads,
-                cpus=cores(threads),
-            )
-            results.append(Result(runtime=c.runtime, threads=threads, **facts))
-        for number in range(rounds):
-            # Every other round the other way round: nobody always runs after the same neighbour.
-            order = list(zip(workers, results, strict=True))
-            for worker, result in order if number % 2 == 0 else reversed(order):
+        job = {"inputs": str(folder / "inputs.npz"), "threads": threads, "symbolic": dict(symbolic or {})}
+        entries = [_Entry(c, {**job, "module": c.module, "root": c.root}, plan) for c in contestants]
+        try:
+            for entry in entries:
+                entry.open(cores(threads))
+            _rounds(entries, plan)
+            _compare(entries, folder)
+            for entry in entries:
+                if profile and entry.alive and entry.peer.name == "aicc":
+                    runs = max(3, int(0.5 / entry.result.median))
+                    entry.result.profile = entry.ask("profile", runs=runs) or {}
+        finally:
+            for entry in entries:
+                entry.close()
+        return [entry.result for entry in entries]
+
+
+class _Entry:
+    """A contestant, its process and its result so far. After a failure nothing more is asked of it."""
+
+    def __init__(self, contestant: Contestant, job: Mapping[str, Any], plan: Plan) -> None:
+        self.peer, self.plan = contestant.peer, plan
+        self.job: dict[str, Any] = {**job, "model": str(contestant.model)}
+        self.result = Result(contestant.peer.name, threads=job["threads"])
+        self.worker: WorkerProcess | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.worker is not None and not self.result.failure
+
+    def open(self, cpus: list[int]) -> None:
+        """Compiles if need be, starts the process, loads, runs the first time."""
+        ahead: Compilation = compiled(self.peer, self.job, self.plan.compile_limit)
+        if ahead.error:
+            self.result.failure = ahead.error
+            return
+        if self.peer.compiles:
+            self.result.compile, self.result.compile_memory = ahead.seconds, ahead.memory
+        self.worker = WorkerProcess(self.peer, python_of(self.peer))
+        self.ask("open", runtime=self.peer.runtime, cpus=cpus)
+        facts = self.ask("load", **{**self.job, "folder": ahead.folder}) or {}
+        for key, value in facts.items():
+            setattr(self.result, key, value)
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """The answer, None after a failure, which `result` then tells."""
+        if not self.alive:
+            return None
+        assert self.worker is not None
+        try:
+            return self.worker.ask(do, limit=self.plan.limit, **arguments)
+        except AiccError as error:
+            self.result.failure = reason(error)
+            self.result.rounds.clear()
+            return None
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.close()
+
+
+def _rounds(entries: Sequence[_Entry], plan: Plan) -> None:
+    for number in range(plan.rounds):
+        # Every other round the other way round: nobody always runs after the same neighbour.
+        for entry in entries if number % 2 == 0 else reversed(entries):
+            if entry.alive and plan.takes_part(entry.peer, number):
                 time.sleep(0.02)  # threads of the one before stop spinning
-                result.rounds.append(statistics.median(worker.ask("round", seconds=seconds)))
-        _compare(workers, results, folder)
-        for worker, result in zip(workers, results, strict=True):
-            if profile and result.runtime == "aicc":
-                result.profile = worker.ask("profile", runs=max(3, int(0.5 / result.median)))
-        return results
+                times = entry.ask("round", seconds=plan.seconds)
+                if times:
+                    entry.result.rounds.append(statistics.median(times))
 
 
-def _compare(workers: Sequence[WorkerProcess], results: Sequence[Result], folder: Path) -> None:
-    """Sets each result's `error` against the first runtime that is not aicc."""
-    reference = next((n for n, r in enumerate(results) if r.runtime != "aicc"), None)
+def _compare(entries: Sequence[_Entry], folder: Path) -> None:
+    """Sets each result's `error` against the first runtime that is not aicc and ran."""
+    reference = next((e for e in entries if e.alive and e.peer.name != "aicc"), None)
     if reference is None:
         return
-    outputs = [_outputs(worker, folder / f"{n}.npz") for n, worker in enumerate(workers)]
-    for n, result in enumerate(results):
-        if n != reference:
-            pairs = zip(outputs[n], outputs[reference], strict=True)
-            result.error = max((relative_error(a, b) for a, b in pairs), default=0.0)
+    outputs = {n: _outputs(e, folder / f"{n}.npz") for n, e in enumerate(entries) if e.alive}
+    expected = outputs[entries.index(reference)]
+    for n, entry in enumerate(entries):
+        if entry.alive and entry is not reference and expected is not None:
+            entry.result.error = _worst(outputs[n], expected)
 
 
-def _outputs(worker: WorkerProcess, path: Path) -> list[Array]:
-    count = worker.ask("outputs", path=str(path))
+def _worst(ours: list[Array] | None, theirs: list[Array]) -> float:
+    """Infinite when outputs are missing."""
+    if ours is None or len(ours) != len(theirs):
+        return float("inf")
+    return max((relative_error(a, b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
+
+
+def _outputs(entry: _Entry, path: Path) -> list[Array] | None:
+    count = entry.ask("outputs", path=str(path))
+    if count is None:
+        return None
     with np.load(path) as file:
         return [file[f"arr_{n}"] for n in range(count)]
-
-
-@contextlib.contextmanager
-def _workers(contestants: Sequence[Contestant]) -> Iterator[list[WorkerProcess]]:
-    workers: list[WorkerProcess] = []
-    try:
-        for contestant in contestants:
-            workers.append(WorkerProcess(contestant))
-        yield workers
-    finally:
-        for worker in workers:
-            worker.close()
