@@ -27,6 +27,7 @@ from aicc.passes.graph import graph_passes
 from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
 from aicc.passes.kernels.outline import FormKernels
+from aicc.passes.kernels.reshapes import SinkReshapes
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.linalg.lower import LowerToLinalg
@@ -53,6 +54,7 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
                 [
                     InlineConstants(),
                     FoldWeightViews(),
+                    SinkReshapes(),
                     FoldTransposes(),
                     tidy,
                     FormKernels(),

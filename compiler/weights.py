@@ -261,10 +261,24 @@ def pack(
     return np.ascontiguousarray(array.reshape(split).transpose(order))
 
 
+def phase_weights(array: Array, cuts: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """Taps of phases of a transposed convolution: `[*k, IC/g, OC] --> [*taps, IC/g, *phases, OC]`, as `shape`.
+
+    `cuts` are four numbers for each dim of the kernel: phase j of `phases` takes taps `first - j + t * stride`
+    for t below `taps`.
+    """
+    for d in range(len(cuts) // 4):
+        first, phases, taps, stride = cuts[4 * d : 4 * d + 4]
+        chosen = np.arange(first, first - phases, -1)[:, None] + stride * np.arange(taps)
+        array = np.moveaxis(np.take(array, chosen, axis=d), d, -2)  # phases before the output channels
+    return np.ascontiguousarray(array).reshape(shape)
+
+
 LAYOUT_OPS: dict[str, Callable[..., Array]] = {
     "pack": pack,
     "view": lambda a, shape: a.reshape(shape),
     "permute": lambda a, perm: np.ascontiguousarray(a.transpose(perm)),
+    "phase_weights": phase_weights,
     "winograd_weights": winograd_weights,
 }
 """What kernels ask of weights below the level of the dialect."""

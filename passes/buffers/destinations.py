@@ -192,26 +192,23 @@ def slice_of(
 
 
 def kept_dims(small: Any, sizes: Sequence[Size]) -> list[int]:
-    """Dims of a slice of `sizes` that remain in the (rank-reduced) tensor type `small`."""
+    """Dims of a slice of `sizes` that remain in the (rank-reduced) tensor type `small`: the others have size 1."""
     t = ir.RankedTensorType(small)
-    if t.rank == len(sizes):
-        return list(range(t.rank))
-    kept: list[int] = []
-    surplus = len(sizes) - t.rank
-    for d, s in enumerate(sizes):
-        k = len(kept)
-        matches = k < t.rank and (
-            (isinstance(s, int) and s == t.shape[k]) or (not isinstance(s, int) and t.is_dynamic_dim(k))
-        )
-        if isinstance(s, int) and s == 1 and surplus and not (matches and len(sizes) - d <= t.rank - k):
-            # a unit dim goes while there are more dims than the result has
-            rest_units = sum(1 for x in t.shape[k:] if x == 1)
-            later_units = sum(1 for x in sizes[d + 1 :] if isinstance(x, int) and x == 1)
-            if later_units >= rest_units:
-                surplus -= 1
-                continue
-        kept.append(d)
-    return kept
+
+    def search(d: int, k: int) -> list[int] | None:
+        if d == len(sizes):
+            return [] if k == t.rank else None
+        size = sizes[d]
+        dynamic = k < t.rank and t.is_dynamic_dim(k)
+        if k < t.rank and (dynamic if not isinstance(size, int) else not dynamic and size == t.shape[k]):
+            rest = search(d + 1, k + 1)
+            if rest is not None:
+                return [d, *rest]
+        return search(d + 1, k) if isinstance(size, int) and size == 1 else None
+
+    found = search(0, 0)
+    assert found is not None, f"{t} is no slice of sizes {list(sizes)}"
+    return found
 
 
 def reassociation_of(op: Any) -> list[list[int]]:

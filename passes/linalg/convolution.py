@@ -12,36 +12,25 @@ a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from aicc.bindings import ir
 from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
 from aicc.dialects.symbolic import DimLike
-from aicc.dialects.types import DType, TensorType
+from aicc.dialects.types import TensorType
 from aicc.dialects.windows import Window, channel_axis, spatial_axes
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
 from aicc.passes.linalg.elementwise import compute_dtype
-from aicc.passes.linalg.scalars import Scalars, cast
+from aicc.passes.linalg.scalars import Scalars
+from aicc.passes.linalg.transposed_convolution import phase_convolution
 from aicc.passes.linalg.views import insert_slice, pad, pad_value
-
-
-@dataclass
-class Dims:
-    """Numbers the dims of a generic as they are asked for."""
-
-    iterators: list[str] = field(default_factory=list)
-
-    def new(self, iterator: str) -> Any:
-        self.iterators.append(iterator)
-        return ir.AffineExpr.get_dim(len(self.iterators) - 1)
-
-    def map(self, exprs: Sequence[Any]) -> Any:
-        return ir.AffineMap.get(len(self.iterators), 0, list(exprs))
 
 
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
+    by_phases = phase_convolution(b, n)
+    if by_phases is not None:
+        return by_phases
     attrs = n.attrs
     out_t = n.results[0]
     channels_last = attrs["layout"] == "NHWC"
@@ -86,8 +75,10 @@ def conv(b: Builder, n: Lowered) -> Any:
         out_maps=[out_map],
         inits=[b.fill(acc_t, 0)],
     )[0]
-    y, y_t = b.reshape(y, acc_t, out_t.shape)
-    return _epilogue(b, n, y, y_t)
+    channels = len(acc_t.shape) - len(out_t.shape) + 1
+    at_end = 0 if channels_last else len(windows)
+    y = add_bias(b, y, acc_t, n.operands[2], out_t.dtype, channels, at_end)
+    return b.reshape(y, acc_t.with_dtype(out_t.dtype), out_t.shape)[0]
 
 
 def _taps(d: Dims, windows: Sequence[Window]) -> list[Any]:
@@ -164,28 +155,3 @@ def _split_kernel(
     hwio = n.attrs["kernel_layout"] == "HWIO"
     shape = [*kernel, *ic, *oc] if hwio else [*oc, *ic, *kernel]
     return b.reshape(n.operands[1], n.typed(1), shape)
-
-
-def widen(b: Builder, value: Any, t: TensorType, wide: DType) -> Any:
-    """`value` with elements of dtype `wide`."""
-    if t.dtype is wide:
-        return value
-    return b.pointwise(t.with_dtype(wide), [(value, t)], lambda e: cast(e, t.dtype, wide))
-
-
-def _epilogue(b: Builder, n: Lowered, y: Any, y_t: TensorType) -> Any:
-    """Bias, and the result's dtype."""
-    out_t = n.results[0]
-    wide = y_t.dtype
-    if n.operands[2] is None:
-        return widen(b, y, y_t, out_t.dtype)
-    axis = channel_axis(n.attrs["layout"], out_t.rank)
-    channel = ir.AffineMap.get(out_t.rank, 0, [ir.AffineExpr.get_dim(axis)])
-    identity = ir.AffineMap.get_identity(out_t.rank)
-    s = Scalars(wide)
-    return b.generic(
-        [out_t.plain()],
-        [(y, identity), (n.operands[2], channel)],
-        ["parallel"] * out_t.rank,
-        lambda v, bias, _: cast(s.add(v, cast(bias, out_t.dtype, wide)), wide, out_t.dtype),
-    )[0]
