@@ -1,7 +1,7 @@
 """Writes the benchmark models as ONNX files into the cache: `python -m benchmarks.models.export [NAME…]`.
 
-The cache is `$AICC_BENCH_CACHE`, else `build/models`. A file that exists is left alone. Needs torch (the
-extra `bench`); no weights are downloaded.
+The cache is `$AICC_BENCH_CACHE`, else `build/models`. A file that exists is left alone. Needs torch and
+onnxscript (`make bench` has them in an environment of their own); no weights are downloaded.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
-from benchmarks.models import convnets, transformers
+from benchmarks.models import convnets, light, transformers
 from benchmarks.models.realistic import calibrated, initialized
 
 CACHE = Path(os.environ.get("AICC_BENCH_CACHE", "build/models"))
@@ -34,30 +36,32 @@ class Recipe:
     dynamo: bool = True
 
 
-def image(size: int) -> Callable[[], tuple[Any, ...]]:
-    return lambda: (torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0)),)
+def image(size: int, batch: int = 1) -> Callable[[], tuple[Any, ...]]:
+    return lambda: (torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0)),)
 
 
 def ids(vocabulary: int, *shape: int) -> torch.Tensor:
     return torch.randint(0, vocabulary, shape, generator=torch.Generator().manual_seed(0))
 
 
-def convnet(module: Callable[[], nn.Module], size: int, output: str, **options: Any) -> Recipe:
+def convnet(
+    module: Callable[[], nn.Module], size: int, output: str, batch: int = 1, **options: Any
+) -> Recipe:
     def build() -> nn.Module:
         return calibrated(module(), torch.zeros(2, 3, size, size), seed=1)
 
-    return Recipe(build, image(size), ("image",), (output,), **options)
+    return Recipe(build, image(size, batch), ("image",), (output,), **options)
 
 
-def bert(seq: int, dynamic: bool, dynamo: bool) -> Recipe:
+def bert(seq: int, dynamic: bool, dynamo: bool, batch: int = 1) -> Recipe:
     names = ("input_ids", "attention_mask", "token_type_ids")
     axes = {name: {0: "batch", 1: "seq"} for name in names} if dynamic else {}
     return Recipe(
         lambda: initialized(transformers.Bert(), seed=2),
         lambda: (
-            ids(30522, 1, seq),
-            torch.ones(1, seq, dtype=torch.int64),
-            torch.zeros(1, seq, dtype=torch.int64),
+            ids(30522, batch, seq),
+            torch.ones(batch, seq, dtype=torch.int64),
+            torch.zeros(batch, seq, dtype=torch.int64),
         ),
         names,
         ("last_hidden_state", "pooled"),
@@ -111,9 +115,36 @@ RECIPES: dict[str, Recipe] = {
     "lstm": lstm(),
     "bert-base-dynamic": bert(128, dynamic=True, dynamo=False),
     "resnet50-dynamic": convnet(convnets.ResNet50, 224, "logits", dynamic=BATCH, dynamo=False),
+    "resnet50-b8": convnet(convnets.ResNet50, 224, "logits", batch=8),
+    "bert-base-128-b8": bert(128, dynamic=False, dynamo=True, batch=8),
     "bert-base-16": bert(16, dynamic=False, dynamo=False),
     "bert-base-384": bert(384, dynamic=False, dynamo=False),
 }
+
+
+@dataclass(frozen=True)
+class Module:
+    """A model as PyTorch has it, for runtimes that start from there: the weights are those of the ONNX file."""
+
+    module: nn.Module
+    example: tuple[Any, ...]
+
+    def arguments(self, tensors: list[torch.Tensor]) -> tuple[Any, ...]:
+        """Arguments of a call, from the inputs of the ONNX file in order."""
+        _, structure = pytree.tree_flatten(self.example)
+        arguments: tuple[Any, ...] = pytree.tree_unflatten(tensors, structure)
+        return arguments
+
+
+def module(name: str) -> Module:
+    """Model `name` of `RECIPES`."""
+    recipe = RECIPES[name]
+    example = recipe.inputs()
+    return Module(recipe.build(), example)
+
+
+LIGHT = {f"light-{name.replace('_', '-')}": name for name in light.names()}
+"""Networks that come with the package onnx, by the name they have here."""
 
 
 def export(name: str, cache: Path = CACHE) -> Path:
@@ -122,7 +153,12 @@ def export(name: str, cache: Path = CACHE) -> Path:
     if path.exists():
         return path
     cache.mkdir(parents=True, exist_ok=True)
-    recipe, unfinished = RECIPES[name], path.with_suffix(".partial")
+    unfinished = path.with_suffix(".partial")
+    if name in LIGHT:
+        onnx.save(light.standalone(LIGHT[name]), unfinished)
+        unfinished.rename(path)
+        return path
+    recipe = RECIPES[name]
     options: dict[str, Any] = {"input_names": list(recipe.names), "output_names": list(recipe.outputs)}
     inputs = recipe.inputs()
     if recipe.dynamo:
@@ -139,10 +175,10 @@ def export(name: str, cache: Path = CACHE) -> Path:
 
 
 def main() -> None:
-    unknown = [name for name in sys.argv[1:] if name not in RECIPES]
+    unknown = [name for name in sys.argv[1:] if name not in RECIPES and name not in LIGHT]
     if unknown:
-        sys.exit(f"unknown model {unknown[0]}; known: {', '.join(RECIPES)}")
-    for name in sys.argv[1:] or RECIPES:
+        sys.exit(f"unknown model {unknown[0]}; known: {', '.join([*RECIPES, *LIGHT])}")
+    for name in sys.argv[1:] or [*RECIPES, *LIGHT]:
         path = export(name)
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB", flush=True)
 

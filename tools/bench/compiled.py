@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -23,6 +24,7 @@ from aicc.tools.bench.peers import Peer
 from aicc.tools.bench.process import PACKAGE, WorkerProcess
 
 COMPILE_SECONDS = 300.0
+FAILURES_COUNT_SECONDS = 12 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,9 @@ def compiled(peer: Peer, job: Mapping[str, Any], limit: float = COMPILE_SECONDS)
         return Compilation("")
     folder = bench_folder() / "compiled" / f"{peer.name}-{_key(peer, job)}"
     record = folder.with_suffix(".json")
-    try:
-        return Compilation(**json.loads(record.read_text()))
-    except (OSError, ValueError, TypeError):
-        pass
+    known = _recorded(record)
+    if known is not None:
+        return known
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     done = _compile(peer, {**job, "folder": str(folder)}, limit)
@@ -54,6 +55,16 @@ def compiled(peer: Peer, job: Mapping[str, Any], limit: float = COMPILE_SECONDS)
         shutil.rmtree(folder, ignore_errors=True)
     record.write_text(json.dumps(asdict(done), indent=1))
     return done
+
+
+def _recorded(path: Path) -> Compilation | None:
+    """What is known of an earlier compilation. Failures count for a while only: the machine may have been busy."""
+    try:
+        known = Compilation(**json.loads(path.read_text()))
+        age = time.time() - path.stat().st_mtime
+    except (OSError, ValueError, TypeError):
+        return None
+    return None if known.error and age > FAILURES_COUNT_SECONDS else known
 
 
 def _compile(peer: Peer, job: Mapping[str, Any], limit: float) -> Compilation:

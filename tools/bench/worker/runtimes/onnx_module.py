@@ -120,10 +120,13 @@ def _max_pool(a: Attributes, x: Tensor) -> Tensor:
 def _average_pool(a: Attributes, x: Tensor) -> Tensor:
     kernel = tuple(a["kernel_shape"])
     strides, counted = a.get("strides", [1] * len(kernel)), bool(a.get("count_include_pad", 0))
+    up = bool(a.get("ceil_mode", 0))
     padded, pads = _pads(x, a)
-    if padded is not x and not counted:
-        raise ValueError("AveragePool with uneven padding is not translated to PyTorch")
-    return F.avg_pool2d(padded, kernel, strides, pads, bool(a.get("ceil_mode", 0)), counted)
+    mean = F.avg_pool2d(padded, kernel, strides, pads, up, counted)
+    if padded is x or counted:
+        return mean
+    ones, _ = _pads(torch.ones_like(x[:1, :1]), a)
+    return mean / F.avg_pool2d(ones, kernel, strides, pads, up)
 
 
 def _gemm(a: Attributes, x: Tensor, w: Tensor, c: Tensor | None = None) -> Tensor:
@@ -132,6 +135,14 @@ def _gemm(a: Attributes, x: Tensor, w: Tensor, c: Tensor | None = None) -> Tenso
         return F.linear(x, w if a.get("transB") else w.t(), c)
     product = a.get("alpha", 1.0) * (x @ (w.t() if a.get("transB") else w))
     return product if c is None else product + a.get("beta", 1.0) * c
+
+
+def _lrn(a: Attributes, x: Tensor) -> Tensor:
+    """As a sum of shifted slices: TorchInductor rejects what `local_response_norm` becomes."""
+    size, channels = a["size"], x.shape[1]
+    squares = F.pad(x * x, (0, 0) * (x.ndim - 2) + ((size - 1) // 2, size // 2))
+    total = _sum(a, *(squares[:, n : n + channels] for n in range(size)))
+    return x / (a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total) ** a.get("beta", 0.75)
 
 
 def _softmax(a: Attributes, x: Tensor) -> Tensor:
@@ -197,9 +208,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "MatMul": _elementwise(operator.matmul),
     "BatchNormalization": lambda a, x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=a.get("epsilon", 1e-5)),
     "LayerNormalization": _layer_norm,
-    "LRN": lambda a, x: F.local_response_norm(
-        x, a["size"], a.get("alpha", 1e-4), a.get("beta", 0.75), a.get("bias", 1.0)
-    ),
+    "LRN": _lrn,
     "Softmax": _softmax,
     "LogSoftmax": lambda a, x: x.log_softmax(a.get("axis", -1)),
     "MaxPool": _max_pool,
