@@ -18,7 +18,6 @@ from aicc.passes.schedules.schedule import read_costs
 from aicc.signature import Port
 from aicc.weights import WeightStore
 
-
 _VIEWS = (
     "memref.view",
     "memref.subview",
@@ -154,7 +153,7 @@ def _whole(t: Any, dynamic: bool) -> int | None:
     """Bytes of a buffer; of a base pointer, which stands for a tensor of run-time sizes, None."""
     if not t.has_static_shape or (dynamic and t.rank == 0):
         return None
-    return prod(t.shape) * _element_bytes(t.element_type)
+    return int(prod(t.shape)) * _element_bytes(t.element_type)
 
 
 def _read(argument: Any, dynamic: bool) -> int | None:

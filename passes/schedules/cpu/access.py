@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.indexing import Expr, Quotient
 from aicc.passes.schedules.cpu.nest import Buffer
-from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.cpu.sizes import Size, guess_product
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,13 @@ def regroup(access: Access, groups: Sequence[tuple[int, ...]], sizes: Sequence[S
         value = quotient.value.substitute(renamed, sizes)
         quotients.append((Quotient(value, quotient.divisor, quotient.remainder), factor))
     return Access(access.buffer, access.offset, coefs, tuple(quotients))
+
+
+def touched_bytes(accesses: Iterable[Access], extents: Sequence[Size]) -> float:
+    """Bytes of memory that accesses over the axes touch, each element once; unknown sizes are guessed."""
+    sizes: dict[Buffer, float] = {}
+    for access in accesses:
+        count = guess_product(extent for axis, extent in enumerate(extents) if access.moves(axis))
+        whole = guess_product(access.buffer.shape)
+        sizes[access.buffer] = min(count, whole) * element_bits(access.buffer.element) / 8
+    return sum(sizes.values())

@@ -19,14 +19,13 @@ from aicc.passes.schedules.cpu.contraction_roles import STAGE_LIMIT, Roles, colu
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
+from aicc.passes.schedules.cpu.op_costs import stage_seconds
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
+from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
 from aicc.target import Target
 
 _ELEMENTS = ("f32", "f64", "f16", "bf16", "i32", "i64")
-# Of one core; only ratios matter for choosing.
-_CLOCK = 3.0e9
-_BANDWIDTH = 20.0e9
 
 
 class Contraction(Schedule):
@@ -64,13 +63,18 @@ class Contraction(Schedule):
         columns = axes.extents[axes.column].guess()
         padded = -(-columns // lanes) * lanes / columns
         efficiency = grid.efficiency()
-        work = roles.flops * padded / (4.0 * lanes * _CLOCK * efficiency)
+        rates = machine(target)
+        peak = 2.0 * rates.fmas * lanes * rates.clock
+        work = roles.flops * padded / (peak * rates.share * efficiency)
+        work += stage_seconds(roles.epilogue, target, lanes)
         size = element_bits(roles.root.inits[0].element) // 8
         outer = guess_product(axes.extents[axis] for axis in axes.outer)
         rows, depth = roles.rows_total().guess(), roles.depth().guess()
-        moved = outer * (columns * depth + rows * columns + rows * min(depth, 1024)) * size
+        panels = outer * columns * depth * size
+        rest = outer * (rows * columns + rows * min(depth, 1024)) * size
+        memory = rates.cold(panels) + rates.stream(rest, target)
         assert vectors
-        return max(work, moved / _BANDWIDTH)
+        return max(work, memory) + rates.start
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """B in panels."""

@@ -9,9 +9,11 @@ Takes every kernel of parallel stages: what has no vector form is evaluated poin
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
-from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cpu.access import Access, touched_bytes
+from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
 from aicc.passes.schedules.cpu.nest import Nest, analyze
@@ -20,13 +22,12 @@ from aicc.passes.schedules.cpu.pointwise_loops import SpaceLoops
 from aicc.passes.schedules.cpu.pointwise_plan import PointwiseConfig, plan_for
 from aicc.passes.schedules.cpu.pointwise_tree import build_spaces
 from aicc.passes.schedules.cpu.sizes import guess_product
+from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
 
-# Seconds, of one core: a tile shorter than this is not worth a thread; ratios are all that matters.
-_GRAIN = 5.0e-6
-_BANDWIDTH = 20.0e9
-_OP = 0.1e-9
+# Seconds, of one core: a tile shorter than this is not worth a thread.
+_GRAIN = 1.5e-6
 
 
 class Pointwise(Schedule):
@@ -56,8 +57,8 @@ class Pointwise(Schedule):
         total = 0.0
         for layout in _layouts(analyze(kernel)):
             plan = plan_for(layout, target, config)
-            total += _seconds(layout, plan.lanes) * guess_product(layout.extents)
-        return total + 1.0e-7
+            total += _seconds(layout, target, plan.lanes)
+        return total + machine(target).start
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
@@ -77,7 +78,7 @@ class Pointwise(Schedule):
                 scalar = PointwiseConfig(lanes=1, points=config.points, transpose=False)
                 plans = [plan_for(layout, target, scalar) for layout in layouts]
         seconds = max(
-            _seconds(layout, plan.lanes) * min(8192, guess_product(layout.extents))
+            _seconds(layout, target, plan.lanes) * min(1.0, 8192 / max(1, guess_product(layout.extents)))
             for layout, plan in zip(layouts, plans, strict=True)
         )
         count = _tiles(KernelEmitter(nest), loops)
@@ -92,10 +93,23 @@ def _layouts(nest: Nest) -> list[Layout]:
     return [lay_out(space) for space in build_spaces(nest)]
 
 
-def _seconds(layout: Layout, lanes: int) -> float:
-    """Predicted time of one point."""
-    memory = sum(element_bits(access.buffer.element) / 8 for access in layout.accesses.values())
-    return max(memory / _BANDWIDTH, (1.0 + layout.space.weight) * _OP * 8 / lanes)
+def _seconds(layout: Layout, target: Target, lanes: int) -> float:
+    """Predicted time of a space: its bytes, or the operations at each point."""
+    rates = machine(target)
+    moved = touched_bytes(layout.accesses.values(), layout.extents)
+    inner = layout.extents[-1].guess() if layout.extents else 1
+    vectors = guess_product(layout.extents[:-1]) * ceil(inner / lanes)
+    work = layout.space.operations() / max(1, guess_product(layout.extents)) / rates.ops
+    loads = sum(_load_cycles(layout, access, lanes) for access in dict.fromkeys(layout.accesses.values()))
+    return max(rates.stream(moved, target), vectors * max(work, loads / rates.loads) / rates.clock)
+
+
+def _load_cycles(layout: Layout, access: Access, lanes: int) -> float:
+    """Loads that one vector of an operand is worth: element by element, through registers in squares, or one."""
+    if not layout.extents or not access.moves(layout.inner) or access.coef(layout.inner) == 1:
+        return 1.0
+    square = any(access.coef(axis) == 1 for axis in range(layout.inner))
+    return 4.0 if square and layout.extents[-1].guess() >= lanes else 1.5 * lanes
 
 
 def _tiles(e: KernelEmitter, loops: list[SpaceLoops]) -> Index:

@@ -24,7 +24,8 @@ from aicc.passes.schedules.cpu.nest import (
     Store,
     View,
 )
-from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.cpu.op_costs import operations
+from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.passes.schedules.schedule import NoMatch
 
 
@@ -82,7 +83,10 @@ Node: TypeAlias = Load | Constant | Guarded | Picked | Given
 
 @dataclass(eq=False)
 class Space:
-    """An iteration space with what is stored at each of its points: (where, what)."""
+    """An iteration space with what is stored at each of its points: (where, what).
+
+    `work`: vector operations, and the dimensions at whose points they are needed.
+    """
 
     extents: tuple[Size, ...]
     stores: list[tuple[Access, Node]] = field(default_factory=list)
@@ -91,7 +95,15 @@ class Space:
     guarded: bool = False
     extracts: bool = False
     weight: float = 0.0
+    work: list[tuple[float, frozenset[int]]] = field(default_factory=list)
     elements: set[str] = field(default_factory=set)
+
+    def operations(self) -> float:
+        """Operations of the whole space, were all of its vectors one element long; unknown sizes are guessed."""
+        return sum(
+            count * guess_product(extent for d, extent in enumerate(self.extents) if d in dims)
+            for count, dims in self.work
+        )
 
 
 def build_spaces(nest: Nest) -> list[Space]:
@@ -169,6 +181,8 @@ class TreeBuilder:
                 continue
             indices = [x.substitute(dims, space.extents) for x in operand.indices]
             args.append(self._node(operand.source, indices, operand.element))
+        varying = frozenset(d for dim in dims for d in dim.used())
+        space.work.append((sum(operations(op.operation) for op in stage.block.operations), varying))
         for op in stage.block.operations:
             name = op.operation.name
             if name == "linalg.index":

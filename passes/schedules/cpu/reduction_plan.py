@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from math import ceil, log2
 
-from aicc.passes.schedules.cpu.access import Access
+from aicc.passes.schedules.cpu.access import Access, touched_bytes
 from aicc.passes.schedules.cpu.emit import element_bits
-from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.passes.schedules.cpu.read import SHUFFLED
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction_tree import Reductions
 from aicc.passes.schedules.cpu.sizes import guess_product
+from aicc.passes.schedules.machine import machine
 from aicc.target import Target
 
-# Of one core; only ratios matter for choosing.
-_CLOCK = 3.0e9
-_BANDWIDTH = 20.0e9
+# Matrix products and the like take this much longer without panels and tiles made for them (measured on 32
+# kernels: between 0.9 and 3 times what `contraction` takes).
+_REUSE = 1.5
 # Seconds: a tile shorter than this is not worth a thread.
-_GRAIN = 5.0e-6
+_GRAIN = 1.5e-6
 
 
 def lanes_for(arrangement: Arrangement, target: Target, wanted: int) -> int:
@@ -51,7 +51,7 @@ def arrange(tree: Reductions, target: Target) -> Arrangement:
     """The direction of vectors with the lower cost; one in which outputs can be stored as vectors first."""
 
     def badness(arrangement: Arrangement) -> tuple[bool, float]:
-        return not arrangement.vectorizes, _cycles(arrangement, lanes_for(arrangement, target, 0), 4)
+        return not arrangement.vectorizes, _cycles(arrangement, target, lanes_for(arrangement, target, 0), 4)
 
     return min(directions(tree), key=badness)
 
@@ -61,18 +61,39 @@ def operations(arrangement: Arrangement) -> float:
     return max(1.0, arrangement.tree.space.weight * 1.5)
 
 
-def seconds(arrangement: Arrangement, lanes: int, pixels: int) -> float:
+def seconds(arrangement: Arrangement, target: Target, lanes: int, pixels: int) -> float:
     """Predicted time of the whole kernel on one thread. `pixels` results share the loads that do not move along
     all kept axes."""
-    time = max(_cycles(arrangement, lanes, pixels) / _CLOCK, _bytes(arrangement) / _BANDWIDTH)
-    return time * (3.0 if reuses(arrangement) else 1.0)
+    rates = machine(target)
+    matrix, rest = _bytes(arrangement)
+    memory = rates.cold(matrix) + rates.stream(rest, target)
+    time = max(_cycles(arrangement, target, lanes, pixels) / rates.clock, memory) + rates.start
+    return time * (_REUSE if reuses(arrangement) else 1.0)
 
 
-def _cycles(arrangement: Arrangement, lanes: int, pixels: int) -> float:
+def _bytes(arrangement: Arrangement) -> tuple[float, float]:
+    """Bytes touched of matrices, as in a product with a vector, which are weights and come from memory, and of
+    everything else."""
+    extents, accesses = arrangement.layout.extents, arrangement.layout.accesses.values()
+    total = touched_bytes(accesses, extents)
+    loads = [a for a in loads_of(arrangement) if any(a.moves(axis) for axis in arrangement.sums)]
+    whole = [a for a in loads if all(a.moves(axis) for axis in range(len(extents)))]
+    if len(loads) < 2 or len(whole) != 1 or not arrangement.kept:
+        return 0.0, total
+    points = guess_product(extents)
+    if guess_product(whole[0].buffer.shape) < points:
+        return 0.0, total  # windows: elements are read again
+    matrix = touched_bytes(whole, extents)
+    return matrix, total - matrix
+
+
+def _cycles(arrangement: Arrangement, target: Target, lanes: int, pixels: int) -> float:
     """Cycles with everything in the first cache."""
     levels = arrangement.tree.levels
+    rates, space = machine(target), arrangement.tree.space
     loads = _loads(arrangement, lanes, pixels) * levels
-    cycles = max(operations(arrangement), loads) / 2
+    work = space.operations() / max(1, guess_product(space.extents))
+    cycles = max(work / rates.ops, loads / rates.loads)
     vectors = 1.0
     for axis, extent in enumerate(arrangement.layout.extents):
         size = extent.guess()
@@ -101,18 +122,6 @@ def reuses(arrangement: Arrangement) -> bool:
     accesses = [a for a in arrangement.full_accesses if a.linear]
     kept = [axis for axis in arrangement.kept if arrangement.extent(axis).guess() > 1]
     return len(accesses) > 1 and all(any(not a.moves(axis) for axis in kept) for a in accesses)
-
-
-def _bytes(arrangement: Arrangement) -> float:
-    """Memory touched, each element once."""
-    sizes: dict[Buffer, float] = {}
-    for access in arrangement.layout.accesses.values():
-        count = guess_product(
-            extent for axis, extent in enumerate(arrangement.layout.extents) if access.moves(axis)
-        )
-        whole = guess_product(access.buffer.shape)
-        sizes[access.buffer] = min(count, whole) * element_bits(access.buffer.element) / 8
-    return sum(sizes.values())
 
 
 def grain(total: float, tiles: float) -> int:

@@ -67,7 +67,7 @@ class Rows(Schedule):
         """Operations and loads of all passes, or the bytes."""
         assert isinstance(config, RowsConfig)
         arrangement = _arranged(kernel, target)
-        return seconds(arrangement, lanes_for(arrangement, target, config.lanes), 1) + 1.0e-7
+        return seconds(arrangement, target, lanes_for(arrangement, target, config.lanes), 1)
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
@@ -101,7 +101,7 @@ def _kernel(arrangement: Arrangement, target: Target, config: RowsConfig, lanes:
         block = max(1, _points(arrangement, config) // max(points, 1))
         grid = Grid(arrangement, kept[:-1], Cut(kept[-1], block, 1), None, lanes, masked)
     saved = plan_saved(arrangement, aliased_arguments(arrangement.tree.nest.func))
-    return Kernel(arrangement, grid, plan, saved, seconds(arrangement, lanes, 1))
+    return Kernel(arrangement, grid, plan, saved, seconds(arrangement, target, lanes, 1))
 
 
 def _points(arrangement: Arrangement, config: RowsConfig) -> int:

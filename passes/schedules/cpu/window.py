@@ -30,7 +30,7 @@ _UNROLL = 160
 # Tiles for each core, so that a slow one does not hold up the others.
 _TILES = 8
 # A tile shorter than this is mostly loop overhead.
-_TILE_SECONDS = 1.0e-6
+_TILE_SECONDS = 3.0e-7
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Window(Schedule):
         assert isinstance(config, WindowConfig)
         arrangement = _arranged(kernel, target)
         lanes = lanes_for(arrangement, target, config.lanes)
-        return seconds(arrangement, lanes, config.pixels or 4) + 1.0e-7
+        return seconds(arrangement, target, lanes, config.pixels or 4)
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """Weights of a window with the vector dimension innermost."""
@@ -104,7 +104,7 @@ def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lane
         row_block, column_block = _blocks(arrangement, target, pixels, vectors * lanes)
         row_cut = None if rows is None else Cut(rows, row_block, pixels)
         grid = Grid(arrangement, kept[:-2], row_cut, Cut(columns, column_block, vectors), lanes, masked)
-    return Kernel(arrangement, grid, plan, Saved(), seconds(arrangement, lanes, pixels))
+    return Kernel(arrangement, grid, plan, Saved(), seconds(arrangement, target, lanes, pixels))
 
 
 def _vectors(arrangement: Arrangement, axis: int | None, lanes: int, alone: bool) -> int:
@@ -172,7 +172,7 @@ def _blocks(arrangement: Arrangement, target: Target, pixels: int, width: int) -
         columns / (column_block or columns)
     )
     lanes = lanes_for(arrangement, target, 0)
-    worth = int(seconds(arrangement, lanes, pixels) / _TILE_SECONDS)
+    worth = int(seconds(arrangement, target, lanes, pixels) / _TILE_SECONDS)
     wanted = max(1, min(_TILES * target.cores, worth)) if target.cores > 1 else 1
     row_block = 0
     if outer < wanted and len(kept) > 1:

@@ -19,6 +19,7 @@ from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.emit_kernel import replace as replace_function
+from aicc.passes.schedules.cpu.op_costs import stage_seconds
 from aicc.passes.schedules.cpu.winograd_conv import Convolution, find_convolution
 from aicc.passes.schedules.cpu.winograd_emit import WinogradEmitter
 from aicc.passes.schedules.cpu.winograd_plan import Plan, Problem, WinogradConfig, complete, plans
@@ -56,7 +57,9 @@ class Winograd(Schedule):
 
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
         """Products and transforms, or the bytes of the transformed weights."""
-        return _plan(find_convolution(kernel), target, config).seconds(target)
+        conv = find_convolution(kernel)
+        plan = _plan(conv, target, config)
+        return plan.seconds(target) + stage_seconds(conv.roles.epilogue, target, plan.lanes)
 
     def transforms(self, kernel: Any, target: Target, config: Config) -> dict[int, Transform]:
         """`G w G^T`, in panels."""

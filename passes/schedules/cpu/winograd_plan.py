@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from aicc.passes.schedules.cpu.contraction_plan import cycles, max_rows, split_evenly, vectors_for
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.cpu.winograd_math import INPUT_OPS, MOST_CHANNELS, OUTPUT_OPS
+from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
-# Of one core: as in the other schedules' models, only ratios matter. Bytes a cycle from each level.
-CLOCK = 3.0e9
+# Bytes a cycle from each level.
 _L2 = 32.0
 _L3 = 10.0
 _DRAM = 6.7
@@ -127,6 +127,7 @@ class Plan:
 
     def seconds(self, target: Target) -> float:
         """Predicted time of one run on one thread, weights cold."""
+        rates = machine(target)
         rows = split_evenly(self.config.tiles, max_rows(target, self.config.nv)).pieces
         steps = sum(count * (cycles(size, self.config.nv) + 0.5) for _, count, size in rows)
         matrices = self.size**2
@@ -143,7 +144,7 @@ class Plan:
         moved = 4 * matrices * self.lanes / near
         around = self.config.groups * vectors[0] * (reading + moved) + vectors[1] * (writing + moved)
         edges = self.problem.height % self.config.m or self.problem.width % self.config.m
-        return (products + self.total * around * (1.1 if edges else 1.0)) / CLOCK
+        return (products + self.total * around * (1.1 if edges else 1.0)) / (rates.clock * rates.share)
 
 
 def plans(problem: Problem, target: Target, sizes: tuple[int, ...] = (2, 4)) -> list[Plan]:
