@@ -13,10 +13,11 @@ from typing import TypeAlias
 from aicc.passes.schedules.cpu.contraction_plan import (
     ContractionConfig,
     RowTile,
+    Traffic,
     block_rows,
     cycles,
-    max_rows,
     split_evenly,
+    tile_rows,
     tile_shapes,
 )
 from aicc.passes.schedules.cpu.contraction_roles import Roles
@@ -46,7 +47,7 @@ class Grid:
         self._width = axes.rows[-1] if axes.rows else None
         self._height = axes.rows[-2] if len(axes.rows) > 1 else None
         self._others = (*axes.outer, *axes.rows[:-2])
-        rows = config.mr or max_rows(target, self.vectors)
+        rows = config.mr or tile_rows(target, self.vectors)
         self.shapes = self._shapes(rows)
         self._block = self._block_size(target)
         self._ahead = self._wants_ahead(target)
@@ -76,7 +77,9 @@ class Grid:
         depth = roles.depth().guess() * element_bits(roles.a.buffer.element) // 8
         if self._height is None:
             row = max(row, min(depth, 4 * row))
-        return block_rows(target, self._extent(along), row, tiles, step, float(roles.flops))
+        panel = roles.panel * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8
+        traffic = Traffic(row, panel, -(-axes.extents[axes.column].guess() // roles.panel))
+        return block_rows(target, self._extent(along), traffic, tiles, step, float(roles.flops))
 
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles
