@@ -9,6 +9,7 @@ from aicc.bindings import arith, func, ir, memref, scf
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
+from aicc.passes.buffers.copies import copy_kernel, wants_kernel
 from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
 from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
@@ -208,7 +209,14 @@ class _Host:
         return fresh
 
     def _copy(self, source: Buffer, target: Buffer) -> None:
-        if not source.same_place(target):
+        if source.same_place(target):
+            return
+        if wants_kernel(source, target):
+            indices: list[Any] = []
+            name = copy_kernel(self.main, self.sources, source)
+            variant = self.kernels.variant(name, [source, target], indices, 1)
+            self._launch(variant, [source, target], [as_value(i) for i in indices])
+        else:
             memref.CopyOp(source.materialize(), target.materialize())
 
     # --- ops ----------------------------------------------------------------------------------
