@@ -25,11 +25,11 @@ def initialized(model: nn.Module, seed: int, std: float = 0.02) -> nn.Module:
 
 
 @torch.no_grad()
-def calibrated(model: nn.Module, example: Tensor, seed: int, steps: int = 4) -> nn.Module:
+def calibrated(model: nn.Module, *examples: Tensor, seed: int, steps: int = 4) -> nn.Module:
     """He-initialized convolutions, then batch norms whose running statistics are those of real activations."""
     torch.manual_seed(seed)
     for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
                 module.bias.normal_(0.0, 0.1)
@@ -39,5 +39,5 @@ def calibrated(model: nn.Module, example: Tensor, seed: int, steps: int = 4) -> 
             module.bias.normal_(0.0, 0.1)
     model.train()
     for _ in range(steps):
-        model(torch.randn_like(example))
+        model(*(torch.randn_like(example) for example in examples))
     return model.eval()

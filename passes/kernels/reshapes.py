@@ -88,6 +88,8 @@ def _over_view(op: Any, value: Any, roots: set[Any]) -> bool:
         return False
     if view.name == "tensor.insert_slice":
         return _over_chain(op, value, roots)
+    if view.name == "tensor.extract_slice":
+        return _over_slice(op, value, roots)
     if view.name != "tensor.collapse_shape":
         return False
     source = view.operands[0]
@@ -115,6 +117,40 @@ def _over_view(op: Any, value: Any, roots: set[Any]) -> bool:
     else:
         roots.add(new)
     return True
+
+
+def _over_slice(op: Any, value: Any, roots: set[Any]) -> bool:
+    """`op` of the whole of what `value` is a slice of, where a root computes it and no other operand has the dims
+    that are cut: a few results more are computed, but without a pass of its own."""
+    view = defining_op(value)
+    source = view.operands[0]
+    whole, cut = ir.RankedTensorType(source.type), ir.RankedTensorType(value.type)
+    inner = source if source in roots else _collapsed(source, roots)
+    if inner is None or len(view.operands) != 1 or whole.rank != cut.rank or len(list(source.uses)) != 1:
+        return False
+    if any(step != 1 for step in _static(view, "strides")):
+        return False
+    changed = {d for d in range(cut.rank) if whole.shape[d] != cut.shape[d]}
+    for v, m in zip(inputs(op), maps(op), strict=False):
+        if v != value and any(isinstance(e, ir.AffineDimExpr) and e.position in changed for e in m.results):
+            return False
+    with ir.InsertionPoint(op), op.location:
+        operands = [source if v == value else v for v in inputs(op)]
+        new = _rebuilt(op, operands, maps(op)[: len(operands)], list(whole.shape))
+        offsets, sizes = _static(view, "offsets"), _static(view, "sizes")
+        out = tensor.ExtractSliceOp(op.results[0].type, new, [], [], [], offsets, sizes, [1] * cut.rank)
+    op.results[0].replace_all_uses_with(out.result)
+    op.erase()
+    view.erase()
+    _sink(defining_op(new), roots)
+    return True
+
+
+def _collapsed(value: Any, roots: set[Any]) -> Any | None:
+    """What a root computes and `value` is a collapsed view of."""
+    view = defining_op(value)
+    found = view is not None and view.name == "tensor.collapse_shape" and view.operands[0] in roots
+    return view.operands[0] if found else None
 
 
 def _expanded(value: Any, m: Any, groups: Sequence[Sequence[int]], shape: Sequence[int]) -> tuple[Any, Any]:

@@ -12,14 +12,17 @@ a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from aicc.bindings import ir
 from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
 from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import TensorType
 from aicc.dialects.windows import Window, channel_axis, spatial_axes
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
+from aicc.passes.linalg.dilated_convolution import batched_phases
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.transposed_convolution import phase_convolution
@@ -28,9 +31,10 @@ from aicc.passes.linalg.views import insert_slice, pad, pad_value
 
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
-    by_phases = phase_convolution(b, n)
-    if by_phases is not None:
-        return by_phases
+    n = _one_each(b, n)
+    for special in (phase_convolution, batched_phases):
+        if (result := special(b, n)) is not None:
+            return result
     attrs = n.attrs
     out_t = n.results[0]
     channels_last = attrs["layout"] == "NHWC"
@@ -79,6 +83,24 @@ def conv(b: Builder, n: Lowered) -> Any:
     at_end = 0 if channels_last else len(windows)
     y = add_bias(b, y, acc_t, n.operands[2], out_t.dtype, channels, at_end)
     return b.reshape(y, acc_t.with_dtype(out_t.dtype), out_t.shape)[0]
+
+
+def _one_each(b: Builder, n: Lowered) -> Lowered:
+    """A depthwise convolution with several results of a channel as one with a single result of each: the input's
+    channels are repeated, so that vectors of results read vectors of inputs."""
+    x_t, group = n.typed(0), n.attrs["group"]
+    out_channels, in_channels, _ = kernel_shape(n.typed(1), n.attrs["kernel_layout"])
+    if group == 1 or in_channels != 1 or n.attrs["layout"] != "NHWC" or not isinstance(out_channels, int):
+        return n
+    if out_channels in (group, 0) or 0 in x_t.shape:
+        return n
+    wide = TensorType((*x_t.shape, out_channels // group), x_t.dtype)
+    rank = wide.rank
+    read = ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(d) for d in range(rank - 1)])
+    repeated = b.generic([wide], [(n.operands[0], read)], ["parallel"] * rank, lambda v, _: v)[0]
+    x, x_t = b.reshape(repeated, wide, (*x_t.shape[:-1], out_channels))
+    attrs = {**n.attrs, "group": out_channels}
+    return replace(n, operands=[x, *n.operands[1:]], types=[x_t, *n.types[1:]], attrs=attrs)
 
 
 def _taps(d: Dims, windows: Sequence[Window]) -> list[Any]:
