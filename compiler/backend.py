@@ -18,21 +18,65 @@ import onnx.helper
 from onnx.backend.base import Backend, BackendRep
 
 from aicc.driver import compile as compile_onnx
+from aicc.errors import ImportError_
 from aicc.executable import Executable
+from aicc.flatten import flattened_model, graph_inputs, structure, takes_tensors
+from aicc.importer.compound import item_name
 
 
 class Program(BackendRep):  # type: ignore[misc]
-    """A compiled model: inputs in the model's order or by name, a tuple of outputs."""
+    """A compiled model: inputs in the model's order or by name, a tuple of outputs.
 
-    def __init__(self, executable: Executable) -> None:
-        self.executable = executable
+    A compiled model takes and gives tensors. One of sequences and optionals is compiled at its first run, for what
+    is in them; so is one where a small integer input decides about shapes, positions or rounds, for its value.
+    Other values compile it again, and each is kept.
+    """
+
+    def __init__(self, model: onnx.ModelProto, options: dict[str, Any]) -> None:
+        self._model = model
+        self._options = options
+        self._kept: dict[tuple[Any, ...], Executable] = {}
+        self._names = [i.name for i in graph_inputs(model)]
+        self._constants = not takes_tensors(model)
+        self.executable: Executable | None = None
+        """None for a model that is compiled at its first run."""
+        if takes_tensors(model):
+            try:
+                self.executable = compile_onnx(model, **options)
+            except ImportError_ as error:
+                if error.code != "AICC-1005" or "constant" not in error.message:
+                    raise
+                self._constants = True
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """`inputs` is a list, a dict by name, or the one input. Raises RuntimeError_ (codes 5xxx)."""
+        """`inputs` is a list, a dict by name, or the one input. Raises AiccError."""
         if isinstance(inputs, np.ndarray):
             inputs = [inputs]
-        found = self.executable(inputs) if isinstance(inputs, dict) else self.executable(*inputs)
-        return found if isinstance(found, tuple) else (found,)
+        if isinstance(inputs, dict):
+            inputs = [inputs[name] for name in self._names]
+        if self.executable is not None:
+            return tuple(self.executable.run(inputs))
+        key = structure(self._model, inputs, self._constants)
+        model, arrays = flattened_model(self._model, inputs, self._constants)
+        if key not in self._kept:
+            self._kept[key] = compile_onnx(model, **self._options)
+        executable = self._kept[key]
+        found = dict(zip((o.name for o in executable.outputs), executable.run(arrays), strict=True))
+        return tuple(_collected(o.name, o.type, found) for o in self._model.graph.output)
+
+
+def _collected(name: str, kind: onnx.TypeProto, found: dict[str, Any]) -> Any:
+    """A result out of the tensors it was taken apart into."""
+    if kind.HasField("optional_type"):
+        inner = kind.optional_type.elem_type
+        is_empty = not any(key == name or key.startswith(f"{name}[") for key in found)
+        return None if is_empty else _collected(name, inner, found)
+    if not kind.HasField("sequence_type"):
+        return found[name]
+    items = []
+    while item_name(name, len(items)) in found:
+        items.append(found[item_name(name, len(items))])
+    return items
 
 
 class AiccBackend(Backend):  # type: ignore[misc]
@@ -40,8 +84,8 @@ class AiccBackend(Backend):  # type: ignore[misc]
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Program:
-        """Compiles `model`. Raises AiccError: what is not supported says so here, by node."""
-        return Program(compile_onnx(model, **kwargs))
+        """Compiles `model`. Raises AiccError: what is not supported says so, by node."""
+        return Program(model, kwargs)
 
     @classmethod
     def run_model(

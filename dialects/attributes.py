@@ -75,6 +75,8 @@ def _encode_dense(array: Any) -> Any:
     data = np.ascontiguousarray(array)
     if dtype is DType.BF16:
         return ir.DenseElementsAttr.get(data.view(np.uint16), type=t)
+    if dtype.is_narrow:
+        return ir.DenseElementsAttr.get(data.view(np.uint8), type=t)
     return ir.DenseElementsAttr.get(data, type=t)
 
 
@@ -87,8 +89,8 @@ def _decode_dense(attr: Any) -> Any:
     if dtype is DType.BOOL:
         values = [bool(x) for x in ir.DenseIntElementsAttr(attr)]
         return np.asarray(values, dtype=bool).reshape(t.shape)
-    if dtype is DType.BF16:
-        elements = _bf16_elements(str(attr))
+    if dtype is DType.BF16 or dtype.is_narrow:
+        elements = _elements_of_text(str(attr), dtype.numpy)
         return np.full(t.shape, elements[0]) if attr.is_splat and len(elements) else elements.reshape(t.shape)
     if attr.is_splat:
         splat = attr.get_splat_value()
@@ -97,18 +99,18 @@ def _decode_dense(attr: Any) -> Any:
     return np.array(attr, copy=True).reshape(t.shape)
 
 
-def _bf16_elements(text: str) -> Any:
-    """The elements of `dense<…> : tensor<…xbf16>`, one if it is a splat: the bindings cannot read bf16."""
+def _elements_of_text(text: str, dtype: Any) -> Any:
+    """The elements of `dense<…>`, one if it is a splat: the bindings cannot read types that NumPy lacks."""
     import re
 
-    import ml_dtypes
     import numpy as np
 
+    raw = np.dtype(f"u{dtype.itemsize}")
     body = text[len("dense<") : text.rindex("> : ")]
     if body.startswith('"0x'):
-        return np.frombuffer(bytes.fromhex(body[3:-1]), np.uint16).view(ml_dtypes.bfloat16)
+        return np.frombuffer(bytes.fromhex(body[3:-1]), raw).view(dtype)
     tokens = re.findall(r"0x[0-9A-Fa-f]+|[-+]?[0-9][-+0-9.eE]*", body)
-    hexadecimal = np.array([int(x, 16) if x.startswith("0x") else 0 for x in tokens], np.uint16)
+    hexadecimal = np.array([int(x, 16) if x.startswith("0x") else 0 for x in tokens], raw)
     decimal = np.array([0.0 if x.startswith("0x") else float(x) for x in tokens], np.float32)
     is_hex = np.array([x.startswith("0x") for x in tokens], bool)
-    return np.where(is_hex, hexadecimal.view(ml_dtypes.bfloat16), decimal.astype(ml_dtypes.bfloat16))
+    return np.where(is_hex, hexadecimal.view(dtype), decimal.astype(dtype))

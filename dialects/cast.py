@@ -6,40 +6,71 @@ from typing import Any
 
 import numpy as np
 
-from aicc.dialects.attributes import Element
+from aicc.dialects.attributes import Bool, Element, Str
+from aicc.dialects.narrow import ROUNDINGS, narrowed
 from aicc.dialects.numerics import Array, is_symbolic
-from aicc.dialects.op import Attribute, Op, Operand
-from aicc.dialects.types import DType, TensorType
+from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
+from aicc.dialects.types import NARROW_INT, DType, TensorType
 
 
 class Cast(Op, name="cast"):
     """Each element converted to the dtype `to`.
 
     Floats to integers truncate toward zero, saturate, and NaN gives 0 (ONNX leaves both open); integers to
-    narrower ones wrap; anything to bool is `x != 0`; floats to narrower ones round to nearest even.
+    narrower ones wrap; anything to bool is `x != 0`; floats to narrower ones round to nearest even. What is too
+    large for a float of 8 bits becomes its largest number, or its infinity or NaN unless `saturate`; `rounding`
+    (up, down, nearest) is to powers of two (f8E8M0FNU).
     """
 
     operands = (Operand("x"),)
-    attributes = (Attribute("to", Element),)
+    attributes = (
+        Attribute("to", Element),
+        Attribute("saturate", Bool, default=True),
+        Attribute("rounding", Str, default="up"),
+    )
     symbolic = True
 
     @staticmethod
-    def infer(x: TensorType, *, to: DType) -> TensorType:
+    def infer(x: TensorType, *, to: DType, saturate: bool, rounding: str) -> TensorType:
+        if rounding not in ROUNDINGS:
+            raise TypeRuleError(f"attribute 'rounding' is '{rounding}', expected {', '.join(ROUNDINGS)}")
         return x.with_dtype(to)
 
     @staticmethod
-    def fold(x: Array, *, to: DType) -> Array:
+    def fold(x: Array, *, to: DType, saturate: bool, rounding: str) -> Array:
         if is_symbolic(x):
             if to not in (DType.I64, DType.I32):
                 raise TypeError("a symbolic size stays an integer")
             return x
         source = DType.from_numpy(x.dtype)
+        if source.is_narrow:
+            x = x.astype(np.int32 if source in NARROW_INT else np.float32)
+            source = DType.from_numpy(x.dtype)
+        if to.is_narrow:
+            return narrowed(x, to, saturate, rounding)
         with np.errstate(all="ignore"):
             if source.is_float and to.is_int:
                 return _float_to_int(x, to.numpy)
             if to is DType.BOOL:
                 return np.asarray(x != 0)
             return x.astype(to.numpy)
+
+
+class BitCast(Op, name="bitcast"):
+    """The bits of each element read as an element of `to`, which has as many."""
+
+    operands = (Operand("x"),)
+    attributes = (Attribute("to", Element),)
+
+    @staticmethod
+    def infer(x: TensorType, *, to: DType) -> TensorType:
+        if x.dtype.bits != to.bits or x.dtype.is_narrow != to.is_narrow:
+            raise TypeRuleError(f"operand 'x' has dtype {x.dtype.mlir}, which has other bits than {to.mlir}")
+        return x.with_dtype(to)
+
+    @staticmethod
+    def fold(x: Array, *, to: DType) -> Array:
+        return np.ascontiguousarray(x).view(to.numpy).reshape(x.shape)
 
 
 def _float_to_int(x: Array, dtype: np.dtype[Any]) -> Array:

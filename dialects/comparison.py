@@ -11,7 +11,7 @@ from aicc.dialects.elementwise import Binary, Unary
 from aicc.dialects.numerics import Array, is_symbolic
 from aicc.dialects.op import Attribute, Operand
 from aicc.dialects.symbolic import Dim
-from aicc.dialects.types import ANY, FLOAT, NUMERIC, DType, TensorType
+from aicc.dialects.types import FLOAT, NUMERIC, WIDE, DType, TensorType
 
 
 class Comparison(Binary):
@@ -27,7 +27,7 @@ class Comparison(Binary):
 class Equal(Comparison, name="equal"):
     """`a == b`; false where one is NaN."""
 
-    operands = (Operand("a", ANY), Operand("b", ANY, like="a"))
+    operands = (Operand("a", WIDE), Operand("b", WIDE, like="a"))
     symbolic = True
 
     @staticmethod

@@ -17,7 +17,7 @@ from aicc.dialects.elementwise import declare
 from aicc.dialects.numerics import Array, check_axes, is_symbolic, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import DimLike, fresh_dim
-from aicc.dialects.types import ANY, FLOAT, INDEX, NUMERIC, DType, TensorType
+from aicc.dialects.types import FLOAT, INDEX, NUMERIC, WIDE, DType, TensorType
 
 REDUCTIONS: dict[str, type[Op]] = {}
 """The reductions by name."""
@@ -105,8 +105,8 @@ def _log_sum_exp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
 ReduceSum = reduction("reduce_sum", "The sum.", _sum, symbolic=True)
 ReduceMean = reduction("reduce_mean", "The mean; that of integers truncates.", _mean)
 ReduceProd = reduction("reduce_prod", "The product.", _prod, symbolic=True)
-ReduceMax = reduction("reduce_max", "The maximum; NaN wins.", _extremum(np.maximum, True), ANY)
-ReduceMin = reduction("reduce_min", "The minimum; NaN wins.", _extremum(np.minimum, False), ANY)
+ReduceMax = reduction("reduce_max", "The maximum; NaN wins.", _extremum(np.maximum, True), WIDE)
+ReduceMin = reduction("reduce_min", "The minimum; NaN wins.", _extremum(np.minimum, False), WIDE)
 ReduceL1 = reduction("reduce_l1", "The sum of absolute values.", lambda x, **w: _sum(np.abs(x), **w))
 ReduceL2 = reduction(
     "reduce_l2",
@@ -164,7 +164,7 @@ class ReduceAt(Op, name="reduce_at"):
     `kind` is sum, prod, max, min or log_sum_exp. The rank of the result is static.
     """
 
-    operands = (Operand("x", ANY), Operand("axes", INDEX))
+    operands = (Operand("x", WIDE), Operand("axes", INDEX))
     attributes = (Attribute("kind", Str), Attribute("keepdims", Bool, default=True))
 
     @staticmethod

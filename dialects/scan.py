@@ -41,6 +41,29 @@ class CumSum(Op, name="cumsum"):
         return np.asarray(np.flip(out, axis) if reverse else out)
 
 
+class CumProd(Op, name="cumprod"):
+    """Running products along `axis`: without the element itself when `exclusive`, from the end when `reverse`."""
+
+    operands = (Operand("x", NUMERIC),)
+    attributes = CumSum.attributes
+
+    @staticmethod
+    def infer(x: TensorType, *, axis: int, exclusive: bool, reverse: bool) -> TensorType:
+        normalize_axis(axis, x.rank)
+        return x.plain()
+
+    @staticmethod
+    def fold(x: Array, *, axis: int, exclusive: bool, reverse: bool) -> Array:
+        turned = np.flip(x, axis) if reverse else x
+        out = np.cumprod(turned, axis=axis, dtype=x.dtype)
+        if exclusive:
+            out = np.roll(out, 1, axis)
+            first = [slice(None)] * x.ndim
+            first[axis] = slice(0, 1)
+            out[tuple(first)] = 1
+        return np.asarray(np.flip(out, axis) if reverse else out)
+
+
 class TopK(Op, name="topk"):
     """The `k` largest (or smallest) elements along `axis`, best first, and their positions (i64).
 

@@ -29,6 +29,16 @@ class DType(Enum):
     U32 = ("ui32", np.uint32, 12)
     U64 = ("ui64", np.uint64, 13)
     BF16 = ("bf16", ml_dtypes.bfloat16, 16)
+    F8E4M3FN = ("f8E4M3FN", ml_dtypes.float8_e4m3fn, 17)
+    F8E4M3FNUZ = ("f8E4M3FNUZ", ml_dtypes.float8_e4m3fnuz, 18)
+    F8E5M2 = ("f8E5M2", ml_dtypes.float8_e5m2, 19)
+    F8E5M2FNUZ = ("f8E5M2FNUZ", ml_dtypes.float8_e5m2fnuz, 20)
+    U4 = ("ui4", ml_dtypes.uint4, 21)
+    I4 = ("i4", ml_dtypes.int4, 22)
+    F4E2M1 = ("f4E2M1FN", ml_dtypes.float4_e2m1fn, 23)
+    F8E8M0 = ("f8E8M0FNU", ml_dtypes.float8_e8m0fnu, 24)
+    U2 = ("ui2", ml_dtypes.uint2, 25)
+    I2 = ("i2", ml_dtypes.int2, 26)
 
     def __init__(self, mlir: str, numpy: Any, onnx: int) -> None:
         self.mlir = mlir
@@ -37,7 +47,7 @@ class DType(Enum):
 
     @staticmethod
     def from_onnx(code: int) -> DType:
-        """Raises KeyError for a type without arithmetic here (string, complex, sub-byte)."""
+        """Raises KeyError for a type that is not supported (string, complex)."""
         return _BY_ONNX[code]
 
     @staticmethod
@@ -61,17 +71,24 @@ class DType(Enum):
         return self in UNSIGNED
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether it is stored but not computed with; a byte per element."""
+        return self in NARROW
+
+    @property
     def is_int(self) -> bool:
         return self in INT
 
     @property
     def bits(self) -> int:
-        """Bits of one stored element (a bool is stored as a byte)."""
+        """Bits of one stored element (a bool is stored as a byte, and so are the narrow types)."""
         return self.numpy.itemsize * 8
 
     @property
     def storage(self) -> str:
-        """MLIR element type from the linalg level on: signless, bool as i8."""
+        """MLIR element type from the linalg level on: signless, bool and the narrow types as i8."""
+        if self in NARROW:
+            return "i8"
         return "i8" if self is DType.BOOL else self.mlir.removeprefix("u") if self.is_unsigned else self.mlir
 
 
@@ -85,7 +102,14 @@ UNSIGNED = frozenset({DType.U8, DType.U16, DType.U32, DType.U64})
 INT = SIGNED | UNSIGNED
 NUMERIC = FLOAT | INT
 BOOL = frozenset({DType.BOOL})
+NARROW_FLOAT = frozenset(
+    {DType.F8E4M3FN, DType.F8E4M3FNUZ, DType.F8E5M2, DType.F8E5M2FNUZ, DType.F8E8M0, DType.F4E2M1}
+)
+NARROW_INT = frozenset({DType.I4, DType.U4, DType.I2, DType.U2})
+NARROW = NARROW_FLOAT | NARROW_INT
 INDEX = frozenset({DType.I32, DType.I64})
+WIDE = NUMERIC | BOOL
+"""What is computed with."""
 ANY = frozenset(DType)
 
 

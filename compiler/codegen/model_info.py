@@ -28,7 +28,19 @@ extern __attribute__((visibility("hidden"))) const char aicc_weights_begin[];
 """
 
 # DLPack's type codes.
-_CODES = {"int": "kDLInt", "uint": "kDLUInt", "float": "kDLFloat", "bfloat": "kDLBfloat", "bool": "kDLBool"}
+_CODES = {"f": "kDLFloat", "bf": "kDLBfloat", "i": "kDLInt", "u": "kDLUInt", "bool": "kDLBool"}
+_NARROW_CODES = {
+    DType.F8E4M3FN: ("kDLFloat8_e4m3fn", 8),
+    DType.F8E4M3FNUZ: ("kDLFloat8_e4m3fnuz", 8),
+    DType.F8E5M2: ("kDLFloat8_e5m2", 8),
+    DType.F8E5M2FNUZ: ("kDLFloat8_e5m2fnuz", 8),
+    DType.F8E8M0: ("kDLFloat8_e8m0fnu", 8),
+    DType.F4E2M1: ("kDLFloat4_e2m1fn", 4),
+    DType.I4: ("kDLInt", 4),
+    DType.U4: ("kDLUInt", 4),
+    DType.I2: ("kDLInt", 2),
+    DType.U2: ("kDLUInt", 2),
+}
 
 
 @dataclass(frozen=True)
@@ -162,9 +174,11 @@ def _tensor_tables(prefix: str, tensor: TensorInfo, symbols: dict[str, int]) -> 
 
 
 def _tensor(prefix: str, tensor: TensorInfo) -> str:
-    kind = tensor.dtype.name.rstrip("0123456789").lower()
-    code = _CODES[{"f": "float", "bf": "bfloat", "i": "int", "u": "uint", "bool": "bool"}[kind]]
-    dtype = f"{{{code}, {tensor.dtype.bits}, 1}}"
+    code, bits = _NARROW_CODES.get(tensor.dtype) or (
+        _CODES[tensor.dtype.name.rstrip("0123456789").lower()],
+        tensor.dtype.bits,
+    )
+    dtype = f"{{{code}, {bits}, 1}}"
     rank = len(tensor.dims)
     return f"{{{{{_string(tensor.name)}, {dtype}, {rank}, {prefix}_dims, {prefix}_names}}, {prefix}_symbols}}"
 

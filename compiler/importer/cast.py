@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from aicc.dialects.cast import Cast
+from aicc.dialects.cast import BitCast, Cast
 from aicc.dialects.comparison import Equal
 from aicc.dialects.types import DType
 from aicc.importer.graph import dtype_of
@@ -14,19 +14,32 @@ from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-def cast(n: Node, value: Any, to: DType) -> Any:
+def cast(n: Node, value: Any, to: DType, **attrs: Any) -> Any:
     """`value` as `to`; itself when it has that dtype already."""
-    return value if n.info(value).dtype is to else n.build(Cast, value, to=to)
+    return value if n.info(value).dtype is to else n.build(Cast, value, to=to, **attrs)
+
+
+def _narrowing(n: Node) -> dict[str, Any]:
+    """What the node says of floats of 8 bits: saturation from opset 19 on, rounding from 24 on."""
+    return {"saturate": bool(n.attr("saturate", 1)), "rounding": n.attr("round_mode", "up")}
 
 
 @onnx_op("Cast")
 def cast_rule(n: Node) -> Any:
-    return cast(n, n.required(0), dtype_of(n.required_attr("to"), f"attribute 'to' of {n.title}"))
+    return cast(
+        n, n.required(0), dtype_of(n.required_attr("to"), f"attribute 'to' of {n.title}"), **_narrowing(n)
+    )
 
 
 @onnx_op("CastLike")
 def cast_like(n: Node) -> Any:
-    return cast(n, n.required(0), n.info(n.required(1)).dtype)
+    return cast(n, n.required(0), n.info(n.required(1)).dtype, **_narrowing(n))
+
+
+@onnx_op("BitCast")
+def bitcast(n: Node) -> Any:
+    to = dtype_of(n.required_attr("to"), f"attribute 'to' of {n.title}")
+    return n.build(BitCast, n.required(0), to=to)
 
 
 @onnx_op("Dropout")

@@ -134,4 +134,5 @@ def where(n: Node) -> Any:
 
 @onnx_op("Identity")
 def identity(n: Node) -> Any:
-    return n.required(0)
+    """Of sequences and optionals too."""
+    return n.required(0) if n.anything(0) is None else n.anything(0)

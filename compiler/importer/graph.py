@@ -16,6 +16,8 @@ from aicc.dialects.shapes import Shapes
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
+from aicc.importer.compound import flattened
+from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
 from aicc.importer.registry import normalize_domain, rules
@@ -36,19 +38,32 @@ class GraphImporter:
         self.directory = directory
         self.weights = weights
         self.shapes = Shapes()
-        self.values: dict[str, Any] = {}
+        self.scopes: list[dict[str, Any]] = [{}]
+        """Values by ONNX name, the innermost graph's last."""
         self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}
 
     def value(self, name: str) -> Any:
         """The MLIR value of an ONNX name; an initializer is materialized at first use."""
-        if name not in self.values:
+        scope = next((s for s in reversed(self.scopes) if name in s), None)
+        if scope is None:
             raise ImportError_(
                 "AICC-1001", f"the graph uses '{name}', which nothing defines.", stage="import"
             )
-        value = self.values[name]
+        value = scope[name]
         if isinstance(value, onnx.TensorProto):
-            value = self.values[name] = self._initializer(value)
+            value = scope[name] = self._initializer(value)
         return value
+
+    def subgraph(self, graph: onnx.GraphProto, inputs: Sequence[Any]) -> list[Any]:
+        """Imports a graph of an attribute on `inputs`; it sees the values around it. Returns its outputs."""
+        scope: dict[str, Any] = {t.name: t for t in graph.initializer}
+        scope.update(zip((i.name for i in graph.input), inputs, strict=False))
+        self.scopes.append(scope)
+        try:
+            self.nodes(graph.node)
+            return [self.value(o.name) for o in graph.output]
+        finally:
+            self.scopes.pop()
 
     def _initializer(self, proto: onnx.TensorProto) -> Any:
         t = self._tensor_type(proto)
@@ -115,19 +130,21 @@ class GraphImporter:
         )
         write_bounds(main, bounds)
         block = main.add_entry_block()
-        self.values.update(initializers)
+        values = self.scopes[0]
+        values.update(initializers)
         for i, argument in zip(inputs, block.arguments, strict=True):
-            self.values[i.name] = argument
+            values[i.name] = argument
         with ir.InsertionPoint(block):
             self.nodes(graph.node)
-            outputs = [self.value(o.name) for o in graph.output]
+            named = [pair for o in graph.output for pair in flattened(o.name, self.value(o.name))]
+            outputs = [value for _, value in named]
             func.ReturnOp(outputs)
         infos = [self.shapes.info(v) for v in outputs]
         main.attributes["function_type"] = ir.TypeAttr.get(
             ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
         )
         main.attributes["res_attrs"] = ir.ArrayAttr.get(
-            [_io_attributes(o.name, t.shape) for o, t in zip(graph.output, infos, strict=True)]
+            [_io_attributes(name, t.shape) for (name, _), t in zip(named, infos, strict=True)]
         )
         return module
 
@@ -156,13 +173,15 @@ class GraphImporter:
             )
         node = Node(proto, self, self.opsets.get(domain, 1))
         try:
+            if domain == "":
+                modernize(node)
             out = rule(node)
         except TypeRuleError as error:
             raise node.error("AICC-1005", f"{error}.") from error
         results = list(out) if isinstance(out, (list, tuple)) else [out]
         for name, value in zip(proto.output, results, strict=False):
             if name and value is not None:
-                self.values[name] = value
+                self.scopes[-1][name] = value
 
 
 def dtype_of(code: int, what: str) -> DType:

@@ -20,7 +20,7 @@ from aicc.signature import DimChoice
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
-OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
+OPSETS = range(1, onnx.defs.onnx_opset_version() + 1)
 
 
 def load_model(path: Path) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from aicc.dialects.constants import Constant
 from aicc.dialects.op import TypeRuleError
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
+from aicc.importer.compound import is_compound
 
 if TYPE_CHECKING:
     from aicc.importer.graph import GraphImporter
@@ -38,7 +39,14 @@ class Node:
         return f'"{self.proto.name or self.outputs[0]}" ({self.op_type})'
 
     def input(self, i: int) -> Any | None:
-        """Input `i`, None when absent."""
+        """Input `i`, a tensor; None when absent. Raises ImportError_ AICC-1004 for a sequence or an optional."""
+        value = self.anything(i)
+        if is_compound(value):
+            raise self.error("AICC-1004", f"input {i} must be a tensor.")
+        return value
+
+    def anything(self, i: int) -> Any | None:
+        """Input `i`: a tensor, sequence or optional; None when absent."""
         return self.inputs[i] if i < len(self.inputs) else None
 
     def required(self, i: int) -> Any:
@@ -67,6 +75,10 @@ class Node:
         if a.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
             return list(value)
         return value
+
+    def replace_attr(self, name: str, value: Any) -> None:
+        """Sets an attribute for the rule to see; the model stays as it is."""
+        self._attrs[name] = onnx.helper.make_attribute(name, value)
 
     def required_attr(self, name: str) -> Any:
         if name not in self._attrs:

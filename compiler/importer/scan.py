@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.dialects import OPS
-from aicc.dialects.scan import CumSum, ReverseSequence, TopK
+from aicc.dialects.scan import CumProd, CumSum, ReverseSequence, TopK
 from aicc.dialects.shape import Reshape
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-@onnx_op("CumSum")
-def cumsum(n: Node) -> Any:
-    """An axis that only run time knows picks among the sums along each."""
+@onnx_op("CumSum", "CumProd")
+def cumulate(n: Node) -> Any:
+    """An axis that only run time knows picks among the results along each."""
+    op = CumSum if n.op_type == "CumSum" else CumProd
     x, axis = n.required(0), n.constant(1)
     rank = n.info(x).rank
     attrs = {"exclusive": bool(n.attr("exclusive", 0)), "reverse": bool(n.attr("reverse", 0))}
     if axis is not None:
-        return n.build(CumSum, x, axis=axis_of(n, int(axis.item()), rank), **attrs)
-    out = n.build(CumSum, x, axis=0, **attrs)
+        return n.build(op, x, axis=axis_of(n, int(axis.item()), rank), **attrs)
+    out = n.build(op, x, axis=0, **attrs)
     at = n.build(Reshape, n.required(1), n.ints([]))
     for k in range(1, rank):
         numbers = [n.const(v, n.info(at).dtype) for v in (k, k - rank)]
         hits = [n.build(OPS["equal"], at, v) for v in numbers]
         chosen = n.build(OPS["or"], *hits)
-        out = n.build(OPS["where"], chosen, n.build(CumSum, x, axis=k, **attrs), out)
+        out = n.build(OPS["where"], chosen, n.build(op, x, axis=k, **attrs), out)
     return out
 
 

@@ -390,6 +390,8 @@ def dense_constant(array: np.ndarray[Any, Any]) -> Any:
         data = data.astype(np.int8)
     elif dtype is DType.BF16:
         data = data.view(np.uint16)
+    elif dtype.is_narrow:
+        data = data.view(np.int8)
     elif dtype.is_unsigned:
         data = data.view(np.dtype(f"int{dtype.bits}"))
     t = ir.RankedTensorType.get(list(array.shape), ir.Type.parse(dtype.storage))

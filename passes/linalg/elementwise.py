@@ -9,7 +9,9 @@ from typing import Any
 from aicc.bindings import arith
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.scalars import Scalars, cast
+from aicc.passes.linalg.narrow import decode, encode, wide_dtype
+from aicc.passes.linalg.scalars import Scalars, cast, scalar_type
+from aicc.passes.linalg.views import stored
 
 Body = Callable[..., Any]
 """`body(s, attrs, x…)`: scalars in the dtype of `s`, result likewise (or i1)."""
@@ -189,9 +191,30 @@ def clip(b: Builder, n: Lowered) -> Any:
 @lowering("cast")
 def cast_op(b: Builder, n: Lowered) -> Any:
     source, target = n.typed(0), n.results[0]
-    if source.dtype.storage == target.dtype.storage and DType.BOOL not in (source.dtype, target.dtype):
+    if target.dtype.is_narrow and source.dtype is not target.dtype:
+        return b.pointwise(target, inputs(n), lambda x: _narrowed(x, source.dtype, target.dtype, n.attrs))
+    if source.dtype is target.dtype or (
+        source.dtype.storage == target.dtype.storage
+        and DType.BOOL not in (source.dtype, target.dtype)
+        and not source.dtype.is_narrow
+    ):
         return n.operands[0]
     return b.pointwise(target, inputs(n), lambda x: cast(x, source.dtype, target.dtype))
+
+
+@lowering("bitcast")
+def bitcast(b: Builder, n: Lowered) -> Any:
+    source, target = stored(n.typed(0)), stored(n.results[0])
+    if source.dtype.storage == target.dtype.storage:
+        return n.operands[0]
+    to = scalar_type(target.dtype)
+    return b.pointwise(target, [(n.operands[0], source)], lambda x: arith.BitcastOp(to, x).result)
+
+
+def _narrowed(x: Any, source: DType, target: DType, attrs: dict[str, Any]) -> Any:
+    if source.is_narrow:
+        x, source = decode(x, source), wide_dtype(source)
+    return encode(cast(x, source, wide_dtype(target)), target, attrs["saturate"], attrs["rounding"])
 
 
 @lowering("pow")

@@ -130,6 +130,8 @@ def cast(value: Any, source: DType, target: DType) -> Any:
     """Element conversion: truncation toward zero to integers (NaN and overflow saturate), `!= 0` to bool."""
     if source is target:
         return value
+    if source.is_narrow or target.is_narrow:
+        return _through_narrow(value, source, target)
     t = scalar_type(target)
     if target is DType.BOOL:
         s = Scalars(source)
@@ -150,6 +152,16 @@ def cast(value: Any, source: DType, target: DType) -> Any:
     if bits > target.bits:
         return arith.TruncIOp(t, value).result
     return (arith.ExtUIOp if unsigned else arith.ExtSIOp)(t, value).result
+
+
+def _through_narrow(value: Any, source: DType, target: DType) -> Any:
+    from aicc.passes.linalg.narrow import decode, encode, wide_dtype
+
+    if source.is_narrow:
+        value, source = decode(value, source), wide_dtype(source)
+    if not target.is_narrow:
+        return cast(value, source, target)
+    return encode(cast(value, source, wide_dtype(target)), target)
 
 
 def _float_to_int(value: Any, source: DType, target: DType) -> Any:

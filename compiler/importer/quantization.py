@@ -1,0 +1,169 @@
+"""Quantized tensors: what they stand for, and arithmetic on them in integers.
+
+Products of 8-bit numbers are summed exactly: in i32 by a matmul, in f64 by a convolution.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aicc.dialects.convolution import Conv
+from aicc.dialects.narrow import INTEGER_BITS
+from aicc.dialects.types import NARROW_FLOAT, DType
+from aicc.importer.compose import Compose
+from aicc.importer.convolution import _kernel
+from aicc.importer.graph import dtype_of
+from aicc.importer.movement import axis_of
+from aicc.importer.node import Node
+from aicc.importer.registry import onnx_op
+from aicc.importer.windows import window_attributes
+
+
+@onnx_op("DequantizeLinear")
+def dequantize_linear(n: Node) -> Any:
+    """`(x - zero_point) · scale`, computed in f32."""
+    c = Compose(n)
+    code = n.attr("output_dtype", 0)
+    to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else n.info(n.required(1)).dtype
+    x = _centered(n, n.required(0), _over_blocks(n, n.input(2)))
+    scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
+    return c.cast(c("mul", c.cast(x, DType.F32), scale), to)
+
+
+@onnx_op("QuantizeLinear")
+def quantize_linear(n: Node) -> Any:
+    """`saturate(round(x / scale) + zero_point)`, computed in f32."""
+    c = Compose(n)
+    code = n.attr("output_dtype", 0)
+    zero = n.input(2)
+    if zero is not None:
+        to = n.info(zero).dtype
+    else:
+        to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else DType.U8
+    scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
+    y = c("div", c.cast(n.required(0), DType.F32), scale)
+    return _quantized(n, y, _over_blocks(n, zero), to)
+
+
+def _quantized(n: Node, y: Any, zero: Any | None, to: DType) -> Any:
+    """`saturate(round(y) + zero)` of an f32 tensor."""
+    c = Compose(n)
+    if to in NARROW_FLOAT:
+        y = y if zero is None else c("add", y, c.cast(zero, DType.F32))
+        return c.cast(y, to, saturate=bool(n.attr("saturate", 1)))
+    y = c("round", y)
+    if zero is not None:
+        y = c("add", y, c.cast(zero, DType.F32))
+    low, high = _range(to)
+    return c.cast(c("clip", y, float(low), float(high)), to)
+
+
+def _range(dtype: DType) -> tuple[int, int]:
+    if dtype not in INTEGER_BITS:
+        info = np.iinfo(dtype.numpy)
+        return int(info.min), int(info.max)
+    bits = INTEGER_BITS[dtype]
+    return (
+        (0, (1 << bits) - 1) if dtype in (DType.U4, DType.U2) else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    )
+
+
+def _centered(n: Node, x: Any, zero: Any | None) -> Any:
+    """`x - zero`: of integers as i32, of floats of 8 bits as f32."""
+    c = Compose(n)
+    wide = DType.F32 if n.info(x).dtype in NARROW_FLOAT else DType.I32
+    x = c.cast(x, wide)
+    return x if zero is None else c("sub", x, c.cast(zero, wide))
+
+
+def _over_blocks(n: Node, value: Any | None) -> Any | None:
+    """A scale or zero point so that it broadcasts over the input: one number, one per entry of `axis`, or one per
+    block of `block_size` entries."""
+    if value is None:
+        return None
+    c, x, t = Compose(n), n.info(n.required(0)), n.info(value)
+    if t.rank == 0 or x.rank == 0:
+        return value if t.rank == 0 else c.reshape(value)
+    if t.rank == 1 and not (block := n.attr("block_size", 0)):
+        if t.shape[0] == 1:
+            return value
+        axis = axis_of(n, n.attr("axis", 1), x.rank)
+        following = x.rank - 1 - axis
+        return c.unsqueeze(value, *range(1, following + 1)) if following else value
+    axis, block = axis_of(n, n.attr("axis", 1), x.rank), n.attr("block_size", 0)
+    size, count = x.shape[axis], t.shape[axis]
+    if t.rank != x.rank or not block or not isinstance(count, int):
+        raise n.error("AICC-1005", f"a scale or zero point of {t} does not fit the input {x}.")
+    repeats = [1] * (t.rank + 1)
+    repeats[axis + 1] = block
+    tiled = c("tile", c.unsqueeze(value, axis + 1), n.ints(repeats))
+    sizes = [d if isinstance(d, int) else 0 for d in t.shape]  # 0 keeps a dynamic size
+    if 0 in sizes[axis + 1 :]:
+        raise n.error("AICC-1005", f"dims after the axis of the blocks must be static, got {t}.")
+    merged = c.reshape(tiled, *sizes[:axis], count * block, *sizes[axis + 1 :])
+    return (
+        merged if size == count * block else c.slice(merged, axis, 0, size if isinstance(size, int) else -1)
+    )
+
+
+@onnx_op("MatMulInteger")
+def matmul_integer(n: Node) -> Any:
+    return _integer_matmul(n, 0, 1, 2, 3)
+
+
+def _integer_matmul(n: Node, a: int, b: int, a_zero: int, b_zero: int) -> Any:
+    left = _centered(n, n.required(a), _per_row(n, n.input(a_zero)))
+    return Compose(n)("matmul", left, _centered(n, n.required(b), n.input(b_zero)))
+
+
+def _per_row(n: Node, value: Any | None) -> Any | None:
+    """Parameters of a matmul's rows, one each, stand at the last dim but one."""
+    if value is None or n.info(value).rank != 1 or n.info(value).shape[0] == 1:
+        return value
+    return Compose(n).unsqueeze(value, 1)
+
+
+@onnx_op("QLinearMatMul")
+def qlinear_matmul(n: Node) -> Any:
+    c = Compose(n)
+    product = c.cast(_integer_matmul(n, 0, 3, 2, 5), DType.F32)
+    scales = [c.cast(v, DType.F32) for v in (_per_row(n, n.required(1)), n.required(4), n.required(6))]
+    factor = c("div", c("mul", scales[0], scales[1]), scales[2])
+    return _quantized(n, c("mul", product, factor), n.required(7), n.info(n.required(7)).dtype)
+
+
+@onnx_op("ConvInteger")
+def conv_integer(n: Node) -> Any:
+    return _integer_conv(n, n.required(1), n.input(2), n.input(3), None)
+
+
+@onnx_op("QLinearConv")
+def qlinear_conv(n: Node) -> Any:
+    c = Compose(n)
+    product = c.cast(_integer_conv(n, n.required(3), n.input(2), n.input(5), n.input(8)), DType.F32)
+    rank = n.info(product).rank
+    scale = c.cast(_per_channel(n, n.required(4), rank - 2), DType.F32)
+    factor = c("mul", c.cast(n.required(1), DType.F32), scale)
+    y = c("mul", product, c("div", factor, c.cast(n.required(6), DType.F32)))
+    return _quantized(n, y, n.required(7), n.info(n.required(7)).dtype)
+
+
+def _per_channel(n: Node, value: Any, following: int) -> Any:
+    """One entry per channel, with `following` dims after the channels'."""
+    t = n.info(value)
+    if t.rank != 1 or t.shape[0] == 1:
+        return value
+    return Compose(n).unsqueeze(value, *range(1, following + 1))
+
+
+def _integer_conv(n: Node, w: Any, x_zero: Any, w_zero: Any, bias: Any) -> Any:
+    """The i32 convolution of what is left of the zero points; sums in f64 are exact."""
+    c, x = Compose(n), n.required(0)
+    if w_zero is not None:
+        w_zero = _per_channel(n, w_zero, n.info(w).rank - 1)
+    left, right = (c.cast(_centered(n, *p), DType.F64) for p in ((x, x_zero), (w, w_zero)))
+    attrs = window_attributes(n, _kernel(n, w), n.info(x).shape[2:])
+    bias = None if bias is None else c.cast(bias, DType.F64)
+    return c.cast(n.build(Conv, left, right, bias, group=n.attr("group", 1), **attrs), DType.I32)
