@@ -23,6 +23,8 @@ _ROWS_OF_ONE = 16
 # Bytes a cycle from beyond the L2 cache.
 _L3_RATE = 18.0
 _DRAM_RATE = 8.0
+# What the busiest thread may have to do more than the mean before blocks are cut finer.
+_IDLE = 1.1
 # Work that pays for waking a thread: a few microseconds.
 TILE_FLOPS = 2.0e5
 
@@ -151,9 +153,9 @@ class Traffic:
 
 def block_rows(target: Target, rows: Size, traffic: Traffic, tiles: int, step: int, flops: float) -> int:
     """Rows of one tile of the kernel, a multiple of `step`: A's part stays in half the L2 cache unless B, which
-    is read for each block, costs more than that; and there are a few tiles for each core, each worth a
-    thread. `tiles` is the number of tiles there are without cutting rows, `flops` the work of the whole
-    kernel."""
+    is read for each block, costs more than that; there are a few tiles for each core, each worth a thread; and
+    no core waits long for the others. `tiles` is the number of tiles there are without cutting rows, `flops`
+    the work of the whole kernel."""
     total = rows.guess(1024)
     fits = min(total, max(step, target.l2 // 2 // max(traffic.row, 1)))
     sizes = (fits, *(min(total, times * fits) for times in (2, 4)), total)
@@ -161,10 +163,18 @@ def block_rows(target: Target, rows: Size, traffic: Traffic, tiles: int, step: i
     wanted = min(4 * target.cores, int(flops / TILE_FLOPS)) if target.cores > 1 else 1
     cuts = max(1, -(-wanted // tiles))
     by_cores = -(-total // cuts)
-    rows_each = min(by_cache, by_cores, total)
-    cuts = -(-total // rows_each)
-    even = -(-total // cuts)
-    return max(step, -(-even // step) * step)
+    fewest = -(-total // min(by_cache, by_cores, total))
+    most = min(2 * fewest + 2, -(-total // step), int(flops / TILE_FLOPS / tiles))
+    best, least = 0, float("inf")
+    for cuts in range(fewest, max(fewest, most) + 1):
+        each = max(step, -(-total // (cuts * step)) * step)
+        count = tiles * -(-total // each)
+        idle = -(-count // target.cores) * target.cores / count
+        if idle < least:
+            best, least = each, idle
+        if least <= _IDLE:
+            break
+    return best
 
 
 def unroll(extent: int | None, wanted: int) -> int:
