@@ -50,7 +50,7 @@ def profiled(name: str) -> tuple[list[KernelRow], Peaks]:
     with tempfile.TemporaryDirectory(prefix="aicc-bench-") as folder:
         library = Path(folder) / "model.so"
         stats = compile_model(path, library, options).stats
-        result = measure([Contestant(AICC, library)], inputs, 1, PLAN, profile=True)[0]
+        result = measure([Contestant(AICC, library)], inputs, [1], PLAN, profile=True)[0]
     if result.failure:
         raise click.ClickException(f"{name}: {result.failure}")
     peaks = measure_peaks(options.target, cores(1))

@@ -26,7 +26,7 @@ from aicc.tools import console
 from aicc.tools.aicc_bench import known_peers, symbolic_axes, thread_counts
 from aicc.tools.bench.environments import python_of
 from aicc.tools.bench.peers import AICC, Peer
-from aicc.tools.bench.rounds import Contestant, Plan, Result, measure
+from aicc.tools.bench.rounds import Contestant, Plan, measure
 from aicc.tools.inputs import random_inputs, specs_of_model
 from benchmarks import chart, machine, report, store
 from benchmarks.compile_cost import CompileFailed, compile_cost, compile_once
@@ -57,10 +57,7 @@ def measured(
             return {**row, "error": str(error)}
         contestants = [Contestant(AICC, library)]
         contestants += [contestant(peer, model) for peer in rivals]
-        results: list[Result] = []
-        for count in threads:
-            results += measure(contestants, inputs, count, plan, symbolic=symbolic_axes(specs))
-    store.add(row, results)
+        store.add(row, measure(contestants, inputs, threads, plan, symbolic=symbolic_axes(specs)))
     return row
 
 

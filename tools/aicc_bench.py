@@ -77,9 +77,7 @@ def main(
         contestants += [Contestant(peer, source) for peer in rivals if source]
         inputs = random_inputs(specs, dims)
         plan = Plan(rounds, seconds)
-        results: list[Result] = []
-        for count in counts:
-            results += measure(contestants, inputs, count, plan, kernels, symbolic_axes(specs))
+        results = measure(contestants, inputs, counts, plan, kernels, symbolic_axes(specs))
     console.show(table(results, bool(rivals)))
     for result in results:
         if result.failure:

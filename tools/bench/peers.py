@@ -14,7 +14,7 @@ class Peer:
     environment, which is made again when they change; empty means the environment aicc itself runs in.
     `index` is a package index to ask when the usual one lacks them. `compiles`: whether compiling is a step
     of its own, whose result is kept for any number of threads. `slow`: takes part in few rounds only, because
-    it takes long to load or to run.
+    it takes long to load or to run. `rethreads`: a loaded model can change its number of threads.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Peer:
     index: str = ""
     compiles: bool = False
     slow: bool = False
+    rethreads: bool = False
 
 
 PEERS: dict[str, Peer] = {
@@ -46,6 +47,7 @@ PEERS: dict[str, Peer] = {
             index="https://download.pytorch.org/whl/cpu",
             compiles=True,
             slow=True,
+            rethreads=True,
         ),
     )
 }

@@ -7,12 +7,13 @@ A runtime that fails, dies or takes too long is told with its reason, and the ot
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ from aicc.tools.bench.peers import Peer
 from aicc.tools.bench.process import WorkerProcess
 
 Array = NDArray[Any]
+
+
+LONG_RUN = 3.0
+"""Seconds from which one turn of a runtime is enough."""
 
 
 @dataclass(frozen=True)
@@ -104,33 +109,43 @@ def cores(threads: int) -> list[int]:
 def measure(
     contestants: Sequence[Contestant],
     inputs: Mapping[str, Array],
-    threads: int,
+    threads: Sequence[int],
     plan: Plan = Plan(),
     profile: bool = False,
     symbolic: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Result]:
-    """One Result per contestant, in order; `symbolic` as in the worker's Job.
+    """For each thread count one Result per contestant, in order; `symbolic` as in the worker's Job.
 
     Raises CompileError AICC-4003 when a runtime's environment is missing and cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
-        job = {"inputs": str(folder / "inputs.npz"), "threads": threads, "symbolic": dict(symbolic or {})}
-        entries = [_Entry(c, {**job, "module": c.module, "root": c.root}, plan) for c in contestants]
-        try:
-            for entry in entries:
-                entry.open(cores(threads))
-            _rounds(entries, plan)
-            _compare(entries, folder)
-            for entry in entries:
-                if profile and entry.alive and entry.peer.name == "aicc":
-                    runs = max(3, int(0.5 / entry.result.median))
-                    entry.result.profile = entry.ask("profile", runs=runs) or {}
-        finally:
-            for entry in entries:
-                entry.close()
-        return [entry.result for entry in entries]
+        job = {"inputs": str(folder / "inputs.npz"), "symbolic": dict(symbolic or {})}
+        entries: list[_Entry] = []
+        results: list[Result] = []
+        for count in threads:
+            before, entries = entries, []
+            for n, contestant in enumerate(contestants):
+                entries.append(_Entry(contestant, {**job, "threads": count}, plan))
+                stack.callback(entries[-1].close)
+                if before:
+                    entries[-1].follow(before[n], cores(count))
+                else:
+                    entries[-1].open(cores(count))
+            _turn(entries, plan, folder, profile)
+            results += [entry.result for entry in entries]
+        return results
+
+
+def _turn(entries: Sequence[_Entry], plan: Plan, folder: Path, profile: bool) -> None:
+    """The rounds of one thread count."""
+    _rounds(entries, plan)
+    _compare(entries, folder)
+    for entry in entries:
+        if profile and entry.alive and entry.peer.name == "aicc":
+            runs = max(3, int(0.5 / entry.result.median))
+            entry.result.profile = entry.ask("profile", runs=runs) or {}
 
 
 class _Entry:
@@ -138,13 +153,23 @@ class _Entry:
 
     def __init__(self, contestant: Contestant, job: Mapping[str, Any], plan: Plan) -> None:
         self.peer, self.plan = contestant.peer, plan
-        self.job: dict[str, Any] = {**job, "model": str(contestant.model)}
+        self.job = {
+            **job,
+            "model": str(contestant.model),
+            "module": contestant.module,
+            "root": contestant.root,
+        }
         self.result = Result(contestant.peer.name, threads=job["threads"])
         self.worker: WorkerProcess | None = None
 
     @property
     def alive(self) -> bool:
         return self.worker is not None and not self.result.failure
+
+    @property
+    def has_time(self) -> bool:
+        """No for one that has had a turn and takes very long for it."""
+        return not self.result.rounds or self.result.rounds[0] < LONG_RUN
 
     def open(self, cpus: list[int]) -> None:
         """Compiles if need be, starts the process, loads, runs the first time."""
@@ -159,6 +184,17 @@ class _Entry:
         facts = self.ask("load", **{**self.job, "folder": ahead.folder}) or {}
         for key, value in facts.items():
             setattr(self.result, key, value)
+
+    def follow(self, before: _Entry, cpus: list[int]) -> None:
+        """Takes over from the entry of another thread count: its process, where that may change the count."""
+        if not (self.peer.rethreads and before.alive):
+            before.close()
+            self.open(cpus)
+            return
+        self.worker, before.worker = before.worker, None
+        facts = ("version", "load", "first", "memory", "compile", "compile_memory")
+        self.result = replace(self.result, **{name: getattr(before.result, name) for name in facts})
+        self.ask("rethread", threads=self.result.threads, cpus=cpus)
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """The answer, None after a failure, which `result` then tells."""
@@ -175,13 +211,14 @@ class _Entry:
     def close(self) -> None:
         if self.worker is not None:
             self.worker.close()
+            self.worker = None
 
 
 def _rounds(entries: Sequence[_Entry], plan: Plan) -> None:
     for number in range(plan.rounds):
         # Every other round the other way round: nobody always runs after the same neighbour.
         for entry in entries if number % 2 == 0 else reversed(entries):
-            if entry.alive and plan.takes_part(entry.peer, number):
+            if entry.alive and plan.takes_part(entry.peer, number) and entry.has_time:
                 time.sleep(0.02)  # threads of the one before stop spinning
                 times = entry.ask("round", seconds=plan.seconds)
                 if times:

@@ -24,6 +24,8 @@ class Peer:
         self.inputs = dict(job.inputs)
     def run(self):
         return [2 * next(iter(self.inputs.values()))]
+    def rethread(self, threads):
+        self.threads = threads
     def profile(self, runs):
         return {}
 """
@@ -35,6 +37,8 @@ FAULTS = {
     "hanging": "    def run(self):\n        time.sleep(60)\n",
     "uncompiled": "    def compile(self, job):\n        raise ValueError('cannot compile')\n",
     "endless": "    def compile(self, job):\n        time.sleep(60)\n",
+    "threads": "    def load(self, job):\n        self.inputs, self.threads = dict(job.inputs), job.threads\n"
+    "    def run(self):\n        return [2 * self.inputs['x'] + np.float32(self.threads)]\n",
     "loaded": "    def load(self, job):\n        assert os.path.exists(job.folder + '/made')\n"
     "        self.inputs = dict(job.inputs)\n",
 }

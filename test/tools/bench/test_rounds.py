@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def results(model: Path, *peers: Peer, plan: Plan = SHORT) -> list[Result]:
-    return measure([Contestant(peer, model) for peer in peers], INPUTS, 1, plan)
+    return measure([Contestant(peer, model) for peer in peers], INPUTS, [1], plan)
 
 
 def test_every_runtime_takes_its_turns(model: Path, tmp_path: Path) -> None:
@@ -51,6 +52,16 @@ def test_slow_runtimes_take_part_in_rounds_spread_over_all() -> None:
     assert [n for n in range(9) if plan.takes_part(slow, n)] == [0, 3, 6]
     assert all(plan.takes_part(Peer("y", "y"), n) for n in range(9))
     assert [n for n in range(2) if Plan(rounds=2, slow_rounds=5).takes_part(slow, n)] == [0, 1]
+
+
+def test_each_thread_count_has_its_results(model: Path, tmp_path: Path) -> None:
+    peers = [fake(tmp_path, "a"), replace(fake(tmp_path, "b", "threads"), rethreads=True)]
+    found = measure([Contestant(peer, model) for peer in peers], INPUTS, [1, 2], SHORT)
+    assert [(r.runtime, r.threads) for r in found] == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert all(len(r.rounds) == 4 for r in found)
+    # The fake adds its number of threads to what it returns, and keeps its process.
+    assert [r.error for r in found if r.runtime == "b"] == [pytest.approx(1 / 6), pytest.approx(2 / 6)]
+    assert found[1].load == found[3].load and found[0].load != found[2].load
 
 
 def test_wrong_outputs_show_in_the_agreement(model: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
     {"do": "open", "runtime": "onnxruntime", "cpus": […]}     the name of a module of `runtimes`, or a file
     {"do": "compile", "model": …, "inputs": "x.npz", …}       the fields of a Job
     {"do": "load", …}                 the same; runs it the first time
+    {"do": "rethread", "threads": n, "cpus": […]}
     {"do": "round", "seconds": s}     runs for about s seconds, answers with the time of every run
     {"do": "outputs", "path": …}      runs once and saves the outputs in order
     {"do": "profile", "runs": n}      where the time goes, if the runtime can tell
@@ -93,6 +94,14 @@ class Worker:
             "first": first - loaded,
             "memory": resident_bytes() - self.baseline,
         }
+
+    def rethread(self, threads: int, cpus: list[int] | None) -> None:
+        """Another number of threads, on these cores: those a pool starts from now on inherit them."""
+        if cpus and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, cpus)
+        self.opened.rethread(threads)
+        for _ in range(WARM_UP_RUNS if self.usual < LONG_RUN else 0):
+            self.opened.run()
 
     def round(self, seconds: float) -> list[float]:
         """The time of each run, in seconds, for about `seconds` in all; at least three runs, but only one when

@@ -49,6 +49,10 @@ class Runtime(ABC):
     def run(self) -> Sequence[Array]:
         """Runs on the inputs given to `load` as its users would call it: fresh output arrays each time."""
 
+    def rethread(self, threads: int) -> None:
+        """Later runs use this many threads; asked only of runtimes whose peer says that they can."""
+        raise RuntimeError("this runtime keeps its number of threads")
+
     def profile(self, runs: int) -> dict[str, Any]:
         """Where the time of `runs` runs goes, for runtimes that can tell."""
         return {}

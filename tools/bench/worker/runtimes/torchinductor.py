@@ -38,6 +38,9 @@ class Peer(Runtime):
         module, self.inputs = _module(job, list(tensors.values()))
         self.function = torch.compile(module)
 
+    def rethread(self, threads: int) -> None:
+        self.torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+
     def run(self) -> Sequence[Array]:
         with self.torch.no_grad():
             results = self.function(*self.inputs)
