@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicc.bindings import arith, tensor
+from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop, loop_nest
@@ -22,6 +23,8 @@ def cumulate(b: Builder, n: Lowered) -> Any:
     wide = compute_dtype(out.dtype)
     s = Scalars(wide)
     combine, start = (s.add, 0) if n.op.name == "cumsum" else (s.mul, 1)
+    if wide is out.dtype and axis != out.rank - 1:
+        return _by_rows(b, n, out, combine, s.const(start))
     size = b.size(out.shape[axis])
     last = arith.SubIOp(size, b.index(1)).result
     others = [b.size(d) for i, d in enumerate(out.shape) if i != axis]
@@ -38,6 +41,44 @@ def cumulate(b: Builder, n: Lowered) -> Any:
         return loop(b, size, [carried[0], s.const(start)], step)[:1]
 
     return loop_nest(b, others, [b.empty(out)], row)[0]
+
+
+def _by_rows(b: Builder, n: Lowered, out: TensorType, combine: Callable[[Any, Any], Any], start: Any) -> Any:
+    """Along a dim that is not the last one, a row of the dims after it at a time, which vectors can do.
+
+    for i… (dims before): y[0] = x[0]; for t: for j… (dims after): y[t][j] = y[t-1][j] + x[t][j]
+    """
+    x, axis, size = n.operands[0], n.attrs["axis"], b.size(out.shape[n.attrs["axis"]])
+    last = arith.SubIOp(size, b.index(1)).result
+    before, after = [b.size(d) for d in out.shape[:axis]], [b.size(d) for d in out.shape[axis + 1 :]]
+
+    def place(t: Any) -> Any:
+        return arith.SubIOp(last, t).result if n.attrs["reverse"] else t
+
+    def rows(outer: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
+        def first(inner: Sequence[Any], state: Sequence[Any]) -> list[Any]:
+            where = [*outer, place(b.index(0)), *inner]
+            value = start if n.attrs["exclusive"] else tensor.ExtractOp(x, where).result
+            return [tensor.InsertOp(value, state[0], where).result]
+
+        def step(t: Any, state: Sequence[Any]) -> list[Any]:
+            here, previous = place(arith.AddIOp(t, b.index(1)).result), place(t)
+
+            def element(inner: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+                total = tensor.ExtractOp(values[0], [*outer, previous, *inner]).result
+                more = tensor.ExtractOp(
+                    x, [*outer, previous if n.attrs["exclusive"] else here, *inner]
+                ).result
+                return [tensor.InsertOp(combine(total, more), values[0], [*outer, here, *inner]).result]
+
+            return loop_nest(b, after, state, element)
+
+        some = arith.CmpIOp(arith.CmpIPredicate.sgt, size, b.index(0)).result
+        once = arith.SelectOp(some, b.index(1), b.index(0)).result
+        begun = loop(b, once, carried, lambda _, state: loop_nest(b, after, state, first))
+        return loop(b, arith.MaxSIOp(last, b.index(0)).result, begun, step)
+
+    return loop_nest(b, before, [b.empty(out)], rows)[0]
 
 
 @lowering("reverse_sequence")
