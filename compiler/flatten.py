@@ -21,7 +21,12 @@ from aicc.importer.compound import item_name
 Array = np.ndarray[Any, Any]
 
 SMALL = 16
-"""Inputs of up to so many integers or bools may be made constants."""
+"""Inputs of up to so many integers or bools may be made constants, and single floats."""
+
+
+def may_be_constant(array: Array) -> bool:
+    """Whether an input is one that shapes, positions or numbers of rounds come from."""
+    return array.size <= (SMALL if array.dtype.kind in "iub" else 1)
 
 
 def takes_tensors(model: onnx.ModelProto) -> bool:
@@ -40,7 +45,7 @@ def flattened_model(
 ) -> tuple[onnx.ModelProto, list[Array]]:
     """The model for values of the structure of `values`, and these as one list of arrays.
 
-    With `constants` small integer inputs are constants of it: where shapes, positions and numbers of rounds come
+    With `constants` small inputs are constants of it: where shapes, positions and numbers of rounds come
     from. Raises RuntimeError_ AICC-5002 for a value that is none of its input's type.
     """
     infos = graph_inputs(model)
@@ -52,7 +57,7 @@ def flattened_model(
     for info, value in zip(infos, values, strict=True):
         if info.type.HasField("tensor_type"):
             array = np.asarray(value)
-            if constants and array.dtype.kind in "iub" and array.size <= SMALL:
+            if constants and may_be_constant(array):
                 out.graph.initializer.append(onnx.numpy_helper.from_array(array, info.name))
             else:
                 inputs.append(info)
@@ -80,7 +85,7 @@ def structure(model: onnx.ModelProto, values: Sequence[Any], constants: bool) ->
             )
             continue
         array = np.asarray(value)
-        if constants and array.dtype.kind in "iub" and array.size <= SMALL:
+        if constants and may_be_constant(array):
             key.append((str(array.dtype), array.shape, array.tobytes()))
         else:
             key.append((str(array.dtype), array.shape))

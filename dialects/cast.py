@@ -18,26 +18,26 @@ class Cast(Op, name="cast"):
 
     Floats to integers truncate toward zero, saturate, and NaN gives 0 (ONNX leaves both open); integers to
     narrower ones wrap; anything to bool is `x != 0`; floats to narrower ones round to nearest even. What is too
-    large for a float of 8 bits becomes its largest number, or its infinity or NaN unless `saturate`; `rounding`
-    (up, down, nearest) is to powers of two (f8E8M0FNU).
+    large for a float of 8 bits becomes its largest number, or its infinity or NaN where `saturate` is false;
+    `rounding` (up, where absent; down, nearest) is to powers of two (f8E8M0FNU).
     """
 
     operands = (Operand("x"),)
     attributes = (
         Attribute("to", Element),
-        Attribute("saturate", Bool, default=True),
-        Attribute("rounding", Str, default="up"),
+        Attribute("saturate", Bool, optional=True),
+        Attribute("rounding", Str, optional=True),
     )
     symbolic = True
 
     @staticmethod
-    def infer(x: TensorType, *, to: DType, saturate: bool, rounding: str) -> TensorType:
-        if rounding not in ROUNDINGS:
+    def infer(x: TensorType, *, to: DType, saturate: bool | None, rounding: str | None) -> TensorType:
+        if rounding is not None and rounding not in ROUNDINGS:
             raise TypeRuleError(f"attribute 'rounding' is '{rounding}', expected {', '.join(ROUNDINGS)}")
         return x.with_dtype(to)
 
     @staticmethod
-    def fold(x: Array, *, to: DType, saturate: bool, rounding: str) -> Array:
+    def fold(x: Array, *, to: DType, saturate: bool | None, rounding: str | None) -> Array:
         if is_symbolic(x):
             if to not in (DType.I64, DType.I32):
                 raise TypeError("a symbolic size stays an integer")
@@ -47,7 +47,7 @@ class Cast(Op, name="cast"):
             x = x.astype(np.int32 if source in NARROW_INT else np.float32)
             source = DType.from_numpy(x.dtype)
         if to.is_narrow:
-            return narrowed(x, to, saturate, rounding)
+            return narrowed(x, to, saturate is not False, rounding or "up")
         with np.errstate(all="ignore"):
             if source.is_float and to.is_int:
                 return _float_to_int(x, to.numpy)

@@ -21,7 +21,8 @@ def cast(n: Node, value: Any, to: DType, **attrs: Any) -> Any:
 
 def _narrowing(n: Node) -> dict[str, Any]:
     """What the node says of floats of 8 bits: saturation from opset 19 on, rounding from 24 on."""
-    return {"saturate": bool(n.attr("saturate", 1)), "rounding": n.attr("round_mode", "up")}
+    saturate, rounding = n.attr("saturate", 1), n.attr("round_mode", "up")
+    return {"saturate": None if saturate else False, "rounding": None if rounding == "up" else rounding}
 
 
 @onnx_op("Cast")

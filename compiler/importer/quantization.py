@@ -52,7 +52,7 @@ def _quantized(n: Node, y: Any, zero: Any | None, to: DType) -> Any:
     c = Compose(n)
     if to in NARROW_FLOAT:
         y = y if zero is None else c("add", y, c.cast(zero, DType.F32))
-        return c.cast(y, to, saturate=bool(n.attr("saturate", 1)))
+        return c.cast(y, to, saturate=None if n.attr("saturate", 1) else False)
     y = c("round", y)
     if zero is not None:
         y = c("add", y, c.cast(zero, DType.F32))

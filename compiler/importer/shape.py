@@ -149,4 +149,7 @@ def normalized(n: Node, axes: list[int], rank: int) -> list[int]:
 
 @onnx_op("Range")
 def range_(n: Node) -> Any:
-    return n.build(Range, n.required(0), n.required(1), n.required(2))
+    """Vectors of one element, which ONNX's own functions give, count as scalars."""
+    bounds = [n.required(i) for i in range(3)]
+    scalars = [n.build(Reshape, v, n.ints([])) if n.info(v).shape == (1,) else v for v in bounds]
+    return n.build(Range, *scalars)

@@ -214,7 +214,9 @@ def bitcast(b: Builder, n: Lowered) -> Any:
 def _narrowed(x: Any, source: DType, target: DType, attrs: dict[str, Any]) -> Any:
     if source.is_narrow:
         x, source = decode(x, source), wide_dtype(source)
-    return encode(cast(x, source, wide_dtype(target)), target, attrs["saturate"], attrs["rounding"])
+    return encode(
+        cast(x, source, wide_dtype(target)), target, attrs["saturate"] is not False, attrs["rounding"] or "up"
+    )
 
 
 @lowering("pow")

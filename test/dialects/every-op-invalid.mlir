@@ -781,3 +781,59 @@ func.func @hardmax(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
   %0 = "aicc.hardmax"(%arg0) {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64>
   return %0 : tensor<7x7x7x7x7xf64>
 }
+
+// -----
+
+func.func @bitcast(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
+  // expected-error @+1 {{'aicc.bitcast' op result 0 has type}}
+  %0 = "aicc.bitcast"(%arg0) {to = i32} : (tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64>
+  return %0 : tensor<7x7x7x7x7xf64>
+}
+
+// -----
+
+func.func @cumprod(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
+  // expected-error @+1 {{'aicc.cumprod' op result 0 has type}}
+  %0 = "aicc.cumprod"(%arg0) {axis = 1 : i64, exclusive = false, reverse = true} : (tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64>
+  return %0 : tensor<7x7x7x7x7xf64>
+}
+
+// -----
+
+func.func @nonzero(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
+  // expected-error @+1 {{'aicc.nonzero' op result 0 has type}}
+  %0 = "aicc.nonzero"(%arg0) : (tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64>
+  return %0 : tensor<7x7x7x7x7xf64>
+}
+
+// -----
+
+func.func @non_max_suppression(%arg0: tensor<1x6x4xf32>, %arg1: tensor<1x2x6xf32>, %arg2: tensor<1xi64>, %arg3: tensor<1xf32>, %arg4: tensor<1xf32>) -> tensor<7x7x7x7x7xf64> {
+  // expected-error @+1 {{'aicc.non_max_suppression' op result 0 has type}}
+  %0 = "aicc.non_max_suppression"(%arg0, %arg1, %arg2, %arg3, %arg4) {center = false} : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<1xi64>, tensor<1xf32>, tensor<1xf32>) -> tensor<7x7x7x7x7xf64>
+  return %0 : tensor<7x7x7x7x7xf64>
+}
+
+// -----
+
+func.func @sample(%arg0: tensor<1x2x4x5xf32>, %arg1: tensor<1x3x6x2xf32>) -> tensor<7x7x7x7x7xf64> {
+  // expected-error @+1 {{'aicc.sample' op result 0 has type}}
+  %0 = "aicc.sample"(%arg0, %arg1) {corners = false, mode = "linear", padding = "zeros"} : (tensor<1x2x4x5xf32>, tensor<1x3x6x2xf32>) -> tensor<7x7x7x7x7xf64>
+  return %0 : tensor<7x7x7x7x7xf64>
+}
+
+// -----
+
+func.func @unique_rows(%arg0: tensor<6x2xf32>) -> tensor<?xi64> {
+  // expected-error @+1 {{'aicc.unique_rows' op result 1 has type}}
+  %0:3 = "aicc.unique_rows"(%arg0) {sorted = true} : (tensor<6x2xf32>) -> (tensor<?xi64>, tensor<7xi64>, tensor<?xi64>)
+  return %0#0 : tensor<?xi64>
+}
+
+// -----
+
+func.func @bitcast_width(%arg0: tensor<2x3xf32>) -> tensor<2x3xi64> {
+  // expected-error @+1 {{'aicc.bitcast' op operand 'x' has dtype f32, which has other bits than i64}}
+  %0 = "aicc.bitcast"(%arg0) {to = i64} : (tensor<2x3xf32>) -> tensor<2x3xi64>
+  return %0 : tensor<2x3xi64>
+}

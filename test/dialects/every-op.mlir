@@ -696,3 +696,53 @@ func.func @hardmax(%arg0: tensor<2x3xf32>) -> tensor<2x3xf32> {
   %0 = "aicc.hardmax"(%arg0) {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %0 : tensor<2x3xf32>
 }
+
+// CHECK-LABEL: func.func @bitcast(
+// CHECK: "aicc.bitcast"(
+func.func @bitcast(%arg0: tensor<2x3xf32>) -> tensor<2x3xi32> {
+  %0 = "aicc.bitcast"(%arg0) {to = i32} : (tensor<2x3xf32>) -> tensor<2x3xi32>
+  return %0 : tensor<2x3xi32>
+}
+
+// CHECK-LABEL: func.func @cumprod(
+// CHECK: "aicc.cumprod"(
+func.func @cumprod(%arg0: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = "aicc.cumprod"(%arg0) {axis = 1 : i64, exclusive = false, reverse = true} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @nonzero(
+// CHECK: "aicc.nonzero"(
+func.func @nonzero(%arg0: tensor<2x3xf32>) -> tensor<2x?xi64> {
+  %0 = "aicc.nonzero"(%arg0) : (tensor<2x3xf32>) -> tensor<2x?xi64>
+  return %0 : tensor<2x?xi64>
+}
+
+// CHECK-LABEL: func.func @non_max_suppression(
+// CHECK: "aicc.non_max_suppression"(
+func.func @non_max_suppression(%arg0: tensor<1x6x4xf32>, %arg1: tensor<1x2x6xf32>, %arg2: tensor<1xi64>, %arg3: tensor<1xf32>, %arg4: tensor<1xf32>) -> tensor<?x3xi64> {
+  %0 = "aicc.non_max_suppression"(%arg0, %arg1, %arg2, %arg3, %arg4) {center = false} : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<1xi64>, tensor<1xf32>, tensor<1xf32>) -> tensor<?x3xi64>
+  return %0 : tensor<?x3xi64>
+}
+
+// CHECK-LABEL: func.func @sample(
+// CHECK: "aicc.sample"(
+func.func @sample(%arg0: tensor<1x2x4x5xf32>, %arg1: tensor<1x3x6x2xf32>) -> tensor<1x2x3x6xf32> {
+  %0 = "aicc.sample"(%arg0, %arg1) {corners = false, mode = "linear", padding = "zeros"} : (tensor<1x2x4x5xf32>, tensor<1x3x6x2xf32>) -> tensor<1x2x3x6xf32>
+  return %0 : tensor<1x2x3x6xf32>
+}
+
+// CHECK-LABEL: func.func @unique_rows(
+// CHECK: "aicc.unique_rows"(
+func.func @unique_rows(%arg0: tensor<6x2xf32>) -> tensor<?xi64> {
+  %0:3 = "aicc.unique_rows"(%arg0) {sorted = true} : (tensor<6x2xf32>) -> (tensor<?xi64>, tensor<6xi64>, tensor<?xi64>)
+  return %0#0 : tensor<?xi64>
+}
+
+// CHECK-LABEL: func.func @cast_to_float8(
+// CHECK: "aicc.cast"(
+// CHECK-SAME: saturate = false
+func.func @cast_to_float8(%arg0: tensor<2x3xf32>) -> tensor<2x3xf8E4M3FN> {
+  %0 = "aicc.cast"(%arg0) {to = f8E4M3FN, saturate = false} : (tensor<2x3xf32>) -> tensor<2x3xf8E4M3FN>
+  return %0 : tensor<2x3xf8E4M3FN>
+}

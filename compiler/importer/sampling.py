@@ -1,0 +1,155 @@
+"""GridSample, DeformConv and RoiAlign: coordinates computed, elements sampled there, the rest arithmetic."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from aicc.dialects.convolution import Conv
+from aicc.dialects.sampling import coordinate_dtype
+from aicc.dialects.types import DType
+from aicc.importer.compose import Compose, static_shape
+from aicc.importer.node import Node
+from aicc.importer.registry import onnx_op
+from aicc.importer.windows import ints
+
+_MODES = {"bilinear": "linear", "bicubic": "cubic"}
+"""Names before opset 20."""
+
+
+@onnx_op("GridSample")
+def grid_sample(n: Node) -> Any:
+    """Coordinates are in [−1, 1], those of the last dim first."""
+    c, x, grid = Compose(n), n.required(0), n.required(1)
+    corners = bool(n.attr("align_corners", 0))
+    wide = coordinate_dtype(n.info(x).dtype)
+    parts = []
+    rank = n.info(x).rank - 2
+    last = n.info(grid).rank - 1
+    for k in range(rank):
+        g = c("add", c.cast(c.slice(grid, last, rank - 1 - k, rank - k), wide), 1.0)
+        size = c.cast(c("shape", x, start=2 + k, end=3 + k), wide)
+        if corners:
+            at = c("mul", c("mul", g, 0.5), c("sub", size, 1.0))
+        else:
+            at = c("mul", c("sub", c("mul", g, size), 1.0), 0.5)
+        parts.append(at)
+    mode = n.attr("mode", "linear")
+    attrs = {"mode": _MODES.get(mode, mode), "padding": n.attr("padding_mode", "zeros"), "corners": corners}
+    return c("sample", x, c.concat(parts, last), **attrs)
+
+
+@onnx_op("DeformConv")
+def deform_conv(n: Node) -> Any:
+    """The elements under each entry of the kernel, then a convolution by one element.
+
+    deform_conv(x, w[OC, IC/g, kh, kw], offset)  -->  conv(columns[N, IC·kh·kw, oh, ow], w[OC, IC/g·kh·kw, 1, 1])
+    """
+    c, x, w, offset = Compose(n), n.required(0), n.required(1), n.required(2)
+    batch, channels, *_ = static_shape(n, x, "the input")
+    out_channels, in_group, *kernel = static_shape(n, w, "the weights")
+    out = static_shape(n, offset, "the offsets")[2:]
+    rank, entries, groups = len(kernel), math.prod(kernel), n.attr("offset_group", 1)
+    strides, dilations = ints(n, "strides", [1] * rank), ints(n, "dilations", [1] * rank)
+    pads = ints(n, "pads", [0] * (2 * rank))
+    wide = coordinate_dtype(n.info(x).dtype)
+    # [*kernel, *out, rank]: where the kernel lies without the offsets
+    base = np.zeros((*kernel, *out, rank))
+    for k in range(rank):
+        entry = np.arange(kernel[k]).reshape([-1 if i == k else 1 for i in range(2 * rank)]) * dilations[k]
+        place = np.arange(out[k]).reshape([-1 if i == rank + k else 1 for i in range(2 * rank)]) * strides[k]
+        base[..., k] = entry + place - pads[k]
+    moved = c.reshape(offset, batch, groups, entries, rank, *out)
+    perm = [0, 1, 2, *(4 + k for k in range(rank)), 3]
+    moved = c.cast(c.transpose(moved, *perm), wide)
+    at = c("add", moved, n.const(base.reshape(entries, *out, rank), wide))
+    mask = None if n.input(4) is None else c.reshape(n.required(4), batch, groups, 1, entries, *out)
+    columns = []
+    per_group = channels // groups
+    for g in range(groups):
+        part = x if groups == 1 else c.slice(x, 1, g * per_group, (g + 1) * per_group)
+        where = c.reshape(c.slice(at, 1, g, g + 1), batch, entries, *out, rank)
+        found = c("sample", part, where, mode="linear", padding="zeros", corners=True)
+        if mask is not None:
+            weight = c.reshape(c.slice(mask, 1, g, g + 1), batch, 1, entries, *out)
+            found = c("mul", found, weight)
+        columns.append(found)
+    flat = c.reshape(c.concat(columns, 1), batch, channels * entries, *out)
+    ones = [1] * rank
+    return n.build(
+        Conv,
+        flat,
+        c.reshape(w, out_channels, in_group * entries, *ones),
+        n.input(3),
+        group=n.attr("group", 1),
+        strides=ones,
+        dilations=ones,
+        pads=[0] * (2 * rank),
+    )
+
+
+@onnx_op("RoiAlign")
+def roi_align(n: Node) -> Any:
+    """`sampling_ratio`² points in each bin of each region, averaged; or the largest weighted element around them."""
+    c, x = Compose(n), n.required(0)
+    ratio, scale, mode = n.attr("sampling_ratio", 0), n.attr("spatial_scale", 1.0), n.attr("mode", "avg")
+    if ratio < 1:
+        raise n.error("AICC-1006", "attribute 'sampling_ratio' must be at least 1.")
+    modes = {10: "output_half_pixel", 16: "half_pixel"}
+    half = n.attr("coordinate_transformation_mode", n.by_opset(modes)) == "half_pixel"
+    rois = c("gather", n.required(1), n.ints([1, 0, 3, 2]), axis=1)  # y, x of both corners
+    rois = c("mul", c.cast(rois, DType.F32), scale)
+    rois = c("sub", rois, 0.5) if half else rois
+    start, end = c.slice(rois, 1, 0, 2), c.slice(rois, 1, 2, 4)
+    extent = c("sub", end, start)
+    extent = extent if half else c("max", extent, 1.0)
+    parts = []
+    for k, count in enumerate((n.attr("output_height", 1), n.attr("output_width", 1))):
+        # [R, bins, points], spread over the dims of the other axis
+        size = c("div", c.slice(extent, 1, k, k + 1), float(count))
+        steps = (np.arange(count)[:, None] + (np.arange(ratio)[None, :] + 0.5) / ratio).reshape(-1)
+        along = c("add", c.slice(start, 1, k, k + 1), c("mul", size, n.const(steps, DType.F32)))
+        along = c.reshape(along, 0, count, ratio)
+        parts.append(c.unsqueeze(along, 2, 4) if k == 0 else c.unsqueeze(along, 1, 3))
+    # [R, ph, pw, s, s] of each axis; a region's feature map is that of its batch entry
+    value = _around(c, c("gather", x, n.required(2), axis=0), parts, mode)
+    return c("reduce_max" if mode == "max" else "reduce_mean", value, axes=[4, 5], keepdims=False)
+
+
+def _around(c: Compose, x: Any, parts: list[Any], mode: str) -> Any:
+    """`[R, C, ph, pw, s, s]`: interpolated, or the largest of the four weighted elements; zero far outside."""
+    inside: Any = None
+    clamped, wholes = [], []
+    for k, part in enumerate(parts):
+        size = c.cast(c("shape", x, start=2 + k, end=3 + k), DType.F32)
+        for test in (c("less_equal", c.constant(np.float32(-1)), part), c("less_equal", part, size)):
+            inside = test if inside is None else c("and", inside, test)
+        last = c("sub", size, 1.0)
+        clamped.append(c("min", c("max", part, 0.0), last))
+        wholes.append(c("floor", clamped[-1]))
+    dtype = c.n.info(x).dtype
+    mask = c.unsqueeze(c.cast(inside, dtype), 1)
+    if mode != "max":
+        found = c("sample", x, _stacked(c, clamped), mode="linear", padding="border", corners=True)
+        return c("mul", found, mask)
+    rests = [c("sub", v, w) for v, w in zip(clamped, wholes, strict=True)]
+    corners = []
+    for steps in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        at = [c("add", w, float(d)) if d else w for w, d in zip(wholes, steps, strict=True)]
+        weights = [
+            r if d else c("sub", c.constant(np.float32(1)), r) for r, d in zip(rests, steps, strict=True)
+        ]
+        found = c("sample", x, _stacked(c, at), mode="nearest", padding="border", corners=True)
+        weight = c.unsqueeze(c.cast(c("mul", *weights), dtype), 1)
+        corners.append(c("mul", c("mul", found, weight), mask))
+    return functools.reduce(lambda a, b: c("max", a, b), corners)
+
+
+def _stacked(c: Compose, parts: list[Any]) -> Any:
+    """Coordinates `[R, ph, pw, s, s, 2]` of axes that still broadcast."""
+    y, x = parts
+    whole = [c("add", y, c("mul", x, 0.0)), c("add", x, c("mul", y, 0.0))]
+    return c.concat([c.unsqueeze(v, 5) for v in whole], 5)

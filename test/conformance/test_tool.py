@@ -1,0 +1,118 @@
+"""The conformance tool's own parts: comparisons, the list of known failures, workers that die or hang."""
+
+import sys
+
+import numpy as np
+import onnx
+import onnx.helper
+import pytest
+
+from aicc import backend
+from aicc.errors import AiccError, CompileError
+from aicc.tools.conformance import check, pool
+from aicc.tools.conformance.check import Mismatch, Outcome, compare
+from aicc.tools.conformance.expected import judge, read_expected, write_expected
+from aicc.tools.conformance.report import markdown
+from aicc.tools.conformance.suite import Test
+
+
+def outcome(name: str, state: str = check.PASSED) -> Outcome:
+    return Outcome("node", name, state, "why")
+
+
+def test_results_within_the_tolerance_pass():
+    compare([np.float32([1, 2])], [np.float32([1.0005, 2])], 1e-3, 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "what"),
+    [
+        (np.zeros(2, np.float32), np.zeros(3, np.float32), "shape"),
+        (np.zeros(2, np.float64), np.zeros(2, np.float32), "dtype"),
+        (np.float32([1, 3]), np.float32([1, 2]), "output 0"),
+        ([np.zeros(2)], [np.zeros(2), np.zeros(2)], "2 values|1 values"),
+        (None, np.zeros(2), "empty"),
+    ],
+)
+def test_other_results_do_not(have, want, what):
+    with pytest.raises(Mismatch, match=what):
+        compare([have], [want], 1e-3, 1e-7)
+
+
+def test_an_unexpected_pass_is_as_bad_as_an_unexpected_failure():
+    known = {"test_a": "no a", "test_b": "no b"}
+    verdict = judge([outcome("test_a"), outcome("test_b", check.WRONG), outcome("test_c", check.HUNG)], known)
+    assert [o.name for o in verdict.fixed] == ["test_a"]
+    assert [o.name for o in verdict.regressions] == ["test_c"]
+    assert not verdict.good
+
+
+def test_the_list_of_known_failures_round_trips_with_its_reasons(tmp_path):
+    path = tmp_path / "list.txt"
+    write_expected(
+        path, [outcome("test_a", check.WRONG), outcome("test_b"), outcome("test_c", check.HUNG)], {}
+    )
+    write_expected(
+        path, [outcome("test_a", check.WRONG), outcome("test_c")], read_expected(path) | {"test_a": "x"}
+    )
+    assert read_expected(path) == {"test_a": "x"}
+
+
+def test_a_line_without_a_reason_is_refused(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("test_a\n")
+    with pytest.raises(CompileError, match="gives no reason"):
+        read_expected(path)
+
+
+def test_the_page_counts_by_operator():
+    outcomes = [outcome("test_a"), outcome("test_b", check.WRONG)]
+    page = markdown(outcomes, {"test_a": "Add", "test_b": "Add"}, {"test_b": "known"})
+    assert "**1 of 2 pass (50.0 %).**" in page
+    assert "| Add | 1 | 2 | 1 wrong |" in page
+    assert "| test_b | wrong | known |" in page
+
+
+@pytest.mark.parametrize(("body", "state"), [("sys.exit(3)", check.CRASHED), ("time.sleep(60)", check.HUNG)])
+def test_a_worker_that_dies_or_hangs_costs_one_test(tmp_path, monkeypatch, body, state):
+    script = tmp_path / "worker.sh"
+    script.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys, time; sys.stdin.readline(); {body}"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(pool.sys, "executable", str(script))
+    tests = [Test("node", f"test_{i}", tmp_path) for i in range(2)]
+    found = pool.run_tests(tests, 1, 1.0)
+    assert [o.state for o in found] == [state, state]
+
+
+def test_run_node():
+    node = onnx.helper.make_node("Add", ["a", "b"], ["y"])
+    (y,) = backend.run_node(node, [np.float32([1, 2]), np.float32([3, 4])])
+    np.testing.assert_array_equal(y, np.float32([4, 6]))
+    assert backend.supports_device("CPU") and not backend.supports_device("CUDA")
+
+
+def test_a_sequence_goes_in_and_out():
+    kind = onnx.helper.make_tensor_sequence_value_info("xs", onnx.TensorProto.FLOAT, None)
+    out = onnx.helper.make_tensor_sequence_value_info("ys", onnx.TensorProto.FLOAT, None)
+    at = onnx.helper.make_tensor_value_info("at", onnx.TensorProto.INT64, [])
+    node = onnx.helper.make_node("SequenceErase", ["xs", "at"], ["ys"])
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "g", [kind, at], [out]),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+    )
+    program = backend.prepare(model)
+    xs = [np.float32([1]), np.float32([2, 3]), np.float32([4])]
+    (ys,) = program.run([xs, np.int64(1)])
+    assert [y.tolist() for y in ys] == [[1], [4]]
+    (ys,) = program.run([xs[:2], np.int64(0)])
+    assert [y.tolist() for y in ys] == [[2, 3]]
+
+
+def test_what_is_not_supported_says_so_by_node():
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [2])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2])
+    node = onnx.helper.make_node("NoSuchOperator", ["x"], ["y"], name="culprit")
+    with pytest.raises(AiccError, match="AICC-1003.*culprit"):
+        backend.prepare(onnx.helper.make_model(onnx.helper.make_graph([node], "g", [x], [y])))
