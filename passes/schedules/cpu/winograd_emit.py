@@ -165,7 +165,7 @@ class WinogradEmitter:
             if self._ahead:
                 at = e.add(ahead, e.div(e.mul(loop.index, lines * _LINE), steps))
                 for line in range(lines):
-                    e.prefetch(self._u, e.add(at, line * _LINE), "f32", 2)
+                    e.prefetch(self._u, e.add(at, line * _LINE), "f32")
             values = loop.args
             for step in range(steps):
                 values = self._step(values, e.add(v, loop.index, step), e.add(u, self._row(loop.index, step)))
