@@ -82,13 +82,13 @@ def passes() -> str:
 def math() -> str:
     """docs/math.md"""
     head = (
-        "`exp`, `sin` and their like are polynomials of aicc's own, on vectors, without a math library: the pass\n"
-        "`expand-math`. The errors are bounds that the tests hold them to against NumPy in wider precision, in units of\n"
-        "the last place of the exact result, over the arguments given, which are spread evenly over the representable\n"
-        "numbers: every exponent has its share. Zeros with their signs, infinities, NaN and numbers below the smallest\n"
-        "normal one are always among them. Without fused multiply-adds half an ulp is to be added, one for tanh and erf.\n"
-        "In softmax, f32 `exp` is a shorter one of 1.3 ulp between -87.3 and 88.3 that is 0 below. f16 and bf16 are\n"
-        "computed in f32.\n"
+        "`exp`, `sin` and their like are polynomials of aicc's own, on vectors, without a math library: the\n"
+        "pass `expand-math`. The errors are bounds that the tests hold them to against NumPy in wider\n"
+        "precision, in units of the last place of the exact result, over the arguments given, which are\n"
+        "spread evenly over the representable numbers: every exponent has its share. Zeros with their signs,\n"
+        "infinities, NaN and numbers below the smallest normal one are always among them. Without fused\n"
+        "multiply-adds half an ulp is to be added, one for tanh and erf. In softmax, f32 `exp` is a shorter\n"
+        "one of 1.3 ulp between -87.3 and 88.3 that is 0 below. f16 and bf16 are computed in f32.\n"
     )
     return "\n".join(["# Mathematical functions", "", NOTE, head, accuracy_table(), ""])
 
