@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from aicc.bindings import ir
-from aicc.passes.kernels.ir_tools import defining_op, nested_ops
+from aicc.passes.kernels.ir_tools import defining_op, is_contraction, loop_extents, nested_ops
 from aicc.passes.schedules.schedule import read_costs
 from aicc.signature import Port
 from aicc.weights import WeightStore
@@ -31,7 +31,9 @@ _VIEWS = (
 @dataclass(frozen=True)
 class KernelFacts:
     """`calls` per run, None when a loop's count is known at run time only; `read` and `written` bytes of one
-    call, None for sizes of run time; `costs` predicted seconds of one call on one thread, by schedule.
+    call, None for sizes of run time; `costs` predicted seconds of one call on one thread, by schedule;
+    `flops` multiplications and additions of its contractions, 0 for a kernel without, whatever the algorithm
+    saves of them; `results` the shapes of what it writes (`128x768`).
 
     `nodes` are names of ONNX nodes: those of the first call, its root in front, then those of later calls.
     """
@@ -41,6 +43,8 @@ class KernelFacts:
     read: int | None = 0
     written: int | None = 0
     costs: Mapping[str, float] = field(default_factory=dict)
+    flops: float | None = 0.0
+    results: tuple[str, ...] = ()
 
     @property
     def moved(self) -> int | None:
@@ -81,7 +85,14 @@ def kernel_facts(module: Any, entry: Any) -> dict[str, KernelFacts]:
         before = calls[name]
         calls[name] = None if times is None or before is None else before + times
     return {
-        name: KernelFacts(tuple(nodes[name]), calls[name], *_bytes(kernel), read_costs(kernel))
+        name: KernelFacts(
+            tuple(nodes[name]),
+            calls[name],
+            *_bytes(kernel),
+            read_costs(kernel),
+            _flops(kernel),
+            _results(kernel),
+        )
         for name, kernel in kernels.items()
     }
 
@@ -147,6 +158,28 @@ def _bytes(kernel: Any) -> tuple[int | None, int | None]:
     if kernel.sym_name.value.startswith("border_"):
         written = [_filled(kernel)]
     return _sum(read), _sum(written)
+
+
+def _flops(kernel: Any) -> float | None:
+    """2 for each point of each contraction, as often as the loops around it run; None for sizes of run time."""
+    total = 0.0
+    for op in nested_ops(kernel.operation):
+        if is_contraction(op):
+            extents, times = loop_extents(op), _times(op, kernel.operation)
+            if times is None or not all(e.isdigit() for e in extents):
+                return None
+            total += 2.0 * times * prod(int(e) for e in extents)
+    return total
+
+
+def _results(kernel: Any) -> tuple[str, ...]:
+    """The shapes of the outputs, `?` for a size of run time."""
+    buffers = [a.type for a in kernel.regions[0].blocks[0].arguments if isinstance(a.type, ir.MemRefType)]
+    count = int(ir.IntegerAttr(kernel.attributes["aicc.outputs"]).value)
+    written = [ir.MemRefType(t) for t in buffers[len(buffers) - count :]]
+    return tuple(
+        "x".join("?" if t.is_dynamic_dim(i) else str(t.shape[i]) for i in range(t.rank)) for t in written
+    )
 
 
 def _whole(t: Any, dynamic: bool) -> int | None:

@@ -51,23 +51,28 @@ def kernel_rows(
     rows = []
     for name, calls, seconds, _ in profile["kernels"]:
         known = results.get(name, {})
-        facts: KernelFacts = known.get("facts") or KernelFacts(read=None, written=None)
-        each, work = seconds / max(1, calls), contraction_flops(name)
+        facts: KernelFacts = known.get("facts") or KernelFacts(read=None, written=None, flops=None)
+        each, work = seconds / max(1, calls), facts.flops or contraction_flops(name)
         bound, of_bound = limit(each, work, facts.moved, peaks)
         schedule = " ".join(filter(None, (known.get("schedule", ""), known.get("config", ""))))
-        label = name if not known else name.rsplit("_", 1)[0]
-        rows.append(
-            KernelRow(
-                label, facts.label, schedule, calls / runs, each, seconds / total,
-                work, facts.moved, bound, of_bound,
-            )
-        )  # fmt: skip
+        label = kernel_label(name, facts) if known else name
+        share, moved = seconds / total, facts.moved
+        row = KernelRow(label, facts.label, schedule, calls / runs, each, share, work, moved, bound, of_bound)
+        rows.append(row)
     host = max(0.0, total - sum(k[2] for k in profile["kernels"]))
     return [*rows, KernelRow(HOST, "", "", 1.0, host / runs, host / total)]
 
 
+def kernel_label(name: str, facts: KernelFacts) -> str:
+    """The kernel's name without its hash; with the shapes it writes where the name tells none."""
+    label = name.rsplit("_", 1)[0]
+    shapes = [] if re.search(r"\d", label) else [shape for shape in facts.results if shape]
+    return " ".join([label, *shapes[:2]])
+
+
 def contraction_flops(name: str) -> float | None:
-    """2 times the product of the loops in a contraction's name (`matmul_128x768_by_3072_…`)."""
+    """2 times the product of the loops in a contraction's name (`matmul_128x768_by_3072_…`): what is known of a
+    model that was compiled before."""
     match = re.match(r"(?:matmul|conv)_([\dx]+)_by_([\dx]+)_", name)
     return 2.0 * math.prod(int(n) for group in match.groups() for n in group.split("x")) if match else None
 

@@ -70,6 +70,7 @@ class WorkerProcess:
 
     def _wait(self, limit: float | None, watch: bool) -> None:
         """Until there is an answer."""
+        assert self.process.stdout
         end = None if limit is None else time.monotonic() + limit
         while not select.select([self.process.stdout], [], [], SAMPLE_SECONDS if watch else limit)[0]:
             if watch:

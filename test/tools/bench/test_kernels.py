@@ -11,6 +11,7 @@ from aicc.tools.bench.kernels import (
     contraction_flops,
     contraction_share,
     describe_peaks,
+    kernel_label,
     kernel_rows,
     kernel_table,
     limit,
@@ -58,6 +59,22 @@ def test_rows_per_call_and_per_run() -> None:
     assert pointwise.bound == "bytes" and pointwise.of_bound == pytest.approx(8000 / 60e9 / 0.001)
     assert dynamic.bound == "" and dynamic.of_bound is None
     assert host.name == HOST and host.share == pytest.approx(0.3)
+
+
+def test_kernels_without_a_shape_in_their_name() -> None:
+    facts = KernelFacts(results=("100x1x512", "", "512"))
+    assert kernel_label("recurrence_0a1b2c", facts) == "recurrence 100x1x512 512"
+    assert kernel_label("rows_8_by_64_0a1b2c", facts) == "rows_8_by_64"
+
+
+def test_the_compiler_counts_multiplications() -> None:
+    facts = KernelFacts(("m",), 1, 1000, 1000, flops=6e7)
+    rows = kernel_rows(
+        {"runs": 1, "seconds": 1.0, "kernels": [("attention_x", 1, 0.001, 1)]},
+        {"attention_x": {"facts": facts}},
+        PEAKS,
+    )
+    assert rows[0].flops == 6e7 and rows[0].of_bound == pytest.approx(0.6)
 
 
 def test_what_binds_a_kernel() -> None:
