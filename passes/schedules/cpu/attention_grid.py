@@ -9,7 +9,7 @@ from __future__ import annotations
 from aicc.passes.schedules.cpu.attention_pack import Packer
 from aicc.passes.schedules.cpu.attention_plan import Plan, row_count
 from aicc.passes.schedules.cpu.attention_roles import Attention
-from aicc.passes.schedules.cpu.attention_rows import Keys, Rows, RowTile
+from aicc.passes.schedules.cpu.attention_rows import Keys, Position, Rows, RowTile
 from aicc.passes.schedules.cpu.attention_scores import Scores
 from aicc.passes.schedules.cpu.attention_softmax import Softmax
 from aicc.passes.schedules.cpu.attention_values import Values
@@ -47,21 +47,25 @@ class Grid:
 
     def emit(self) -> None:
         """The whole kernel."""
-        e, roles, plan = self._e, self._roles, self._plan
+        e, plan = self._e, self._plan
         total = self._rows.count()
         blocks = e.ceil_div(total, plan.block)
         with e.loop("%lo", "%hi") as loop:
-            rest = e.div(loop.index, blocks)
             first = e.mul(e.rem(loop.index, blocks), plan.block)
-            at: dict[int, Index] = {}
-            for number, dim in reversed(list(enumerate(roles.outer))):
-                extent = e.size(roles.extents[dim])
-                at[dim] = e.rem(rest, extent) if number else rest
-                rest = e.div(rest, extent)
-            rows = plan.block if total == plan.block else e.min(plan.block, e.sub(total, first))
-            if isinstance(total, int) and total % plan.block == 0:
-                rows = plan.block
+            at = self._outer(e.div(loop.index, blocks))
+            whole = isinstance(total, int) and total % plan.block == 0
+            rows = plan.block if whole else e.min(plan.block, e.sub(total, first))
             self._block(at, first, rows)
+
+    def _outer(self, number: Index) -> dict[int, Index]:
+        """Where head `number` is."""
+        e, roles = self._e, self._roles
+        at: dict[int, Index] = {}
+        for level, dim in reversed(list(enumerate(roles.outer))):
+            extent = e.size(roles.extents[dim])
+            at[dim] = e.rem(number, extent) if level else number
+            number = e.div(number, extent)
+        return at
 
     def _block(self, at: dict[int, Index], first: Index, rows: Index) -> None:
         """One tile of the kernel."""
@@ -85,8 +89,9 @@ class Grid:
         def position(dim: int) -> Index:
             return at.get(dim, 0)
 
-        self._packer.keys(position, keys.first, keys.high)
-        self._packer.values(position, keys.first, keys.high)
+        if not plan.direct:
+            self._packer.keys(position, keys.first, keys.high)
+            self._packer.values(position, keys.first, keys.high)
         if row_count(self._roles) is not None and isinstance(rows, int):
             for start, count, size in plan.heights(rows):
                 with e.loop(0, count) as loop:
@@ -109,18 +114,15 @@ class Grid:
     def _tile(self, tile: RowTile, keys: Keys) -> None:
         """One register tile: scores, softmax, product with the values."""
         e = self._e
-        last = (
-            e.add(tile.first, (tile.rows if tile.live is None else tile.live), -1)
-            if isinstance(tile.live, int) or tile.live is None
-            else e.add(tile.first, e.sub(tile.live, 1))
-        )
+        live = tile.rows if tile.live is None else tile.live
+        last = e.add(tile.first, e.sub(live, 1))
         seen = self._rows.visible(tile.at, tile.first, last, keys, self._plan.panel)
 
-        def position(row: Index) -> object:
+        def position(row: Index) -> Position:
             place = self._rows.at(tile.at, self._rows.clamped(tile, row))
             return lambda d: place[d]
 
-        self._packer.query(tile.rows, position)  # type: ignore[arg-type]
+        self._packer.query(tile.rows, position)
         tops, end = self._scores.emit(tile, seen)
         self._softmax.emit(tile, tops, seen.low, end)
-        self._values.emit(tile, seen.low, seen.high)
+        self._values.emit(tile, seen)

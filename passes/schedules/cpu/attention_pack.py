@@ -12,11 +12,10 @@ from collections.abc import Callable
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.attention_plan import UNROLLED, Plan
 from aicc.passes.schedules.cpu.attention_roles import Attention
+from aicc.passes.schedules.cpu.attention_rows import Position
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.transpose import transpose
-
-Position = Callable[[int], Index]
 
 
 class Packer:
@@ -27,19 +26,21 @@ class Packer:
         self._roles = roles
         self._plan = plan
         self.q = e.base(e.reserve(plan.rows * plan.depth, "f32"))
-        self.k = e.base(e.reserve(plan.keys * plan.depth, "f32"))
-        self.v = e.base(e.reserve(plan.keys * plan.panels * plan.panel, "f32"))
+        if not plan.direct:
+            self.k = e.base(e.reserve(plan.keys * plan.depth, "f32"))
+            self.v = e.base(e.reserve(plan.keys * plan.panels * plan.panel, "f32"))
 
     # Loads -----------------------------------------------------------------------------------------
 
-    def _load(self, access: Access, at: Index, lanes: int, mask: str | None = None) -> str:
+    def load(self, access: Access, at: Index, lanes: int, mask: str | None = None) -> str:
+        """Widened."""
         e, element = self._e, access.buffer.element
         value = e.load(e.base(access.buffer), at, element, lanes, mask)
         if element == "f32":
             return value
         return e.op(f"arith.extf {value} : {vector(element, lanes)} to {vector('f32', lanes)}")
 
-    def _start(self, access: Access, position: Position, free: tuple[int, ...]) -> Index:
+    def start(self, access: Access, position: Position, free: tuple[int, ...]) -> Index:
         """The address with the dimensions `free` at 0."""
         return self._e.address(access, lambda d: 0 if d in free else position(d))
 
@@ -49,7 +50,7 @@ class Packer:
         """The rows of a register tile; `position(row)` says where row number `row` is."""
         e, q, depth = self._e, self._roles.q, self._plan.depth
         with e.loop(0, rows) as loop:
-            start = self._start(q, position(loop.index), (self._roles.depth,))
+            start = self.start(q, position(loop.index), (self._roles.depth,))
             self._line(q, start, e.size(q.coefs[self._roles.depth]), depth, self.q, e.mul(loop.index, depth))
 
     def _line(self, access: Access, at: Index, step: Index, count: int, target: str, to: Index) -> None:
@@ -58,43 +59,55 @@ class Packer:
         whole = count // lanes * lanes if step == 1 else 0
         if whole:
             with e.loop(0, whole, lanes) as loop:
-                value = self._load(access, e.add(at, loop.index), lanes)
+                value = self.load(access, e.add(at, loop.index), lanes)
                 e.store(value, target, e.add(to, loop.index), "f32", lanes)
         if whole < count:
             with e.loop(whole, count) as loop:
-                value = self._load(access, e.add(at, e.mul(loop.index, step)), 1)
+                value = self.load(access, e.add(at, e.mul(loop.index, step)), 1)
                 e.store(value, target, e.add(to, loop.index), "f32")
 
     def keys(self, position: Position, first: Index, count: Index) -> None:
         """Panels of `count` keys from `first` on; the last panel is filled up with copies of the last key."""
         e, roles, plan = self._e, self._roles, self._plan
-        start = self._start(roles.k, position, (roles.key, roles.depth))
+        start = self.start(roles.k, position, (roles.key, roles.depth))
         step, along = e.size(roles.k.coefs[roles.key]), e.size(roles.k.coefs[roles.depth])
         start = e.add(start, e.mul(first, step))
-        whole = isinstance(count, int) and count % plan.panel == 0
-        with e.loop(0, e.ceil_div(count, plan.panel)) as loop:
-            key = e.mul(loop.index, plan.panel)
-            to = e.mul(loop.index, plan.panel * plan.depth)
-            last = None if whole else e.sub(count, e.add(key, 1))
-            source = e.add(start, e.mul(key, step))
-            if step == 1:
-                self._key_lines(source, along, to, last)
-            else:
-                self._key_squares(source, step, along, to, last)
+        # Of a known number, the last panel has only the vectors it needs.
+        full = e.div(count, plan.panel) if isinstance(count, int) else e.ceil_div(count, plan.panel)
 
-    def _key_lines(self, source: Index, along: Index, to: Index, last: Index | None) -> None:
+        def panel(number: Index, vectors: int, last: Index | None) -> None:
+            to = e.mul(number, plan.panel * plan.depth)
+            source = e.add(start, e.mul(number, e.mul(step, plan.panel)))
+            if step == 1:
+                self._key_lines(source, along, to, last, vectors)
+            else:
+                self._key_squares(source, step, along, to, last, vectors)
+
+        if full != 0:
+            with e.loop(0, full) as loop:
+                rest = (
+                    None if isinstance(count, int) else e.sub(count, e.add(e.mul(loop.index, plan.panel), 1))
+                )
+                panel(loop.index, plan.nv, rest)
+        if isinstance(count, int) and count % plan.panel:
+            left = count % plan.panel
+            panel(full, -(-left // plan.lanes), left - 1)
+
+    def _key_lines(self, source: Index, along: Index, to: Index, last: Index | None, vectors: int) -> None:
         """Keys are contiguous: lines of a panel are copied."""
         e, plan = self._e, self._plan
         with e.loop(0, plan.depth) as loop:
-            for v in range(plan.nv):
+            for v in range(vectors):
                 left = None if last is None else e.add(last, 1 - v * plan.lanes)
                 mask = None if left is None else e.mask(left, plan.lanes)
                 at = e.add(source, e.mul(loop.index, along), v * plan.lanes)
-                value = self._load(self._roles.k, at, plan.lanes, mask)
+                value = self.load(self._roles.k, at, plan.lanes, mask)
                 place = e.add(to, e.mul(loop.index, plan.panel), v * plan.lanes)
                 e.store(value, self.k, place, "f32", plan.lanes)
 
-    def _key_squares(self, source: Index, step: Index, along: Index, to: Index, last: Index | None) -> None:
+    def _key_squares(
+        self, source: Index, step: Index, along: Index, to: Index, last: Index | None, vectors: int
+    ) -> None:
         """Keys are apart."""
         e, plan, lanes = self._e, self._plan, self._plan.lanes
         whole = plan.depth // lanes * lanes if along == 1 and lanes > 1 else 0
@@ -104,27 +117,27 @@ class Packer:
             return e.add(source, e.mul(place, step))
 
         if whole:
-            columns = [column(n) for n in range(plan.panel)]
+            columns = [column(n) for n in range(vectors * lanes)]
             with e.loop(0, whole, lanes) as loop:
-                for v in range(plan.nv):
+                for v in range(vectors):
                     rows = [
-                        self._load(self._roles.k, e.add(at, loop.index), lanes)
+                        self.load(self._roles.k, e.add(at, loop.index), lanes)
                         for at in columns[v * lanes : (v + 1) * lanes]
                     ]
                     for number, line in enumerate(transpose(e, rows, "f32")):
                         place = e.add(to, e.mul(loop.index, plan.panel), number * plan.panel + v * lanes)
                         e.store(line, self.k, place, "f32", lanes)
         if whole < plan.depth:
-            with e.loop(whole, plan.depth) as loop, e.loop(0, plan.panel) as key:
+            with e.loop(whole, plan.depth) as loop, e.loop(0, vectors * lanes) as key:
                 place = key.index if last is None else e.min(key.index, last)
                 at = e.add(source, e.mul(place, step), e.mul(loop.index, along))
-                value = self._load(self._roles.k, at, 1)
+                value = self.load(self._roles.k, at, 1)
                 e.store(value, self.k, e.add(to, e.mul(loop.index, plan.panel), key.index), "f32")
 
     def values(self, position: Position, first: Index, count: Index) -> None:
         """Panels of columns of `count` keys from `first` on, and lines of zeros up to a multiple of four."""
         e, roles, plan = self._e, self._roles, self._plan
-        start = self._start(roles.v, position, (roles.key, roles.column))
+        start = self.start(roles.v, position, (roles.key, roles.column))
         step = e.size(roles.v.coefs[roles.key])
         start = e.add(start, e.mul(first, step))
         vectors = plan.width // plan.lanes
@@ -137,7 +150,7 @@ class Packer:
             at = e.add(start, e.mul(loop.index, step))
             for number in range(vectors):
                 mask = e.mask(plan.columns - number * plan.lanes, plan.lanes) if plan.lanes > 1 else None
-                value = self._load(roles.v, e.add(at, number * plan.lanes), plan.lanes, mask)
+                value = self.load(roles.v, e.add(at, number * plan.lanes), plan.lanes, mask)
                 e.store(value, self.v, place(loop.index, number), "f32", plan.lanes)
         end = e.mul(e.ceil_div(count, UNROLLED), UNROLLED)
         if end == count:

@@ -14,6 +14,8 @@ from aicc.target import Target
 _KEYS = 512
 # Up to so many keys are one block, and no sum is kept between blocks.
 _ALL_KEYS = 768
+# Rows for which copying keys and values does not pay.
+_FEW_ROWS = 4
 # Rows whose sums are kept between blocks of keys.
 _KEPT_ROWS = 256
 _SCRATCH = 16 << 20
@@ -37,8 +39,8 @@ class AttentionConfig(Config):
 @dataclass(frozen=True)
 class Plan:
     """`rows` of the largest register tile, `nv` vectors of `lanes`; `keys` of a block, a multiple of a panel;
-    `single`: all keys are one block; `block` rows of a tile of the kernel; `heights`: the register tiles
-    that rows are cut into, `(start, count, rows)` in a block, when that is known."""
+    `single`: all keys are one block; `block` rows of a tile of the kernel; `direct`: so few that keys and
+    values are read where they lie."""
 
     lanes: int
     nv: int
@@ -46,7 +48,7 @@ class Plan:
     keys: int
     single: bool
     block: int
-    tiles_per_head: int | None
+    direct: bool
     depth: int
     columns: int
 
@@ -100,24 +102,24 @@ def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan
         size = -(-each // panel) * panel
     else:
         size = -(-most // panel) * panel
-    block, count = _rows_of_tile(roles, target, config, rows, single)
-    plan = Plan(lanes, nv, rows, size, single, block, count, depth, columns)
+    block = _rows_of_tile(roles, target, config, rows, single)
+    along = roles.k.coef(roles.depth) == 1 and depth % lanes == 0
+    direct = known is not None and known <= _FEW_ROWS and along
+    plan = Plan(lanes, nv, rows, size, single, block, direct, depth, columns)
     used = size * (depth + plan.panels * panel) + rows * plan.pitch + block * plan.width
     if 4 * used > _SCRATCH:
         raise NoMatch("heads too large for the scratch")
     return plan
 
 
-def _rows_of_tile(
-    roles: Attention, target: Target, config: AttentionConfig, rows: int, single: bool
-) -> tuple[int, int | None]:
-    """Rows of a tile of the kernel, and how many such tiles a head has, when that is known."""
+def _rows_of_tile(roles: Attention, target: Target, config: AttentionConfig, rows: int, single: bool) -> int:
+    """Rows of a tile of the kernel."""
     known = row_count(roles)
     heads = guess_product(roles.extents[d] for d in roles.outer)
     total = known if known is not None else guess_product(roles.extents[d] for d in roles.rows)
     wanted = 4 * target.cores if target.cores > 1 else 1
     flops = 4.0 * total * roles.extents[roles.key].guess() * roles.static(roles.depth)
-    cuts = max(1, min(-(-wanted // heads), int(flops * heads / TILE_FLOPS / heads) or 1))
+    cuts = max(1, min(-(-wanted // heads), int(flops / TILE_FLOPS) or 1))
     each = config.rows or -(-total // cuts)
     if not single:
         each = min(each, max(rows, _KEPT_ROWS // rows * rows))
@@ -126,10 +128,9 @@ def _rows_of_tile(
         each = max(min(each, _KEPT_ROWS), 4 * rows)
     tiles = -(-each // rows)
     if known is None:
-        return tiles * rows, None
+        return tiles * rows
     parts = -(-known // (tiles * rows))
-    even = -(-known // parts)
-    return even, -(-known // even)
+    return -(-known // parts)
 
 
 def flops_of(roles: Attention) -> float:

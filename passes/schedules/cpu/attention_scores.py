@@ -6,7 +6,7 @@ after:  p [row][key] in scratch, a vector of maxima for each row
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import Access
@@ -85,9 +85,12 @@ class Scores:
                     result.append(e.fma(left, columns[v], sums[row * vectors + v], "f32", lanes))
             return result
 
-        zero = e.splat("0.0", "f32", lanes)
-        steps = unroll(plan.depth, UNROLLED)
-        sums = summed(e, lanes, [zero] * (len(places) * vectors), 0, plan.depth, steps, step)
+        if plan.direct:
+            sums = self._dots(keys, at, vectors, places)
+        else:
+            zero = e.splat("0.0", "f32", lanes)
+            steps = unroll(plan.depth, UNROLLED)
+            sums = summed(e, lanes, [zero] * (len(places) * vectors), 0, plan.depth, steps, step)
         stages = _Stages(e, self._roles, lanes)
         result = []
         first = e.add(keys.first, at)
@@ -100,6 +103,54 @@ class Scores:
                 top = larger(e, value, top, lanes)
             result.append(top)
         return result
+
+    def _dots(self, keys: Keys, at: Index, vectors: int, places: list[dict[int, Index]]) -> list[str]:
+        """The same from keys where they lie, vectors along d."""
+        e, roles, lanes = self._e, self._roles, self._plan.lanes
+        start = self._packer.start(roles.k, lambda d: places[0][d], (roles.key, roles.depth))
+        last = e.sub(e.size(roles.extents[roles.key]), 1)
+        step = e.size(roles.k.coefs[roles.key])
+        lines = [
+            e.add(start, e.mul(e.min(e.add(keys.first, at, number), last), step))
+            for number in range(vectors * lanes)
+        ]
+        result = []
+        for row in range(len(places)):
+            for v in range(vectors):
+                sums = [self._dot(row, line) for line in lines[v * lanes : (v + 1) * lanes]]
+                result.append(sums_of(e, sums, lanes))
+        return result
+
+    def _dot(self, row: int, line: Index) -> str:
+        """Partial sums of a row of q times a key."""
+        e, lanes = self._e, self._plan.lanes
+        total = e.splat("0.0", "f32", lanes)
+        for d in range(0, self._plan.depth, lanes):
+            key = self._packer.load(self._roles.k, e.add(line, d), lanes)
+            query = e.load(self._packer.q, row * self._plan.depth + d, "f32", lanes)
+            total = e.fma(query, key, total, "f32", lanes)
+        return total
+
+
+def sums_of(e: KernelEmitter, vectors: Sequence[str], lanes: int) -> str:
+    """Lane i: the sum of the lanes of `vectors[i]`, of which there are as many as lanes.
+
+    Halves of the vectors are joined again and again: what two of them hold goes into one.
+    """
+    kind = vector("f32", lanes)
+    current = list(vectors)
+    distance = lanes // 2
+    while distance:
+        joined = []
+        for left, right in zip(current[: len(current) // 2], current[len(current) // 2 :], strict=True):
+            own = [lane + (lanes if lane & distance else 0) for lane in range(lanes)]
+            other = [place ^ distance for place in own]
+            masks = (", ".join(str(place) for place in order) for order in (own, other))
+            halves = [e.op(f"vector.shuffle {left}, {right} [{mask}] : {kind}, {kind}") for mask in masks]
+            joined.append(e.op(f"arith.addf {halves[0]}, {halves[1]} : {kind}"))
+        current = joined
+        distance //= 2
+    return current[0]
 
 
 def larger(e: KernelEmitter, value: str, top: str, lanes: int) -> str:

@@ -10,8 +10,13 @@ from aicc.passes.schedules.cpu.attention_plan import Plan
 from aicc.passes.schedules.cpu.attention_roles import Attention
 from aicc.passes.schedules.cpu.attention_rows import RowTile
 from aicc.passes.schedules.cpu.attention_scores import LOWEST, Scores
+from aicc.passes.schedules.cpu.attention_weights import exp_not_positive
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+
+# Rows, and vectors of all of them, whose weights are computed at once.
+_ROWS = 2
+_VECTORS = 4
 
 
 class Softmax:
@@ -49,27 +54,39 @@ class Softmax:
             if plan.lanes > 1:
                 name = e.op(f"vector.reduction <maxnumf>, {top} fastmath<nnan> : {self._kind} into f32")
             e.store(name, self._maxima, row, "f32")
-        with e.loop(0, tile.rows) as loop:
-            top = e.load(self._maxima, loop.index, "f32")
-            if plan.single:
-                total = self._row(loop.index, self._finite(top), low, high)
-                e.store(self.inverse(total), self.factors, loop.index, "f32")
-            else:
-                self._kept(tile, loop.index, top, low, high)
+        done = 0
+        for group in (_ROWS, 1):
+            whole = done + (tile.rows - done) // group * group
+            if whole > done:
+                with e.loop(done, whole, group) as loop:
+                    rows = [e.add(loop.index, n) for n in range(group)]
+                    self._weights(tile, rows, low, high)
+            done = whole
 
-    def _kept(self, tile: RowTile, row: Index, top: str, low: Index, high: Index) -> None:
-        e = self._e
-        place = e.add(tile.local, row)
-        old, sum_ = e.load(self.tops, place, "f32"), e.load(self.totals, place, "f32")
-        better = e.op(f"arith.cmpf ogt, {top}, {old} : f32")
-        top = e.op(f"arith.select {better}, {top}, {old} : f32")
-        e.store(top, self.tops, place, "f32")
-        top = self._finite(top)
-        shift = e.op(f"arith.subf {old}, {top} : f32")
-        factor = e.op(f"math.exp {shift} fastmath<afn> : f32")
-        e.store(factor, self.factors, row, "f32")
-        total = self._row(row, top, low, high)
-        e.store(e.fma(sum_, factor, total, "f32", 1), self.totals, place, "f32")
+    def _weights(self, tile: RowTile, rows: list[Index], low: Index, high: Index) -> None:
+        """Some rows at once."""
+        e, plan = self._e, self._plan
+        tops = [e.load(self._maxima, row, "f32") for row in rows]
+        if plan.single:
+            totals = self._sums(rows, [self._finite(top) for top in tops], low, high)
+            for row, total in zip(rows, totals, strict=True):
+                e.store(self.inverse(total), self.factors, row, "f32")
+            return
+        kept = []
+        for number, row in enumerate(rows):
+            place = e.add(tile.local, row)
+            old = e.load(self.tops, place, "f32")
+            better = e.op(f"arith.cmpf ogt, {tops[number]}, {old} : f32")
+            tops[number] = e.op(f"arith.select {better}, {tops[number]}, {old} : f32")
+            e.store(tops[number], self.tops, place, "f32")
+            tops[number] = self._finite(tops[number])
+            shift = e.op(f"arith.subf {old}, {tops[number]} : f32")
+            factor = exp_not_positive(e, [shift], 1)[0]
+            e.store(factor, self.factors, row, "f32")
+            kept.append((place, factor))
+        for (place, factor), total in zip(kept, self._sums(rows, tops, low, high), strict=True):
+            before = e.load(self.totals, place, "f32")
+            e.store(e.fma(before, factor, total, "f32", 1), self.totals, place, "f32")
 
     def _finite(self, top: str) -> str:
         """0 for -inf: weights of keys that are not allowed are then exp(-inf) = 0, not NaN."""
@@ -87,28 +104,38 @@ class Softmax:
             total = e.op(f"arith.select {empty}, {one}, {total} : f32")
         return e.op(f"arith.divf {one}, {total} : f32")
 
-    def _row(self, row: Index, top: str, low: Index, high: Index) -> str:
-        """exp(score - top) of a row; their sum."""
+    def _sums(self, rows: list[Index], tops: list[str], low: Index, high: Index) -> list[str]:
+        """exp(score - top) of rows; their sums."""
         e, plan, lanes = self._e, self._plan, self._plan.lanes
         vectors = 1
         if isinstance(low, int) and isinstance(high, int):
-            vectors = next(n for n in (4, 3, 2, 1) if (high - low) % (n * lanes) == 0)
+            most = _VECTORS // len(rows)
+            vectors = next(n for n in range(most, 0, -1) if (high - low) % (n * lanes) == 0)
         elif not isinstance(high, int):
             vectors = plan.nv
-        shift = e.broadcast(top, "f32", lanes)
-        start = e.mul(row, plan.pitch)
-        zero = e.splat("0.0", "f32", lanes)
-        with e.loop(low, high, vectors * lanes, [zero] * vectors, [self._kind] * vectors) as loop:
-            sums = []
-            for v in range(vectors):
-                at = e.add(start, loop.index, v * lanes)
-                score = e.load(self._scores.p, at, "f32", lanes)
-                less = e.op(f"arith.subf {score}, {shift} : {self._kind}")
-                weight = e.op(f"math.exp {less} fastmath<afn> : {self._kind}")
-                e.store(weight, self._scores.p, at, "f32", lanes)
-                sums.append(e.op(f"arith.addf {loop.args[v]}, {weight} : {self._kind}"))
-            loop.next = sums
-        total = loop.results[0]
-        for other in loop.results[1:]:
-            total = e.op(f"arith.addf {total}, {other} : {self._kind}")
-        return e.op(f"vector.reduction <add>, {total} fastmath<reassoc> : {self._kind} into f32")
+        shifts = [e.broadcast(top, "f32", lanes) for top in tops for _ in range(vectors)]
+        starts = [e.mul(row, plan.pitch) for row in rows]
+        sums = [e.splat("0.0", "f32", lanes)] * len(shifts)
+        with e.loop(low, high, vectors * lanes, sums, [self._kind] * len(sums)) as loop:
+            places = [e.add(start, loop.index, v * lanes) for start in starts for v in range(vectors)]
+            scores = [e.load(self._scores.p, place, "f32", lanes) for place in places]
+            less = [
+                e.op(f"arith.subf {score}, {shift} : {self._kind}")
+                for score, shift in zip(scores, shifts, strict=True)
+            ]
+            weights = exp_not_positive(e, less, lanes)
+            for weight, place in zip(weights, places, strict=True):
+                e.store(weight, self._scores.p, place, "f32", lanes)
+            loop.next = [
+                e.op(f"arith.addf {sum_}, {weight} : {self._kind}")
+                for sum_, weight in zip(loop.args, weights, strict=True)
+            ]
+        totals = []
+        for number in range(len(rows)):
+            total, *others = loop.results[number * vectors : (number + 1) * vectors]
+            for other in others:
+                total = e.op(f"arith.addf {total}, {other} : {self._kind}")
+            if lanes > 1:
+                total = e.op(f"vector.reduction <add>, {total} fastmath<reassoc> : {self._kind} into f32")
+            totals.append(total)
+        return totals

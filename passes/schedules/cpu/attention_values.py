@@ -6,10 +6,12 @@ after:  rows of the output, or of the sums kept between blocks of keys
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aicc.passes.schedules.cpu.attention_pack import Packer
 from aicc.passes.schedules.cpu.attention_plan import UNROLLED, Plan
 from aicc.passes.schedules.cpu.attention_roles import Attention
-from aicc.passes.schedules.cpu.attention_rows import Rows, RowTile
+from aicc.passes.schedules.cpu.attention_rows import Keys, Rows, RowTile
 from aicc.passes.schedules.cpu.attention_scores import Scores
 from aicc.passes.schedules.cpu.attention_softmax import Softmax
 from aicc.passes.schedules.cpu.attention_sums import summed
@@ -48,25 +50,53 @@ class Values:
         with e.loop(0, e.mul(rows, plan.width), plan.lanes) as loop:
             e.store(zero, self._sums, loop.index, "f32", plan.lanes)
 
-    def emit(self, tile: RowTile, low: Index, high: Index) -> None:
-        """With the weights of the keys from `low` to `high`."""
+    def emit(self, tile: RowTile, keys: Keys) -> None:
+        """With the weights of `keys`."""
         e, plan = self._e, self._plan
-        high = e.mul(e.ceil_div(high, UNROLLED), UNROLLED)
+        if not plan.direct:
+            keys = Keys(keys.first, keys.low, e.mul(e.ceil_div(keys.high, UNROLLED), UNROLLED))
         full = plan.columns // plan.panel
         if full:
             with e.loop(0, full) as loop:
-                self._panel(tile, loop.index, plan.nv, low, high)
+                self._panel(tile, loop.index, plan.nv, keys)
         if full < plan.panels:
-            self._panel(tile, full, (plan.width - full * plan.panel) // plan.lanes, low, high)
+            self._panel(tile, full, (plan.width - full * plan.panel) // plan.lanes, keys)
 
-    def _panel(self, tile: RowTile, panel: Index, vectors: int, low: Index, high: Index) -> None:
-        e, plan, lanes = self._e, self._plan, self._plan.lanes
-        base = e.mul(panel, plan.keys * plan.panel)
+    def _lines(self, tile: RowTile, panel: Index, vectors: int, keys: Keys) -> Callable[[Index], list[str]]:
+        """A function that loads a key's columns."""
+        e, roles, plan, lanes = self._e, self._roles, self._plan, self._plan.lanes
+        if not plan.direct:
+            base = e.mul(panel, plan.keys * plan.panel)
+
+            def packed(key: Index) -> list[str]:
+                line = e.add(base, e.mul(key, plan.panel))
+                return [e.load(self._packer.v, e.add(line, v * lanes), "f32", lanes) for v in range(vectors)]
+
+            return packed
+        step = e.size(roles.v.coefs[roles.key])
+        start = self._packer.start(roles.v, lambda d: tile.at.get(d, 0), (roles.key, roles.column))
         column = e.mul(panel, plan.panel)
+        start = e.add(start, e.mul(keys.first, step), column)
+        masks = [
+            e.mask(e.sub(plan.columns, e.add(column, v * lanes)), lanes) if plan.columns % lanes else None
+            for v in range(vectors)
+        ]
+
+        def direct(key: Index) -> list[str]:
+            line = e.add(start, e.mul(key, step))
+            places = [e.add(line, v * lanes) for v in range(vectors)]
+            pairs = zip(places, masks, strict=True)
+            return [self._packer.load(roles.v, place, lanes, mask) for place, mask in pairs]
+
+        return direct
+
+    def _panel(self, tile: RowTile, panel: Index, vectors: int, keys: Keys) -> None:
+        e, plan, lanes = self._e, self._plan, self._plan.lanes
+        column = e.mul(panel, plan.panel)
+        lines = self._lines(tile, panel, vectors, keys)
 
         def step(sums: list[str], key: Index) -> list[str]:
-            line = e.add(base, e.mul(key, plan.panel))
-            columns = [e.load(self._packer.v, e.add(line, v * lanes), "f32", lanes) for v in range(vectors)]
+            columns = lines(key)
             result = []
             for row in range(tile.rows):
                 scalar = e.load(self._scores.p, e.add(row * plan.pitch, key), "f32")
@@ -83,7 +113,13 @@ class Values:
                 for row in range(tile.rows)
                 for v in range(vectors)
             ]
-        sums = summed(e, lanes, start, low, high, UNROLLED, step)
+        low, high = keys.low, keys.high
+        if not plan.direct or isinstance(high, int):
+            sums = summed(e, lanes, start, low, high, UNROLLED, step)
+        else:
+            whole = e.add(low, e.mul(e.div(e.sub(high, low), UNROLLED), UNROLLED))
+            sums = summed(e, lanes, start, low, whole, UNROLLED, step)
+            sums = summed(e, lanes, sums, whole, high, 1, step)
         for row in range(tile.rows):
             if not plan.single:
                 for v in range(vectors):
