@@ -47,8 +47,8 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         ctx.stats["text"] = SEPARATOR.join(getattr(t, options.stop_after) for t in texts)
         return None
     if options.emit in ("llvm", "asm"):
-        irs = [kernel_texts(job).llvm_ir for job in jobs]
-        irs.append(_host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options))
+        irs = {f"kernel {job.name}": kernel_texts(job).llvm_ir for job in jobs}
+        irs["host program"] = _host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options)
         ctx.stats["text"] = emitted(options.emit, irs, ctx.target)
         return None
     results = _objects(jobs, facts, ctx, options)

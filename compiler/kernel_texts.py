@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aicc.bindings import ir
@@ -50,10 +50,11 @@ def kernel_texts(job: KernelJob) -> KernelTexts:
     raise failure
 
 
-def emitted(kind: str, llvm_irs: Sequence[str], target: Target) -> str:
-    """LLVM IR texts as `llvm` (joined) or `asm`; each part starts with a comment line."""
+def emitted(kind: str, llvm_irs: Mapping[str, str], target: Target) -> str:
+    """LLVM IR texts as `llvm` (joined) or `asm`; each part starts with a comment line that holds its title."""
     comment = ";" if kind == "llvm" else "#"
-    parts = (
-        llvm_irs if kind == "llvm" else [compile_llvm_text(t, target, 2, "asm").decode() for t in llvm_irs]
-    )
-    return "".join(f"{comment} ---- part {i} of {len(parts)}\n{part}\n" for i, part in enumerate(parts))
+    parts = []
+    for title, text in llvm_irs.items():
+        part = text if kind == "llvm" else compile_llvm_text(text, target, 2, "asm").decode()
+        parts.append(f"{comment} ---- {title}\n{part}\n")
+    return "".join(parts)

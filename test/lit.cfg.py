@@ -1,4 +1,5 @@
-"""lit: every `.mlir` file under test/ is a test of IR, run with aicc-opt and FileCheck.
+"""lit: every `.mlir` file under test/ is a test of IR, run with aicc-opt and FileCheck; test/codegen/targets
+looks at machine code.
 
 Tools run by this very interpreter, so that the tests see the package that is installed with it, whatever
 PATH says. `config` is given by lit.
@@ -28,6 +29,7 @@ config.substitutions += [
     tool("aicc-opt", "aicc.tools.aicc_opt"),
     tool("aicc-run", "aicc.tools.aicc_run"),
     tool("(?i:filecheck)", "filecheck"),
+    tool("hot-loops", "test.hot_loops"),
     ("%python", sys.executable),
 ]
 
@@ -35,6 +37,9 @@ for name in ("PYTHONPATH", "HOME", "TMPDIR", "AICC_CACHE_DIR", "XDG_CACHE_HOME")
     if name in os.environ:
         config.environment[name] = os.environ[name]
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+# Tests that write models, and tools of the tests, import `test`.
+_root = os.path.dirname(config.test_source_root)
+config.environment["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), _root]))
 
 # For `REQUIRES: onnxruntime` and the like.
 config.available_features |= {m for m in ("onnxruntime", "ziglang") if importlib.util.find_spec(m)}

@@ -57,7 +57,7 @@ def test_emit_prints_code(model: Path) -> None:
     asm = run(
         aicc_command, model, "--emit", "asm", "--mtriple", "aarch64-unknown-linux-gnu", "--mcpu", "generic"
     ).out
-    assert "fmla" in asm
+    assert "fmla" in asm and "# ---- kernel matmul_" in asm and "# ---- host program" in asm
 
 
 def test_dump_and_resume(model: Path, tmp_path: Path) -> None:
