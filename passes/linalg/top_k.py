@@ -44,8 +44,7 @@ def topk(b: Builder, n: Lowered) -> Any:
             return rows.heap(position, carried, levels)
 
     others = [b.size(d) for i, d in enumerate(x_t.shape) if i != axis]
-    # filled, not empty: the first comparisons read what no element has been put into yet
-    return loop_nest(b, others, [b.fill(values_t, 0), b.fill(indices_t, 0)], row)
+    return loop_nest(b, others, [b.empty(values_t), b.empty(indices_t)], row)
 
 
 def _bit_length(b: Builder, k: Any) -> Any:

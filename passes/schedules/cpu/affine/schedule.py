@@ -11,6 +11,7 @@ from aicc.passes.schedules.cpu.affine.loop_order import (
     reassociate_reductions,
     split_packed_loops,
 )
+from aicc.passes.schedules.cpu.affine.loop_slices import slice_loop
 from aicc.passes.schedules.cpu.affine.operands import (
     copy_loop_inits,
     defining_op,
@@ -95,6 +96,8 @@ def lower_in(module: Any, config: AffineConfig) -> None:
     _run(module, _TO_LOOPS)
     tiles: int | str = 1 if slices is None else apply_slices(kernel, slices, lo, hi)
     _run(module, _CLEAN)
+    if slices is None and config.tiles and not aliased:
+        tiles = slice_loop(kernel, lo, hi) or 1
     size = plan_scratch(kernel, scratch)
     _set_type(kernel)
     i64 = ir.IntegerType.get_signless(64)
