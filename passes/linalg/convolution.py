@@ -24,6 +24,7 @@ from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
 from aicc.passes.linalg.dilated_convolution import batched_phases
 from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.grouped_convolution import grouped_lanes
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.transposed_convolution import phase_convolution
 from aicc.passes.linalg.views import insert_slice, pad, pad_value
@@ -32,7 +33,7 @@ from aicc.passes.linalg.views import insert_slice, pad, pad_value
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
     n = _one_each(b, n)
-    for special in (phase_convolution, batched_phases):
+    for special in (phase_convolution, batched_phases, grouped_lanes):
         if (result := special(b, n)) is not None:
             return result
     attrs = n.attrs

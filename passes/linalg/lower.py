@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from aicc.bindings import func, ir
@@ -20,13 +21,13 @@ from aicc.signature import BOUNDS
 _NOT_RULES = {"builder", "scalars", "lower"}
 
 
+@cache
 def rules() -> dict[str, Any]:
     """All lowerings; the family files are imported on first use."""
-    if not RULES:
-        package = importlib.import_module("aicc.passes.linalg")
-        for module in pkgutil.iter_modules(package.__path__):
-            if module.name not in _NOT_RULES:
-                importlib.import_module(f"aicc.passes.linalg.{module.name}")
+    package = importlib.import_module("aicc.passes.linalg")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name not in _NOT_RULES:
+            importlib.import_module(f"aicc.passes.linalg.{module.name}")
     return RULES
 
 

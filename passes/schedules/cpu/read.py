@@ -8,6 +8,7 @@ from typing import Any
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.inline import Lanes, literal, uniform, varying
 
 # Distances between elements at which loading all between them and shuffling is better than single loads.
@@ -39,6 +40,9 @@ def read_vector(
         return uniform(e.load(base, e.address(access, position), element))
     if access.coef(axis) == 1:
         return varying(e.load(base, e.address(access, position), element, lanes, mask))
+    grouped = None if mask is not None else _grouped(e, access, position, axis, lanes, limit)
+    if grouped is not None:
+        return grouped
     if access.coef(axis) in SHUFFLED and mask is None:
         return varying(_every(e, base, e.address(access, position), element, lanes, access.coef(axis) or 1))
     values = []
@@ -52,6 +56,49 @@ def read_vector(
 
         values.append(e.load(base, e.address(access, shifted), element))
     return varying(e.from_elements(values, element))
+
+
+def in_groups(access: Access, axis: int, lanes: int) -> tuple[int, int] | None:
+    """`(d, s)` when the access is `axis floordiv d` times `s` along the axis, in groups that vectors do not cut."""
+    if len(access.quotients) != 1 or access.coefs[axis].terms:
+        return None
+    ((quotient, factor),) = access.quotients
+    step = factor.static
+    if quotient.remainder or quotient.value != Expr.dim(axis) or step is None or step < 1:
+        return None
+    divisor = quotient.divisor
+    fits = divisor % lanes == 0 or (lanes % divisor == 0 and lanes // divisor * step <= lanes)
+    return (divisor, step) if fits else None
+
+
+def _grouped(
+    e: KernelEmitter,
+    access: Access,
+    position: Callable[[int], Index],
+    axis: int,
+    lanes: int,
+    limit: Index,
+) -> Lanes | None:
+    """One element for each group of lanes, as channels of a grouped convolution read them: all elements of these
+    groups by one vector load, which the other elements' reads share, and a shuffle. Vectors start at multiples
+    of their lanes."""
+    found = in_groups(access, axis, lanes)
+    if found is None or not isinstance(limit, int) or limit % lanes:
+        return None
+    divisor, step = found
+    base, element = e.base(access.buffer), access.buffer.element
+    if divisor % lanes == 0:
+        return uniform(e.load(base, e.address(access, position), element))
+    inner = next((dim for dim, coef in enumerate(access.coefs) if coef.static == 1), None)
+    shift = 0 if inner is None else position(inner)
+    if not isinstance(shift, int) or not 0 <= shift < step:
+        return None
+    first = e.address(access, lambda dim: 0 if dim == inner else position(dim))
+    count = lanes // divisor * step
+    loaded = e.load(base, first, element, count)
+    picked = ", ".join(str(i // divisor * step + shift) for i in range(lanes))
+    kind = vector(element, count)
+    return varying(e.op(f"vector.shuffle {loaded}, {loaded} [{picked}] : {kind}, {kind}"))
 
 
 def _every(e: KernelEmitter, base: str, at: Index, element: str, lanes: int, step: int) -> str:

@@ -6,7 +6,7 @@ from math import ceil, log2
 
 from aicc.passes.schedules.cpu.access import Access, touched_bytes
 from aicc.passes.schedules.cpu.emit import element_bits
-from aicc.passes.schedules.cpu.read import SHUFFLED
+from aicc.passes.schedules.cpu.read import SHUFFLED, in_groups
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction_tree import Reductions
 from aicc.passes.schedules.cpu.sizes import guess_product
@@ -111,6 +111,8 @@ def _loads(arrangement: Arrangement, lanes: int, pixels: int) -> float:
         if not any(access.moves(axis) for axis in arrangement.sums):
             continue
         coef = access.coef(arrangement.vector) if access.moves(arrangement.vector) else 0
+        if in_groups(access, arrangement.vector, lanes) is not None:
+            coef = 1
         cost = 1.0 if coef in (0, 1) else 2.0 * coef if coef in SHUFFLED and lanes > 1 else 2.5 * lanes
         shared = any(not access.moves(axis) for axis in arrangement.kept)
         total += cost / pixels if shared else cost

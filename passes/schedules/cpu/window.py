@@ -14,6 +14,7 @@ from typing import Any
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.nest import analyze
+from aicc.passes.schedules.cpu.read import in_groups
 from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
 from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement
@@ -92,8 +93,9 @@ def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lane
     masked = can_mask(arrangement, target)
     kept = arrangement.kept
     rows, columns = (kept[-2] if len(kept) > 1 else None), (kept[-1] if kept else None)
-    vectors = config.vectors or _vectors(arrangement, columns, lanes, rows is None)
-    pixels = config.pixels or _pixels(arrangement, rows, vectors, target)
+    broadcasts = _broadcasts(arrangement, lanes)
+    vectors = config.vectors or (1 if broadcasts else _vectors(arrangement, columns, lanes, rows is None))
+    pixels = config.pixels or _pixels(arrangement, rows, vectors, target, broadcasts)
     results = pixels * vectors * len(arrangement.tree.steps[0].combiners)
     splits = all(step.splits for step in arrangement.tree.steps)
     chains = max(1, min(4, 8 // results)) if splits else 1
@@ -114,13 +116,22 @@ def _vectors(arrangement: Arrangement, axis: int | None, lanes: int, alone: bool
     return max(1, min(4 if alone else 2, needed))
 
 
-def _pixels(arrangement: Arrangement, rows: int | None, vectors: int, target: Target) -> int:
-    """Results that fit the registers with what they read, more when windows overlap."""
+def _broadcasts(arrangement: Arrangement, lanes: int) -> bool:
+    """Whether an operand has one element for all lanes, another one for another vector: groups as large as vectors."""
+    found = (in_groups(access, arrangement.vector, lanes) for access in loads_of(arrangement))
+    return arrangement.vector >= 0 and any(group is not None and group[0] % lanes == 0 for group in found)
+
+
+def _pixels(
+    arrangement: Arrangement, rows: int | None, vectors: int, target: Target, broadcasts: bool = False
+) -> int:
+    """Results that fit the registers with what they read, more when windows overlap. With `broadcasts` it is a
+    product of matrices: every weight that is loaded is used for as many results as there are registers."""
     if rows is None:
         return 1
     limit = max(1, (target.registers // 2) // vectors)
     overlap = any(_shares(arrangement, access, rows) for access in arrangement.full_accesses)
-    wanted = min(limit, 6 if overlap else 4)
+    wanted = limit if broadcasts else min(limit, 6 if overlap else 4)
     extent = arrangement.extent(rows).static
     if extent is None:
         return wanted

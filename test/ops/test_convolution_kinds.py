@@ -1,0 +1,147 @@
+"""Convolutions with algorithms of their own: transposed by phases, dilated by phases, grouped across vectors,
+several results of a channel; each followed by elementwise ops that join the kernel, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from aicc.driver import Options, compile_model
+from aicc.loader import load
+from aicc.passes.linalg.transposed_convolution import runs
+
+Kind = tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]
+
+TRANSPOSED: dict[str, Kind] = {
+    "2x2_s2": ((2, 16, 5, 4), (16, 24, 2, 2), {"strides": [2, 2]}),
+    "4x4_s2": ((1, 16, 5, 4), (16, 8, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "3x3_s2": (
+        (1, 16, 5, 4),
+        (16, 8, 3, 3),
+        {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]},
+    ),
+    "5x4_s3": ((1, 8, 5, 4), (8, 16, 5, 4), {"strides": [3, 3], "pads": [0, 2, 1, 0]}),
+    "2x2_s3": ((1, 16, 5, 4), (16, 8, 2, 2), {"strides": [3, 3], "output_padding": [1, 2]}),
+    "dilated": ((1, 16, 5, 4), (16, 8, 3, 3), {"strides": [2, 2], "dilations": [3, 2], "pads": [1, 2, 3, 0]}),
+    "both": ((1, 16, 6, 5), (16, 8, 3, 3), {"strides": [4, 6], "dilations": [2, 4]}),
+    "grouped": ((1, 16, 5, 4), (16, 8, 4, 4), {"strides": [2, 2], "group": 4, "pads": [1, 1, 1, 1]}),
+    "depthwise": ((1, 32, 5, 4), (32, 1, 4, 4), {"strides": [2, 2], "group": 32, "pads": [1, 1, 1, 1]}),
+    "one_pixel": ((2, 16, 1, 1), (16, 8, 4, 3), {}),
+    "one_line": ((1, 16, 1, 6), (16, 8, 3, 3), {"strides": [1, 2], "pads": [1, 1, 1, 1]}),
+    "sound": ((1, 16, 9), (16, 8, 16), {"strides": [8], "pads": [4, 4]}),
+    "volume": ((1, 8, 3, 4, 3), (8, 8, 2, 2, 2), {"strides": [2, 2, 2]}),
+    "cropped": ((1, 16, 5, 4), (16, 8, 3, 3), {"strides": [2, 2], "pads": [3, 2, 2, 3]}),
+}
+PLAIN: dict[str, Kind] = {
+    "dilated_2": ((1, 32, 9, 8), (32, 32, 3, 3), {"dilations": [2, 2], "pads": [2, 2, 2, 2]}),
+    "dilated_4x3": ((2, 16, 17, 14), (48, 16, 3, 3), {"dilations": [4, 3], "pads": [4, 3, 4, 3]}),
+    "dilated_no_pads": ((1, 16, 13, 12), (16, 16, 3, 3), {"dilations": [2, 3]}),
+    "dilated_cropped": ((1, 16, 13, 14), (16, 16, 3, 3), {"dilations": [2, 2], "pads": [-1, 2, 3, 0]}),
+    "groups_of_2": ((1, 32, 7, 6), (32, 2, 3, 3), {"group": 16, "pads": [1, 1, 1, 1]}),
+    "groups_of_4": ((1, 16, 7, 6), (16, 4, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}),
+    "groups_of_4_s2": ((2, 48, 7, 6), (48, 4, 3, 3), {"group": 12, "strides": [2, 2]}),
+    "groups_of_8": ((1, 32, 7, 6), (32, 8, 3, 3), {"group": 4, "dilations": [2, 2], "pads": [2, 2, 2, 2]}),
+    "groups_of_16": ((1, 32, 7, 6), (32, 16, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}),
+    "groups_2_to_8": ((1, 8, 7, 6), (32, 2, 3, 3), {"group": 4}),
+    "groups_4_to_16": ((1, 12, 7, 6), (48, 4, 1, 1), {"group": 3}),
+    "groups_of_6": ((1, 24, 7, 6), (24, 6, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}),
+    "times_2": ((1, 24, 7, 6), (48, 1, 3, 3), {"group": 24, "pads": [1, 1, 1, 1]}),
+    "times_3": ((2, 16, 7, 6), (48, 1, 3, 3), {"group": 16, "strides": [2, 1], "pads": [0, 1, 1, 0]}),
+    "groups_of_sound": ((1, 16, 21), (16, 4, 5), {"group": 4, "pads": [2, 2]}),
+}
+
+
+def network(kinds: dict[str, tuple[str, Kind]], rng: np.random.Generator) -> onnx.ModelProto:
+    """For each: convolution, ReLU, times a number of each channel, plus an input of the result's shape."""
+    nodes, weights, inputs, outputs = [], [], [], []
+
+    def weight(name: str, *shape: int) -> str:
+        weights.append(numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name))
+        return name
+
+    for name, (op, (x, w, attrs)) in kinds.items():
+        channels = w[1] * attrs.get("group", 1) if op == "ConvTranspose" else w[0]
+        operands = [f"{name}_x", weight(f"{name}_w", *w), weight(f"{name}_b", channels)]
+        scale = weight(f"{name}_s", channels, *[1] * (len(x) - 2))
+        nodes += [
+            helper.make_node(op, operands, [f"{name}_c"], **attrs),
+            helper.make_node("Relu", [f"{name}_c"], [f"{name}_r"]),
+            helper.make_node("Mul", [f"{name}_r", scale], [f"{name}_m"]),
+            helper.make_node("Add", [f"{name}_m", f"{name}_a"], [f"{name}_y"]),
+        ]
+        inputs.append(helper.make_tensor_value_info(f"{name}_x", TensorProto.FLOAT, x))
+        given = [helper.make_tensor_value_info("w", TensorProto.FLOAT, w)]
+        given.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, [channels]))
+        one = helper.make_graph(
+            [helper.make_node(op, ["x", "w", "b"], ["y"], **attrs)],
+            "one",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, x), *given],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        )
+        known = onnx.shape_inference.infer_shapes(helper.make_model(one), strict_mode=True)
+        y = [d.dim_value for d in known.graph.output[0].type.tensor_type.shape.dim]
+        inputs.append(helper.make_tensor_value_info(f"{name}_a", TensorProto.FLOAT, y))
+        outputs.append(helper.make_tensor_value_info(f"{name}_y", TensorProto.FLOAT, y))
+    graph = helper.make_graph(nodes, "convolutions", inputs, outputs, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_against_onnxruntime(rng: np.random.Generator, tmp_path: Path, level: int) -> None:
+    kinds = {f"t_{n}": ("ConvTranspose", k) for n, k in TRANSPOSED.items()}
+    kinds |= {f"c_{n}": ("Conv", k) for n, k in PLAIN.items() if "-1" not in str(k[2].get("pads"))}
+    model = network(kinds, rng)
+    feeds = {
+        i.name: rng.standard_normal([d.dim_value for d in i.type.tensor_type.shape.dim]).astype(np.float32)
+        for i in model.graph.input
+    }
+    path = tmp_path / "model.so"
+    compile_model(model, path, Options(opt_level=level))
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
+    found = load(path)(**feeds)
+    for output, a, b in zip(model.graph.output, found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * np.abs(b).max(), err_msg=output.name)
+
+
+@pytest.mark.parametrize("size", range(1, 7))
+@pytest.mark.parametrize("step", range(2, 6))
+def test_runs_are_the_convolution(size: int, step: int) -> None:
+    """Every pair of a result and a tap that meets an input is in one run, and no other."""
+    inputs, count = 5, 7
+    for dilation in (1, 2, 3):
+        for pad in (0, 1, 4):
+            wanted = {
+                (o, k, (o + k * dilation - pad) // step)
+                for o in range(count * step)
+                for k in range(size)
+                if (o + k * dilation - pad) % step == 0 and 0 <= (o + k * dilation - pad) // step < inputs
+            }
+            found = [
+                (q * step + run.first + j, run.tap - j + t * run.stride, q + run.start + t * run.step)
+                for run in runs(size, step, dilation, pad, inputs, count)
+                for j in range(run.phases)
+                for q in range(count)
+                for t in range(run.taps)
+            ]
+            inside = [triple for triple in found if 0 <= triple[2] < inputs]
+            assert sorted(inside) == sorted(wanted)
+
+
+def test_activations_join_the_kernel(rng: np.random.Generator) -> None:
+    """ReLU and scale of a transposed, a dilated and a grouped convolution are computed with its results."""
+    kinds = {
+        "t": ("ConvTranspose", TRANSPOSED["4x4_s2"]),
+        "d": ("Conv", PLAIN["dilated_2"]),
+        "g": ("Conv", PLAIN["groups_of_6"]),
+    }
+    text = compile_model(network(kinds, rng), None, Options(stop_after="kernels")).text
+    kernels = text.split("func.func private @")[1:]
+    with_relu = [kernel for kernel in kernels if "maximumf" in kernel.split("func.func")[0]]
+    assert len(with_relu) >= len(kinds)
+    assert all(kernel.split("_")[1] == "conv" for kernel in with_relu), [k[:40] for k in with_relu]
