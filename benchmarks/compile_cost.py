@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,9 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from aicc.tools.bench.memory import tree_bytes
-
-SAMPLE_SECONDS = 0.05
+from aicc.tools.bench.memory import PeakMemory
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,14 @@ def _compile(model: Path, out: Path, cache: Path | None, options: tuple[str, ...
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
-    peak = 0
+    memory = PeakMemory(process.pid)
     while process.poll() is None:
-        peak = max(peak, tree_bytes(process.pid))
-        time.sleep(SAMPLE_SECONDS)
+        memory.sample()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(memory.pause)
     seconds = time.perf_counter() - start
     message = process.stderr.read() if process.stderr else ""
     if process.returncode:
         lines = message.strip().splitlines() or [f"exit status {process.returncode}"]
         raise CompileFailed(lines[0])
-    return seconds, peak
+    return seconds, memory.bytes

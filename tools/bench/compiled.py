@@ -72,7 +72,7 @@ def _compile(peer: Peer, job: Mapping[str, Any], limit: float) -> Compilation:
     try:
         worker.ask("open", limit=limit, runtime=peer.runtime)
         facts = worker.ask("compile", limit=limit, watch=True, **job)
-        return Compilation(job["folder"], facts["version"], facts["seconds"], worker.peak)
+        return Compilation(job["folder"], facts["version"], facts["seconds"], worker.memory.bytes)
     except AiccError as error:
         return Compilation(job["folder"], error=reason(error))
     finally:

@@ -15,7 +15,7 @@ from typing import Any
 
 from aicc.errors import RuntimeError_
 from aicc.tools.bench.environments import clean_environment
-from aicc.tools.bench.memory import tree_bytes
+from aicc.tools.bench.memory import PeakMemory
 from aicc.tools.bench.peers import Peer
 
 PACKAGE = Path(__file__).parent / "worker"
@@ -27,7 +27,6 @@ spec.loader.exec_module(package)
 from aicc_bench_worker.main import main
 main()
 """
-SAMPLE_SECONDS = 0.05
 
 
 class WorkerProcess:
@@ -36,7 +35,6 @@ class WorkerProcess:
     def __init__(self, peer: Peer, python: Path) -> None:
         self.peer = peer
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by close()
-        self.peak = 0
         self.process = subprocess.Popen(
             [str(python), "-c", BOOTSTRAP, str(PACKAGE)],
             stdin=subprocess.PIPE,
@@ -46,9 +44,10 @@ class WorkerProcess:
             env=clean_environment() if peer.requirements else None,
             start_new_session=True,  # so that its children end with it
         )
+        self.memory = PeakMemory(self.process.pid)
 
     def ask(self, do: str, limit: float | None = None, watch: bool = False, **arguments: Any) -> Any:
-        """The worker's answer. With `watch`, `peak` becomes the most memory it and its children held meanwhile.
+        """The worker's answer. With `watch`, `memory` learns what it and its children held meanwhile.
 
         Raises RuntimeError_ AICC-5003 when the runtime failed or died, or took more than `limit` seconds.
         """
@@ -72,9 +71,9 @@ class WorkerProcess:
         """Until there is an answer."""
         assert self.process.stdout
         end = None if limit is None else time.monotonic() + limit
-        while not select.select([self.process.stdout], [], [], SAMPLE_SECONDS if watch else limit)[0]:
+        while not select.select([self.process.stdout], [], [], self.memory.pause if watch else limit)[0]:
             if watch:
-                self.peak = max(self.peak, tree_bytes(self.process.pid))
+                self.memory.sample()
             if end is not None and time.monotonic() > end:
                 self.kill()
                 raise RuntimeError_("AICC-5003", f"{self.peer.name} took more than {limit:.0f} s.")

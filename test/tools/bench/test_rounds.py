@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from aicc.errors import AiccError
 from aicc.knobs import knobs
 from aicc.tools.bench.environments import python_of
+from aicc.tools.bench.memory import PeakMemory, tree_bytes
 from aicc.tools.bench.peers import Peer
 from aicc.tools.bench.process import WorkerProcess, ending
 from aicc.tools.bench.rounds import Contestant, Plan, Result, cores, measure
@@ -131,3 +134,21 @@ def test_endings() -> None:
 def test_cores_are_the_first_of_those_allowed() -> None:
     assert len(cores(1)) == 1
     assert cores(1)[0] == cores(0)[0]
+
+
+def test_memory_of_a_process_and_its_children() -> None:
+    block = "import sys, subprocess; x = bytearray(64 << 20); "
+    child = f"{block} print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", f"{block} subprocess.run([sys.executable, '-c', {child!r}])"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdin
+    try:
+        process.stdout.readline()
+        memory = PeakMemory(process.pid)
+        memory.sample()
+    finally:
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
+    assert 128 << 20 < memory.bytes < 256 << 20
+    assert tree_bytes(process.pid) == 0
