@@ -35,7 +35,8 @@ class ContractionConfig(Config):
 
     `block` bounds the rows of a tile of the kernel (0: from the caches and cores); `ahead`: the next
     panel of B is prefetched while this one is used (-1: when B is larger than half the L2 cache);
-    `pack`: B is wanted in panels.
+    `pack`: B is wanted in panels; `parts`: a long sum is taken in so many parts (0: as many as keep one
+    part of a panel in the L2 cache).
     """
 
     mr: int = 0
@@ -44,6 +45,7 @@ class ContractionConfig(Config):
     block: int = 0
     ahead: int = -1
     pack: bool = True
+    parts: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,18 @@ def block_rows(target: Target, rows: Size, traffic: Traffic, tiles: int, step: i
         if least <= _IDLE:
             break
     return best
+
+
+def sum_parts(target: Target, depth: int, panel: int, ku: int) -> int:
+    """In how many equal parts a sum of `depth` steps is taken, `panel` bytes of B for all of them. What is used of
+    a panel for all rows, and what is prefetched for the next turn, has to stay in the L2 cache beside the rows
+    of A that stream by; accumulators wait in the scratch meanwhile."""
+    if panel < target.l2 // 4:
+        return 1
+    for parts in range(2, 33):
+        if panel // parts <= target.l2 // 8 and depth % (parts * ku) == 0:
+            return parts
+    return 1
 
 
 def unroll(extent: int | None, wanted: int) -> int:

@@ -46,6 +46,17 @@ class Ahead:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a sum: `steps` steps from `first` on. The accumulators come from the scratch, where those of this
+    register tile are in place `slot`, and go back there unless `last` (an i1) holds: then they are the result."""
+
+    first: Index
+    steps: int
+    slot: Index
+    last: str
+
+
+@dataclass(frozen=True)
 class _Prefetch:
     """The share of one register tile: `lines` cache lines in each turn of the loop over the sum, from element
     `start` on; `on` is 0 in tiles that have no share, else 1."""
@@ -70,6 +81,7 @@ class TileEmitter:
         self._lanes = lanes
         self._ku = ku
         self._prefetched: _Prefetch | None = None
+        self._part: Part | None = None
         element = roles.root.inits[0].element
         self._narrow = element in ("f16", "bf16")
         self._acc = "f32" if self._narrow else element
@@ -77,8 +89,20 @@ class TileEmitter:
         self._saved: Buffer | None = None
         if _is_long(roles):
             self._saved = e.reserve(_MOST_VECTORS * lanes, self._acc)
+        self._parts: Buffer | None = None
+        self._slot = 0
 
-    def emit(self, place: Place, ahead: Ahead | None) -> None:
+    def start_parts(self, slots: int, rows: int) -> None:
+        """Reserves room for the accumulators of `slots` register tiles of `rows` rows; the sums start anew."""
+        e = self._e
+        if self._parts is None:
+            self._slot = rows * self._roles.panel
+            self._parts = e.reserve(slots * self._slot, self._acc)
+        start = self._start()
+        with e.loop(0, slots * self._slot, self._lanes) as loop:
+            e.store(start, e.base(self._parts), loop.index, self._acc, self._lanes)
+
+    def emit(self, place: Place, ahead: Ahead | None, part: Part | None = None) -> None:
         """One register tile."""
         e, roles, axes = self._e, self._roles, self._roles.axes
         a_base = e.base(roles.a.buffer)
@@ -94,13 +118,17 @@ class TileEmitter:
         count = len(place.rows) * place.vectors
         static = axes.sums and all(axes.extents[axis].static is not None for axis in axes.sums)
         last = axes.extents[axes.sums[-1]].static if axes.sums else 1
+        if part is not None:
+            last = part.steps
+            a_at = e.add(a_at, e.mul(part.first, e.size(roles.a.coefs[axes.sums[-1]])))
+            b_at = e.add(b_at, e.mul(part.first, e.size(roles.b.coefs[axes.sums[-1]])))
+        self._part = part
         steps = unroll(last, self._ku)
         copies = 1
         while static and copies * count < _ENOUGH and copies * 2 <= steps:
             copies *= 2
-        start = self._start()
         zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
-        accumulators = [start] * count + [zero] * (count * (copies - 1))
+        accumulators = self._first(count) + [zero] * (count * (copies - 1))
         self._a, self._b = (a_base, roles.a.buffer.element), (b_base, roles.b.buffer.element)
         self._rows, self._place, self._copies = row_offsets, place, copies
         self._prefetched = None if ahead is None else self._share(ahead, b_at, steps)
@@ -112,11 +140,35 @@ class TileEmitter:
                 e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")
                 for x, y in zip(result[:half], result[half:], strict=True)
             ]
+        if part is None:
+            self._epilogue(place, result)
+            return
+        with e.when(part.last):
+            self._epilogue(place, result)
+            e.otherwise()
+            for number, value in enumerate(result):
+                e.store(value, *self._waiting(part, number), self._acc, self._lanes)
+
+    def _waiting(self, part: Part, number: int) -> tuple[str, Index]:
+        """Where accumulator `number` waits for the next part of the sum."""
+        assert self._parts is not None
+        e = self._e
+        return e.base(self._parts), e.add(e.mul(part.slot, self._slot), number * self._lanes)
+
+    def _first(self, count: int) -> list[str]:
+        """The accumulators before the sum."""
+        part = self._part
+        if part is None:
+            return [self._start()] * count
+        return [self._e.load(*self._waiting(part, n), self._acc, self._lanes) for n in range(count)]
+
+    def _epilogue(self, place: Place, accumulators: list[str]) -> None:
+        """The stages after the sum, and the store."""
         if self._saved is None:
-            epilogue = Epilogue(e, roles, self._lanes, self._acc)
-            epilogue.emit(place.at, place.rows, place.vectors, place.columns, result)
+            epilogue = Epilogue(self._e, self._roles, self._lanes, self._acc)
+            epilogue.emit(place.at, place.rows, place.vectors, place.columns, accumulators)
         else:
-            self._epilogue_loop(place, result, self._saved)
+            self._epilogue_loop(place, accumulators, self._saved)
 
     def _epilogue_loop(self, place: Place, accumulators: list[str], saved: Buffer) -> None:
         """A long epilogue is emitted once for a row, and the accumulators go through memory: the code of
@@ -172,7 +224,7 @@ class TileEmitter:
         if not axes.sums:
             return self._step(acc, a_at, b_at, 0)
         axis = axes.sums[level]
-        extent = e.size(axes.extents[axis])
+        extent = e.size(axes.extents[axis]) if self._part is None else self._part.steps
         a_coef, b_coef = e.size(roles.a.coefs[axis]), e.size(roles.b.coefs[axis])
         kinds = [self._kind] * len(acc)
 

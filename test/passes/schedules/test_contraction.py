@@ -454,3 +454,27 @@ def test_no_match_says_why() -> None:
     broken = str(text).replace("arith.mulf", "arith.addf")
     with pytest.raises(NoMatch, match="sum of products"):
         jit.compile_kernel(broken, SCHEDULE, Target.cpu_named("x86-64-v3"))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("epilogue", ["", "bias", "residual"])
+@pytest.mark.parametrize(("m", "n", "parts"), [(50, 70, 3), (33, 48, 2), (25, 16, 4)])
+def test_sum_in_parts(m: int, n: int, parts: int, epilogue: str, target: str) -> None:
+    """Accumulators that wait in the scratch between the parts of a sum."""
+    k, tile = 48, 16
+    text, _ = matmul(m, n, k, tile, epilogue)
+    a, b = floats((m, k), 0), floats((k, n), 1)
+    extra = {"bias": [floats((n,), 2)], "residual": [floats((m, n), 2)]}.get(epilogue, [])
+    config = ContractionConfig(parts=parts)
+    (c,) = run(text, [a, packed(b, 1, tile, (1, 0)), *extra], [(m, n)], target, config)
+    close(c, a.astype(np.float64) @ b + (extra[0] if extra else 0), k)
+
+
+def test_long_sums_come_in_parts() -> None:
+    """A panel that fills the L2 cache is used in parts; one that does not is not, nor is one that few rows use."""
+    target = Target.cpu_named("x86-64-v3")
+    scratch = []
+    for m, k in ((64, 4096), (64, 256), (8, 4096)):
+        text, _ = matmul(m, 32, k, 16)
+        scratch.append(jit.compile_kernel(str(text), SCHEDULE, target).scratch)
+    assert scratch[0] > 0 and scratch[1:] == [0, 0]
