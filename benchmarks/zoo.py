@@ -26,6 +26,7 @@ EXPORTED = (
     "gpt2-prefill",
     "gpt2-decode",
     "llama-block",
+    "llama-decode",
     "lstm",
 )
 """Written in PyTorch by `benchmarks.models`."""
@@ -45,7 +46,11 @@ LIGHT = (
 
 MODELS = (*EXPORTED, *LIGHT)
 
-DIMS = {"bert-base-dynamic": {"batch": 1, "seq": 128}, "gpt2-decode": {"past": 64}}
+DIMS = {
+    "bert-base-dynamic": {"batch": 1, "seq": 128},
+    "gpt2-decode": {"past": 64},
+    "llama-decode": {"past": 64},
+}
 """Sizes of symbolic dimensions; they stay symbolic for the compilers."""
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from benchmarks.models import convnets, light, transformers
+from benchmarks.models import classifiers, convnets, generators, light, transformers
 from benchmarks.models.realistic import calibrated, initialized
 
 CACHE = Path(os.environ.get("AICC_BENCH_CACHE", "build/models"))
@@ -53,6 +53,19 @@ def convnet(
     return Recipe(build, image(size, batch), ("image",), (output,), **options)
 
 
+def generator(module: Callable[[], nn.Module], names: tuple[str, ...], *shapes: tuple[int, ...]) -> Recipe:
+    """A network of f32 inputs of these shapes, with weights that keep the size of activations."""
+
+    def inputs() -> tuple[Any, ...]:
+        rng = torch.Generator().manual_seed(0)
+        return tuple(torch.randn(*shape, generator=rng) for shape in shapes)
+
+    def build() -> nn.Module:
+        return calibrated(module(), *(torch.zeros(shape) for shape in shapes), seed=7)
+
+    return Recipe(build, inputs, names, ("result",))
+
+
 def bert(seq: int, dynamic: bool, dynamo: bool, batch: int = 1) -> Recipe:
     names = ("input_ids", "attention_mask", "token_type_ids")
     axes = {name: {0: "batch", 1: "seq"} for name in names} if dynamic else {}
@@ -70,15 +83,22 @@ def bert(seq: int, dynamic: bool, dynamo: bool, batch: int = 1) -> Recipe:
     )
 
 
+def cache_of(layers: int, heads: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Keys and values of 64 tokens, heads of 64."""
+    return [(torch.randn(1, heads, 64, 64), torch.randn(1, heads, 64, 64)) for _ in range(layers)]
+
+
+def cache_names(kind: str, layers: int) -> tuple[str, ...]:
+    return tuple(f"{kind}_{part}_{i}" for i in range(layers) for part in ("key", "value"))
+
+
 def gpt2(decode: bool, layers: int = 12) -> Recipe:
     def inputs() -> tuple[Any, ...]:
         if not decode:
             return (ids(50257, 1, 64),)
-        cache = [(torch.randn(1, 12, 64, 64), torch.randn(1, 12, 64, 64)) for _ in range(layers)]
-        return ids(50257, 1, 1), torch.full((1, 1), 64), cache
+        return ids(50257, 1, 1), torch.full((1, 1), 64), cache_of(layers, 12)
 
-    past = tuple(f"past_{kind}_{i}" for i in range(layers) for kind in ("key", "value"))
-    present = tuple(f"present_{kind}_{i}" for i in range(layers) for kind in ("key", "value"))
+    past, present = cache_names("past", layers), cache_names("present", layers)
     names = ("input_ids", "position_ids", *past) if decode else ("input_ids",)
     dynamic = {name: {2: "past"} for name in past} if decode else {}
     build = lambda: initialized(transformers.Gpt2(decode, layers=layers), seed=3)  # noqa: E731
@@ -90,6 +110,16 @@ def llama() -> Recipe:
         return (ids(4096, 1, 64),)
 
     return Recipe(lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",))
+
+
+def llama_decode(layers: int = 8) -> Recipe:
+    def inputs() -> tuple[Any, ...]:
+        return ids(32000, 1, 1), torch.full((1, 1), 64), cache_of(layers, 4)
+
+    past, present = cache_names("past", layers), cache_names("present", layers)
+    names, dynamic = ("input_ids", "position_ids", *past), {name: {2: "past"} for name in past}
+    build = lambda: initialized(transformers.LlamaDecode(layers=layers), seed=8)  # noqa: E731
+    return Recipe(build, inputs, names, ("logits", *present), dynamic, dynamo=False)
 
 
 def lstm() -> Recipe:
@@ -112,6 +142,7 @@ RECIPES: dict[str, Recipe] = {
     "gpt2-prefill": gpt2(decode=False),
     "gpt2-decode": gpt2(decode=True),
     "llama-block": llama(),
+    "llama-decode": llama_decode(),
     "lstm": lstm(),
     "bert-base-dynamic": bert(128, dynamic=True, dynamo=False),
     "resnet50-dynamic": convnet(convnets.ResNet50, 224, "logits", dynamic=BATCH, dynamo=False),
@@ -143,6 +174,18 @@ def module(name: str) -> Module:
     return Module(recipe.build(), example)
 
 
+RECIPES |= {
+    "efficientnet-b0": convnet(classifiers.EfficientNetB0, 224, "logits"),
+    "convnext-t": convnet(classifiers.ConvNextT, 224, "logits"),
+    "resnext50": convnet(classifiers.ResNext50, 224, "logits"),
+    "regnety-800mf": convnet(classifiers.RegNetY, 224, "logits"),
+    "shufflenetv2": convnet(classifiers.ShuffleNetV2, 224, "logits"),
+    "deeplab": convnet(generators.DeepLab, 264, "classes"),
+    "unet": convnet(generators.UNet, 256, "classes"),
+    "dcgan": generator(generators.Generator, ("noise",), (1, 100, 1, 1)),
+    "diffusion-unet": generator(generators.DiffusionUNet, ("latents", "time"), (1, 4, 32, 32), (1, 512)),
+    "wavenet": generator(generators.WaveNet, ("sound",), (1, 1, 8000)),
+}
 LIGHT = {f"light-{name.replace('_', '-')}": name for name in light.names()}
 """Networks that come with the package onnx, by the name they have here."""
 

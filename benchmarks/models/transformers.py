@@ -179,13 +179,23 @@ class LlamaLayer(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        return self.step(x, cos, sin, None)[0]
+
+    def step(
+        self, x: Tensor, cos: Tensor, sin: Tensor, past: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The block on tokens after `past`, keys and values [n, kv_heads, p, d]; also returns all keys and values."""
         y, group = self.norm1(x), self.heads // self.kv_heads
         q = rotate(split_heads(self.query(y), self.heads), cos, sin)
         k = rotate(split_heads(self.key(y), self.kv_heads), cos, sin)
-        k, v = (t.repeat_interleave(group, 1) for t in (k, split_heads(self.value(y), self.kv_heads)))
-        x = x + self.project(merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True)))
+        v = split_heads(self.value(y), self.kv_heads)
+        if past is not None:
+            k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
+        keys, values = (t.repeat_interleave(group, 1) for t in (k, v))
+        attended = F.scaled_dot_product_attention(q, keys, values, is_causal=past is None)
+        x = x + self.project(merge_heads(attended))
         y = self.norm2(x)
-        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+        return x + self.down(F.silu(self.gate(y)) * self.up(y)), (k, v)
 
 
 class Llama(nn.Module):
@@ -207,6 +217,38 @@ class Llama(nn.Module):
         for layer in self.layers:
             x = layer(x, self.cos[:s], self.sin[:s])
         return self.head(self.norm(x))
+
+
+class LlamaDecode(nn.Module):
+    """One token at a time: input_ids i64[n, 1], position_ids i64[n, 1], past key and value f32[n, g, p, d] per layer
+    -> logits f32[n, 1, v], present key and value f32[n, g, p + 1, d] per layer. 120 million parameters are read."""
+
+    def __init__(
+        self,
+        width: int = 1024,
+        heads: int = 16,
+        kv_heads: int = 4,
+        hidden: int = 2816,
+        layers: int = 8,
+        vocabulary: int = 32000,
+    ) -> None:
+        super().__init__()
+        self.words, self.norm = nn.Embedding(vocabulary, width), RmsNorm(width)
+        self.layers = nn.ModuleList(LlamaLayer(width, heads, kv_heads, hidden) for _ in range(layers))
+        self.head, d = nn.Linear(width, vocabulary, bias=False), width // heads
+        angle = torch.outer(torch.arange(2048.0), 10000.0 ** (-torch.arange(0, d, 2) / d)).repeat(1, 2)
+        self.register_buffer("cos", angle.cos())
+        self.register_buffer("sin", angle.sin())
+
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor, past: list[tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        cos, sin = (table[position_ids].unsqueeze(1) for table in (self.cos, self.sin))
+        x, present = self.words(input_ids), []
+        for layer, kv in zip(self.layers, past, strict=True):
+            x, kv = layer.step(x, cos, sin, kv)
+            present.append(kv)
+        return self.head(self.norm(x)), present
 
 
 class Lstm(nn.Module):
