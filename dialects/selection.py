@@ -7,7 +7,7 @@ import numpy as np
 from aicc.dialects.attributes import Bool
 from aicc.dialects.numerics import Array
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
-from aicc.dialects.symbolic import fresh_dim
+from aicc.dialects.symbolic import DimLike, fresh_dim
 from aicc.dialects.types import WIDE, DType, TensorType
 
 F32 = frozenset({DType.F32})
@@ -23,8 +23,9 @@ class NonZero(Op, name="nonzero"):
     def infer(x: TensorType) -> TensorType:
         if x.rank == 0:
             raise TypeRuleError("operand 'x' must have a rank of at least 1")
-        known = x.value is not None and x.value.dtype != object
-        count = int(np.count_nonzero(x.value)) if known else fresh_dim()
+        count: DimLike = fresh_dim()
+        if x.value is not None and x.value.dtype != object:
+            count = int(np.count_nonzero(x.value))
         return TensorType((x.rank, count), DType.I64)
 
     @staticmethod

@@ -1,9 +1,10 @@
-"""EyeLike and Trilu."""
+"""EyeLike, Trilu and Det."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from aicc.dialects.determinant import Determinant
 from aicc.dialects.diagonal import Eye, Trilu
 from aicc.dialects.shape import Shape
 from aicc.importer.graph import dtype_of
@@ -22,3 +23,8 @@ def eye_like(n: Node) -> Any:
 @onnx_op("Trilu")
 def trilu(n: Node) -> Any:
     return n.build(Trilu, n.required(0), n.input(1), upper=bool(n.attr("upper", 1)))
+
+
+@onnx_op("Det")
+def det(n: Node) -> Any:
+    return n.build(Determinant, n.required(0))

@@ -11,7 +11,7 @@ import onnx
 
 from aicc.bindings import func, ir
 from aicc.dialects.constants import CONSTANT_BYTES, Constant, Weight
-from aicc.dialects.op import TypeRuleError
+from aicc.dialects.op import TypeRuleError, as_array, declaration, operand_values
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
@@ -27,6 +27,10 @@ from aicc.weights import WeightStore
 Array = np.ndarray[Any, Any]
 
 
+_FEW = 64
+"""Elements that are worth computing during the import."""
+
+
 class GraphImporter:
     """Imports one graph into the function being built; values by ONNX name."""
 
@@ -38,6 +42,7 @@ class GraphImporter:
         self.directory = directory
         self.weights = weights
         self.shapes = Shapes()
+        self._evaluated: dict[Any, Array | None] = {}
         self.scopes: list[dict[str, Any]] = [{}]
         """Values by ONNX name, the innermost graph's last."""
         self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}
@@ -98,7 +103,25 @@ class GraphImporter:
             sym = ir.StringAttr(owner.attributes["sym"]).value
             if self.weights.nbytes(sym) <= 64 * 1024:
                 return self.weights.load(sym)
-        return None
+        if value not in self._evaluated:
+            self._evaluated[value] = self._evaluate(value)
+        return self._evaluated[value]
+
+    def _evaluate(self, value: Any) -> Array | None:
+        """A few numbers computed from constants: where lengths and numbers of rounds come from floats."""
+        owner = value.owner
+        info = self.shapes.info(value)
+        declared = None if isinstance(owner, ir.Block) else declaration(owner)
+        if declared is None or declared.fold is None or not info.is_static or info.size > _FEW:
+            return None
+        given = operand_values(owner)
+        arrays = [None if v is None else self.constant_of(v) for v in given]
+        if not given or any(v is not None and a is None for v, a in zip(given, arrays, strict=True)):
+            return None
+        with np.errstate(all="ignore"):
+            out = declared.fold(*arrays, **declared.decode_attributes(owner))
+        out = out[ir.OpResult(value).result_number] if isinstance(out, tuple) else out
+        return as_array(out, info.dtype).reshape(info.shape)
 
     def run(self, graph: onnx.GraphProto, dims: Mapping[str, DimChoice]) -> Any:
         """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them."""

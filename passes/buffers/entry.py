@@ -41,7 +41,7 @@ class Entry:
 
     def allocated_output(self, base: Any, t: Any, sizes: tuple[Size, ...]) -> Buffer:
         """The runtime's buffer at `base` of a result whose sizes depend on data."""
-        kind = ir.MemRefType.get(t.shape, t.element_type)
+        kind = _memref_type(t, sizes)
         return whole(pointer_to_memref(base, kind, [s for s in sizes if not isinstance(s, int)]), sizes, True)
 
     def _buffer(self, number: int, t: Any, sizes: tuple[Size, ...], owned: bool) -> Buffer:
@@ -49,9 +49,15 @@ class Entry:
             pointer_type(), self.buffers, [], ir.DenseI32ArrayAttr.get([number]), pointer_type(), None
         ).result
         base = llvm_dialect.LoadOp(pointer_type(), slot).result
-        kind = ir.MemRefType.get(t.shape, t.element_type)
+        kind = _memref_type(t, sizes)
         root = pointer_to_memref(base, kind, [s for s in sizes if not isinstance(s, int)])
         return whole(root, sizes, owned)
+
+
+def _memref_type(t: Any, sizes: tuple[Size, ...]) -> Any:
+    """Static where the sizes are known by now, though the tensor's type does not say so."""
+    dynamic = ir.ShapedType.get_dynamic_size()
+    return ir.MemRefType.get([s if isinstance(s, int) else dynamic for s in sizes], t.element_type)
 
 
 def dim_names(main: Any) -> list[tuple[str | None, ...]]:

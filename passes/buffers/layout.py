@@ -50,7 +50,10 @@ def contiguous_strides(sizes: Sequence[Size]) -> tuple[Size, ...]:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Where a tensor lives. `owned`: the program may write to it (not an input, not a weight)."""
+    """Where a tensor lives. `owned`: the program may write to it (not an input, not a weight).
+
+    `dense`: it is all of its root in row-major order, so that dynamic strides are products of sizes.
+    """
 
     root: Any
     element: Any
@@ -58,6 +61,7 @@ class Buffer:
     sizes: tuple[Size, ...]
     strides: tuple[Size, ...]
     owned: bool = True
+    dense: bool = False
 
     @property
     def rank(self) -> int:
@@ -76,7 +80,8 @@ class Buffer:
         for o, s in zip(offsets, self.strides, strict=True):
             offset = add(offset, mul(o, s))
         strides = tuple(mul(s, st) for s, st in zip(self.strides, steps, strict=True))
-        return replace(self, offset=offset, sizes=tuple(sizes), strides=strides)
+        dense = self.dense and _is_zero(offset) and all(map(_equal, sizes, self.sizes))
+        return replace(self, offset=offset, sizes=tuple(sizes), strides=strides, dense=dense)
 
     def keep(self, dims: Sequence[int]) -> Buffer:
         """Drops dims of size 1."""
@@ -96,7 +101,7 @@ class Buffer:
                 if _is_one(size):
                     size, stride = self.sizes[d], self.strides[d]
                     continue
-                if not _equal(self.strides[d], _known_mul(size, stride)) and not self._is_contiguous():
+                if not _equal(self.strides[d], _known_mul(size, stride)) and not self.dense:
                     return None
                 size = mul(size, self.sizes[d])
             sizes.append(size)
@@ -112,14 +117,6 @@ class Buffer:
                 strides[d] = step
                 step = mul(step, sizes[d])
         return replace(self, sizes=tuple(sizes), strides=tuple(strides))
-
-    def _is_contiguous(self) -> bool:
-        """Whether this is a whole root in row-major order (dynamic strides are then products of sizes)."""
-        return (
-            isinstance(self.offset, int)
-            and self.offset == 0
-            and self.root.type.layout == _identity(self.rank)
-        )
 
     def materialize(self) -> Any:
         """The memref of this view, with a dynamic offset in its type."""
@@ -144,18 +141,18 @@ class Buffer:
 def whole(root: Any, sizes: Sequence[Size], owned: bool = True) -> Buffer:
     """The buffer that is all of `root`, row-major."""
     return Buffer(
-        root, ir.MemRefType(root.type).element_type, 0, tuple(sizes), contiguous_strides(sizes), owned
+        root, ir.MemRefType(root.type).element_type, 0, tuple(sizes), contiguous_strides(sizes), owned, True
     )
-
-
-def _identity(rank: int) -> Any:
-    return ir.AffineMapAttr.get(ir.AffineMap.get_identity(rank))
 
 
 def _equal(a: Size, b: Size | None) -> bool:
     if b is None or isinstance(a, int) != isinstance(b, int):
         return False
     return bool(a == b)
+
+
+def _is_zero(s: Size) -> bool:
+    return isinstance(s, int) and s == 0
 
 
 def _is_one(s: Size) -> bool:

@@ -837,3 +837,11 @@ func.func @bitcast_width(%arg0: tensor<2x3xf32>) -> tensor<2x3xi64> {
   %0 = "aicc.bitcast"(%arg0) {to = i64} : (tensor<2x3xf32>) -> tensor<2x3xi64>
   return %0 : tensor<2x3xi64>
 }
+
+// -----
+
+func.func @determinant(%arg0: tensor<2x3x4xf32>) -> tensor<2xf32> {
+  // expected-error @+1 {{'aicc.determinant' op operand 'x' must hold square matrices}}
+  %0 = "aicc.determinant"(%arg0) : (tensor<2x3x4xf32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}

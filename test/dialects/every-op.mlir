@@ -746,3 +746,10 @@ func.func @cast_to_float8(%arg0: tensor<2x3xf32>) -> tensor<2x3xf8E4M3FN> {
   %0 = "aicc.cast"(%arg0) {to = f8E4M3FN, saturate = false} : (tensor<2x3xf32>) -> tensor<2x3xf8E4M3FN>
   return %0 : tensor<2x3xf8E4M3FN>
 }
+
+// CHECK-LABEL: func.func @determinant(
+// CHECK: "aicc.determinant"(
+func.func @determinant(%arg0: tensor<2x3x3xf32>) -> tensor<2xf32> {
+  %0 = "aicc.determinant"(%arg0) : (tensor<2x3x3xf32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}

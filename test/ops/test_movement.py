@@ -6,8 +6,9 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx.parser
 
-from test.ops.rig import case, check, check_all
+from test.ops.rig import case, check, check_all, check_model
 
 Rng = np.random.Generator
 DTYPES = [np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.uint8, np.int64, np.bool_]
@@ -135,3 +136,17 @@ def test_pad_values_axes_and_crops(rng: Rng) -> None:
     )
     old = np.pad(x, [(0, 1), (1, 0)], constant_values=2)
     check("Pad", x, opset=10, pads=[0, 1, 1, 0], value=2.0, expected=[old], modes=("static",))
+
+
+def test_what_is_written_flat_and_padded_at_the_end_is_not_written_over_itself() -> None:
+    """The interior of a padded buffer that begins at its first element has gaps all the same."""
+    text = """<ir_version: 9, opset_import: ["": 19]> g (float[4] x) => (float[5, 5] y) {
+        zero = Constant<value = float[16] {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}>()
+        at = Constant<value = int64[4] {5, 7, 13, 15}>()
+        shape = Constant<value = int64[2] {4, 4}>()
+        pads = Constant<value = int64[4] {0, 0, 1, 1}>()
+        flat = ScatterElements<axis = 0>(zero, at, x)
+        square = Reshape(flat, shape)
+        y = Pad(square, pads)
+    }"""
+    check_model(onnx.parser.parse_model(text), {"x": np.arange(1, 5, dtype=np.float32)})

@@ -1,0 +1,40 @@
+"""A sample of the official tests: `make conformance` runs them all."""
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from aicc.errors import CompileError
+from aicc.tools.conformance import check
+from aicc.tools.conformance.expected import read_expected
+from aicc.tools.conformance.suite import KINDS, Test, find_tests
+
+LIST = Path(__file__).with_name("expected_failures.txt")
+STEP = 15
+"""Every so many tests of each kind; the light models take too long here."""
+
+
+@functools.cache
+def sample() -> tuple[Test, ...]:
+    try:
+        tests = find_tests()
+    except CompileError as error:
+        pytest.skip(str(error))
+    known = read_expected(LIST)
+    kinds = [
+        [t for t in tests if t.kind == kind and t.name not in known] for kind in KINDS if kind != "light"
+    ]
+    return tuple(t for of_kind in kinds for t in of_kind[::STEP])
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_official(part: int):
+    outcomes = [check.check(t) for t in sample()[part::4]]
+    assert len(outcomes) > 25
+    assert [f"{o.name}: {o.state}, {o.reason}" for o in outcomes if o.state != check.PASSED] == []
+
+
+def test_the_list_names_tests_that_exist():
+    sample()  # skips where the data is not to be had
+    assert sorted(set(read_expected(LIST)) - {t.name for t in find_tests()}) == []

@@ -1,0 +1,46 @@
+"""GridSample, DeformConv, RoiAlign against the ONNX reference and ONNX Runtime."""
+
+import numpy as np
+import pytest
+
+from test.ops.ort import check_ort
+from test.ops.rig import check
+
+RNG = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+def test_grid_sample(mode: str, padding: str):
+    x = RNG.standard_normal((2, 3, 5, 4)).astype(np.float32)
+    grid = RNG.uniform(-1.4, 1.4, (2, 3, 6, 2)).astype(np.float32)
+    for corners in (0, 1):
+        check(
+            "GridSample",
+            x,
+            grid,
+            mode=mode,
+            padding_mode=padding,
+            align_corners=corners,
+            rtol=1e-4,
+            modes=("static", "dynamic") if mode == "linear" else ("static",),
+        )
+
+
+def test_deform_conv():
+    x = RNG.standard_normal((1, 4, 5, 6)).astype(np.float32)
+    w = RNG.standard_normal((6, 2, 2, 3)).astype(np.float32)
+    offset = RNG.uniform(-1, 1, (1, 2 * 2 * 6, 4, 4)).astype(np.float32)
+    mask = RNG.uniform(0, 1, (1, 2 * 6, 4, 4)).astype(np.float32)
+    bias = RNG.standard_normal(6).astype(np.float32)
+    attrs = {"group": 2, "offset_group": 2}
+    check("DeformConv", x, w, offset, bias, mask, rtol=1e-4, modes=("static",), **attrs)
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+def test_roi_align(mode: str):
+    x = RNG.standard_normal((2, 3, 8, 8)).astype(np.float32)
+    rois = np.float32([[0, 0, 7, 7], [1.5, 2, 6, 5], [-2, -2, 20, 3]])
+    attrs = {"output_height": 2, "output_width": 3, "sampling_ratio": 2, "spatial_scale": 0.9, "mode": mode}
+    inputs = [x, rois, np.array([0, 1, 1])]
+    check_ort("RoiAlign", *inputs, opset=16, modes=("static",), **attrs)
