@@ -85,14 +85,15 @@ def row_count(roles: Attention) -> int | None:
 def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan:
     """The sizes for a kernel. Raises NoMatch when the blocks do not fit the scratch."""
     lanes = target.lanes(32)
-    nv = config.nv or 2
+    known, keys = row_count(roles), roles.extents[roles.key].static
+    # One vector of keys: then more rows fit a register tile.
+    few = keys is not None and keys <= lanes and known is not None and known <= 2 * lanes
+    nv = config.nv or (1 if few else 2)
     panel = lanes * nv
     rows = config.mr or max_rows(target, nv)
-    known = row_count(roles)
     if known is not None:
         rows = min(rows, known)
     depth, columns = roles.static(roles.depth), roles.static(roles.column)
-    keys = roles.extents[roles.key].static
     room = max(panel, target.l2 // 2 // (4 * (depth + columns)) // panel * panel)
     most = config.keys or min(_KEYS, room)
     single = keys is not None and keys <= (config.keys or min(_ALL_KEYS, max(room, most)))
