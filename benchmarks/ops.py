@@ -26,9 +26,9 @@ from benchmarks.op_cases import CASES, OpCase
 
 PAGE = Path("docs/ops.md")
 FOLDER = Path("build/bench-ops")
-ROUNDS, SECONDS = 3, 0.02
+ROUNDS, SECONDS = 3, 0.015
 # After a run the workers of both runtimes spin for a while, and would take the other one's cores.
-PAUSE = 0.03
+PAUSE = 0.015
 RUNTIMES = ("aicc", "onnxruntime")
 
 

@@ -18,8 +18,15 @@ def wants_kernel(source: Buffer, target: Buffer) -> bool:
         return False
     if not all(isinstance(s, int) for s in target.sizes):
         return True
-    dense = all(tuple(b.strides) == tuple(contiguous_strides(b.sizes)) for b in (source, target))
+    dense = _is_dense(source) and _is_dense(target)
     return prod(int(s) for s in target.sizes) >= (_CONTIGUOUS if dense else _STRIDED)
+
+
+def _is_dense(buffer: Buffer) -> bool:
+    """Whether its elements follow each other."""
+    expected = contiguous_strides(buffer.sizes)
+    found = zip(buffer.sizes, buffer.strides, expected, strict=True)
+    return all(size == 1 or stride == dense for size, stride, dense in found)
 
 
 def copy_kernel(main: Any, kernels: dict[str, Any], source: Buffer) -> str:
