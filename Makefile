@@ -66,9 +66,10 @@ conformance: $(VENV)/.aicc  ## all official ONNX backend tests; writes docs/conf
 	@$(RUN) -m aicc.tools.conformance --jobs $(JOBS) --page docs/conformance.md $(CONFORMANCE_ARGS)
 
 # BENCH_ARGS='--resume' goes on after an interrupt, BENCH_ARGS='--write --models lstm --against iree' renews a part.
-bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); writes docs/performance.md and docs/kernels.md
+bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); writes docs/performance.md, kernels.md and predictions.md
 	@$(RUN) -m benchmarks.run $(BENCH_ARGS)
 	@$(RUN) -m benchmarks.kernels
+	@$(RUN) -m benchmarks.predictions
 
 wheel: $(VENV)/.aicc  ## build/wheel/aicc-*.whl
 	@$(RUN) -m pip wheel -q --no-deps -w build/wheel .

@@ -14,8 +14,10 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.passes.kernels.ir_tools import defining_op, is_contraction, loop_extents, nested_ops
+from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import read_costs
 from aicc.signature import Port
+from aicc.target import Target
 from aicc.weights import WeightStore
 
 _VIEWS = (
@@ -73,7 +75,7 @@ def node_label(nodes: Sequence[str]) -> str:
     return nodes[0] if len(nodes) == 1 else f"{nodes[0]} + {len(nodes) - 1}"
 
 
-def kernel_facts(module: Any, entry: Any) -> dict[str, KernelFacts]:
+def kernel_facts(module: Any, entry: Any, target: Target) -> dict[str, KernelFacts]:
     """The facts of every kernel of a module of stage *buffers*, by name; `entry` is its host program."""
     kernels = {f.sym_name.value: f for f in module.body.operations if "aicc.kernel" in f.attributes}
     nodes: dict[str, dict[str, None]] = {name: {} for name in kernels}
@@ -89,7 +91,7 @@ def kernel_facts(module: Any, entry: Any) -> dict[str, KernelFacts]:
             tuple(nodes[name]),
             calls[name],
             *_bytes(kernel),
-            read_costs(kernel),
+            _costs(kernel, target),
             _flops(kernel),
             _results(kernel),
         )
@@ -155,7 +157,7 @@ def _bytes(kernel: Any) -> tuple[int | None, int | None]:
     dynamic = any(isinstance(a.type, ir.IndexType) for a in kernel.regions[0].blocks[0].arguments)
     read: list[int | None] = [_read(a, dynamic) for a in buffers[: len(buffers) - count]]
     written: list[int | None] = [_whole(a.type, dynamic) for a in buffers[len(buffers) - count :]]
-    if kernel.sym_name.value.startswith("border_"):
+    if _is_border(kernel):
         written = [_filled(kernel)]
     return _sum(read), _sum(written)
 
@@ -180,6 +182,19 @@ def _results(kernel: Any) -> tuple[str, ...]:
     return tuple(
         "x".join("?" if t.is_dynamic_dim(i) else str(t.shape[i]) for i in range(t.rank)) for t in written
     )
+
+
+def _costs(kernel: Any, target: Target) -> dict[str, float]:
+    """Of a border, for which no schedule was asked: the time to write it."""
+    if not _is_border(kernel):
+        return read_costs(kernel)
+    rates = machine(target)
+    schedule = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
+    return {schedule: rates.start + rates.stream(_filled(kernel), target)}
+
+
+def _is_border(kernel: Any) -> bool:
+    return bool(kernel.sym_name.value.startswith("border_"))
 
 
 def _whole(t: Any, dynamic: bool) -> int | None:

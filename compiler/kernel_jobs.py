@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def build_program(module: Any, ctx: PassContext, options: Options, out: Path | None) -> Path | None:
     """schedule → loops → llvm → object → link for a module of stage *buffers*; returns what was written."""
     entry = _entry(module)
-    facts = kernel_facts(module, entry)
+    facts = kernel_facts(module, entry, ctx.target)
     jobs = [
         _job(f, ctx, facts[f.sym_name.value]) for f in module.body.operations if "aicc.kernel" in f.attributes
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, log2
 
 from aicc.passes.schedules.cpu.access import Access, touched_bytes
@@ -9,7 +10,7 @@ from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.read import SHUFFLED, in_groups
 from aicc.passes.schedules.cpu.reduction_layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction_tree import Reductions
-from aicc.passes.schedules.cpu.sizes import guess_product
+from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.passes.schedules.machine import machine
 from aicc.target import Target
 
@@ -72,19 +73,30 @@ def seconds(arrangement: Arrangement, target: Target, lanes: int, pixels: int) -
 
 
 def _bytes(arrangement: Arrangement) -> tuple[float, float]:
-    """Bytes touched of matrices, as in a product with a vector, which are weights and come from memory, and of
-    everything else."""
+    """Bytes touched of weights, as far as one can tell, and of everything else.
+
+    In a product they are the operand that results of other positions along the vector axis do not share, of which
+    each element is at one place only: of a window's input, elements are at several.
+    """
     extents, accesses = arrangement.layout.extents, arrangement.layout.accesses.values()
     total = touched_bytes(accesses, extents)
     loads = [a for a in loads_of(arrangement) if any(a.moves(axis) for axis in arrangement.sums)]
-    whole = [a for a in loads if all(a.moves(axis) for axis in range(len(extents)))]
-    if len(loads) < 2 or len(whole) != 1 or not arrangement.kept:
+    if len(loads) < 2:
         return 0.0, total
-    points = guess_product(extents)
-    if guess_product(whole[0].buffer.shape) < points:
-        return 0.0, total  # windows: elements are read again
-    matrix = touched_bytes(whole, extents)
-    return matrix, total - matrix
+    axes = (*arrangement.sums, arrangement.vector)
+    weights = [
+        touched_bytes([load], extents)
+        for load in loads
+        if all(load.moves(axis) for axis in axes)
+        and guess_product(load.buffer.shape) >= guess_product(_moving(load, extents))
+    ]
+    largest = max(weights, default=0.0)
+    return largest, total - largest
+
+
+def _moving(access: Access, extents: Sequence[Size]) -> list[Size]:
+    """The extents of the axes that an access moves along."""
+    return [extent for axis, extent in enumerate(extents) if access.moves(axis)]
 
 
 def _cycles(arrangement: Arrangement, target: Target, lanes: int, pixels: int) -> float:
