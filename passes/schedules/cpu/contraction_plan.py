@@ -197,7 +197,8 @@ def unroll(extent: int | None, wanted: int) -> int:
         return wanted
     if extent <= 2 * wanted:
         return extent
-    for steps in (wanted, *range(2 * wanted, wanted // 2, -1)):
+    candidates: list[int] = [wanted, *range(2 * wanted, wanted // 2, -1)]
+    for steps in candidates:
         if extent % steps == 0:
             return steps
     return wanted
