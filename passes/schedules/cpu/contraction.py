@@ -4,8 +4,8 @@ before: a root `linalg.generic` `out += a * b`, and elementwise stages that read
 after:  for each tile (block of rows, panel of columns): register tiles of `mr x nv` vectors, accumulated
         over the whole sum in registers, the stages computed on them, one store
 
-B is read in panels of columns, zero padded (`layouts`); A is read where it lies. There is no blocking of
-the sum: a panel streams from L2 without loss, and every epilogue stays trivial.
+B is read in panels of columns, zero padded (`layouts`); A is read where it lies. A panel streams from L2
+without loss, so sums are not blocked, unless a panel is too large for that (`contraction_plan.sum_parts`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from aicc.passes.schedules.cpu.contraction_grid import Grid
-from aicc.passes.schedules.cpu.contraction_plan import TILE_FLOPS, ContractionConfig, max_rows, vectors_for
+from aicc.passes.schedules.cpu.contraction_plan import (
+    TILE_FLOPS,
+    ContractionConfig,
+    max_rows,
+    tile_rows,
+    vectors_for,
+)
 from aicc.passes.schedules.cpu.contraction_roles import STAGE_LIMIT, Roles, column_layout, find_roles
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
@@ -45,11 +51,16 @@ class Contraction(Schedule):
         found: list[Config] = [base]
         lanes = _lanes(roles, target)
         for vectors in () if roles.packed else (1, 2, 3, 4):
-            rows = max_rows(target, vectors)
+            rows = tile_rows(target, vectors)
             if rows >= 2 and vectors * lanes != roles.panel:
                 found.append(replace(base, nv=vectors))
-        rows = max_rows(target, roles.panel // lanes)
-        found += [replace(base, mr=limit) for limit in (rows - 1, rows - 2, rows * 2 // 3) if limit > 1]
+        vectors = roles.panel // lanes
+        rows, most = tile_rows(target, vectors), max_rows(target, vectors)
+        found += [
+            replace(base, mr=limit)
+            for limit in (rows + 2, rows - 1, rows - 2, rows * 2 // 3)
+            if 1 < limit <= most
+        ]
         found += [replace(base, ku=8), replace(base, ahead=0), replace(base, ahead=1)]
         return found
 

@@ -22,16 +22,14 @@ from aicc.passes.schedules.cpu.contraction_plan import (
     tile_rows,
     tile_shapes,
 )
+from aicc.passes.schedules.cpu.contraction_prefetch import Ahead
 from aicc.passes.schedules.cpu.contraction_roles import Roles
 from aicc.passes.schedules.cpu.contraction_stage_b import PanelCopy, staged, wants_stage
-from aicc.passes.schedules.cpu.contraction_tile import Ahead, Part, Place, TileEmitter
+from aicc.passes.schedules.cpu.contraction_tile import Part, Place, TileEmitter
 from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.target import Target
-
-# Rows up to which the multiply-adds take less than half of the time B takes from memory.
-_STREAMED_ROWS = 3
 
 # Rows up to which the multiply-adds take less than half of the time B takes from memory.
 _STREAMED_ROWS = 3
@@ -117,12 +115,6 @@ class Grid:
         panel = depth * roles.panel * element_bits(roles.b.buffer.element) // 8
         parts = self._config.parts or sum_parts(target, depth, panel, self._config.ku)
         return parts if depth % parts == 0 else 1
-
-    def _waits_for_memory(self) -> bool:
-        """Whether one register tile of few rows reads each panel: it does nothing but wait for B, which the
-        hardware reads ahead faster when nobody else asks for another panel (Zen 5: 36 GB/s instead of 33)."""
-        rows = self.roles.rows_total().static
-        return rows is not None and rows <= _STREAMED_ROWS
 
     def _waits_for_memory(self) -> bool:
         """Whether one register tile of few rows reads each panel: it does nothing but wait for B, which the

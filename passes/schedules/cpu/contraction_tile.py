@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction_plan import unroll
+from aicc.passes.schedules.cpu.contraction_prefetch import Ahead, Prefetch
 from aicc.passes.schedules.cpu.contraction_roles import Roles
-from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
+from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.epilogue import Epilogue
 from aicc.passes.schedules.cpu.inline import literal
-from aicc.passes.schedules.cpu.nest import Buffer, Store
+from aicc.passes.schedules.cpu.nest import Buffer
 
 # Enough accumulators to hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
@@ -36,16 +37,6 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """Prefetching of the next panel of `size` elements while this one is used: this register tile is
-    number `number` of `shares` that use the panel, and reads its share."""
-
-    number: Index
-    shares: Index
-    size: Index
-
-
-@dataclass(frozen=True)
 class Part:
     """A part of a sum: `steps` steps from `first` on. The accumulators come from the scratch, where those of this
     register tile are in place `slot`, and go back there unless `last` (an i1) holds: then they are the result."""
@@ -54,16 +45,6 @@ class Part:
     steps: int
     slot: Index
     last: str
-
-
-@dataclass(frozen=True)
-class _Prefetch:
-    """The share of one register tile: `lines` cache lines in each turn of the loop over the sum, from element
-    `start` on; `on` is 0 in tiles that have no share, else 1."""
-
-    start: Index
-    lines: int
-    on: Index
 
 
 def _is_long(roles: Roles) -> bool:
@@ -80,7 +61,7 @@ class TileEmitter:
         self._roles = roles
         self._lanes = lanes
         self._ku = ku
-        self._prefetched: _Prefetch | None = None
+        self._prefetch = Prefetch(e, roles, lanes)
         self._part: Part | None = None
         element = roles.root.inits[0].element
         self._narrow = element in ("f16", "bf16")
@@ -131,8 +112,8 @@ class TileEmitter:
         accumulators = self._first(count) + [zero] * (count * (copies - 1))
         self._a, self._b = (a_base, roles.a.buffer.element), (b_base, roles.b.buffer.element)
         self._rows, self._place, self._copies = row_offsets, place, copies
-        self._prefetched = None if ahead is None else self._share(ahead, b_at, steps)
-        self._epilogue_operands(place)
+        self._prefetch.panel(ahead, b_at, steps)
+        self._prefetch.epilogue(place.at, place.rows, place.vectors)
         result = self._sum(0, accumulators, a_at, b_at, 0)
         while len(result) > count:
             half = len(result) // 2
@@ -245,7 +226,7 @@ class TileEmitter:
         if whole != 0:
             with e.loop(0, whole, steps, acc, kinds) as loop:
                 a_in, b_in = inside(loop.index)
-                self._prefetch(e.add(done, loop.index), steps)
+                self._prefetch.turn(e.add(done, loop.index), steps)
                 values = loop.args
                 for step in range(steps):
                     values = self._step(
@@ -292,57 +273,3 @@ class TileEmitter:
         column = self._place.at[self._roles.axes.column]
         left = self._e.sub(self._place.columns, self._e.add(column, v * self._lanes))
         return self._e.mask(left, self._lanes)
-
-    # Prefetching -----------------------------------------------------------------------------------
-
-    def _share(self, ahead: Ahead, panel: Index, steps: int) -> _Prefetch:
-        """What this register tile reads of the panel after `panel`.
-
-        Lines are read in turns of the loop over the sum, `steps` steps each, a whole number in each turn. When
-        that is more than an even share, the first of the tiles that use the panel read none.
-        """
-        e = self._e
-        line = 512 // element_bits(self._roles.b.buffer.element)
-        each = steps * self._roles.panel
-        start = e.add(panel, ahead.size)
-        if not isinstance(ahead.shares, int) or not isinstance(ahead.size, int):
-            return _Prefetch(e.add(start, e.div(e.mul(ahead.number, ahead.size), ahead.shares)), 1, 1)
-        lines = max(1, -(-each // (line * ahead.shares)))
-        turns = max(1, ahead.size // each)
-        readers = min(ahead.shares, -(-ahead.size // (turns * lines * line)))
-        number = e.sub(ahead.number, ahead.shares - readers)
-        on: Index = 1
-        if readers < ahead.shares:
-            on = e.min(e.max(e.add(number, 1), 0), 1)
-        return _Prefetch(e.add(start, e.mul(e.max(number, 0), turns * lines * line)), lines, on)
-
-    def _prefetch(self, done: Index, steps: int) -> None:
-        """This turn's lines of the next panel. To L1, from where they go to L2 when they are in the way:
-        measurably faster on Zen 5 than to L2, for weights that come from memory."""
-        share, e = self._prefetched, self._e
-        if share is None:
-            return
-        element = self._roles.b.buffer.element
-        line = 512 // element_bits(element)
-        each = share.lines * line
-        turn = e.mul(done, each // steps) if each % steps == 0 else e.div(e.mul(done, each), steps)
-        position = e.add(share.start, e.mul(turn, share.on))
-        for number in range(share.lines):
-            e.prefetch(self._b[0], e.add(position, number * line), element)
-
-    def _epilogue_operands(self, place: Place) -> None:
-        """Prefetches what the epilogue reads for each row, such as a residual: the sum hides the time it takes."""
-        e, roles, axes = self._e, self._roles, self._roles.axes
-        for key, access in roles.accesses.items():
-            if isinstance(key, Store) or not access.linear or access.coef(axes.column) != 1:
-                continue
-            if not any(access.moves(axis) for axis in axes.rows):
-                continue
-            element = access.buffer.element
-            for row in place.rows:
-                at = dict(place.at)
-                for axis, step in zip(axes.rows, row, strict=True):
-                    at[axis] = e.add(at[axis], step)
-                start = e.address(access, lambda axis, at=at: at[axis])  # type: ignore[misc]
-                for first in range(0, place.vectors * self._lanes, 512 // element_bits(element)):
-                    e.prefetch(e.base(access.buffer), e.add(start, first), element)
