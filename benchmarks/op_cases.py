@@ -128,6 +128,8 @@ CASES: tuple[OpCase, ...] = (
     _reduce("ReduceSum", (128, 3072), (1,)),
     _reduce("ReduceSum", (128, 3072), (0,)),
     _reduce("ReduceSum", (128, 3072), (0, 1)),
+    _reduce("ReduceSum", (1, 4000000), (1,)),
+    _reduce("ReduceMax", (3, 640, 640), (1, 2)),
     _reduce("ReduceMean", (1, 64, 56, 56), (2, 3)),
     _reduce("ReduceMean", (1, 64, 56, 56), (1,)),
     _reduce("ReduceMax", (32, 64, 768), (1,)),

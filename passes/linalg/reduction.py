@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicc.bindings import arith, ir, linalg
-from aicc.dialects.symbolic import product
+from aicc.dialects.symbolic import DimLike, product
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.rows import Full, Row, Rows
@@ -52,15 +52,55 @@ def init_of(name: str, dtype: DType) -> float | int:
     return 1 if name == "reduce_prod" else 0
 
 
+JOINS: dict[str, Step] = {name: STEPS[name] for name in ("reduce_prod", "reduce_max", "reduce_min")}
+"""Per op: how results of parts are joined, where that is no sum."""
+# At most so many results of at least so many elements are reduced in parts, for several threads.
+_FEW, _MANY, _PARTS = 4, 1 << 17, 32
+
+
 @lowering(*STEPS)
 def reduce(b: Builder, n: Lowered) -> Any:
+    """
+    y = reduce(x)                              // [100000] --> []
+      -->
+    p = reduce(reshape(x)), y = join(p)        // [32, 3125] --> [32] --> []     (few results of many elements)
+    """
     x, name = n.typed(0), n.op.name
     rows = Rows(b, x.shape, n.attrs["axes"], x.dtype)
     s = rows.s
-    total = rows.reduce(
-        [Full(n.operands[0], x)], init_of(name, rows.dtype), lambda v, acc: STEPS[name](s, v, acc)
-    )
+    full, start = Full(n.operands[0], x), init_of(name, rows.dtype)
+    parts = _parts(x.shape, rows.axes)
+    if parts is None:
+        total = rows.reduce([full], start, lambda v, acc: STEPS[name](s, v, acc))
+    else:
+        axis, count = parts
+        split = (*x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1 :])
+        value, t = b.reshape(n.operands[0], x, split)
+        inner = Rows(b, split, [a if a < axis else a + 1 for a in rows.axes], x.dtype)
+        partial = inner.reduce([Full(value, t)], start, lambda v, acc: STEPS[name](s, v, acc))
+        place = axis - sum(a < axis for a in rows.axes)
+        join = JOINS.get(name, _sum)
+        outer = Rows(b, inner.row_shape, [place], partial.type.dtype)
+        total = outer.reduce(
+            [Full(partial.value, partial.type)], start, lambda v, acc: join(s, v, acc), partial.type.dtype
+        )
     return _finished(b, n, rows, _after(rows, total, name))
+
+
+def _parts(shape: Sequence[DimLike], axes: Sequence[int]) -> tuple[int, int] | None:
+    """The reduced axis to cut, and in how many parts; None when there are results enough, or little to do."""
+    sizes = [d for d in shape if isinstance(d, int)]
+    if (
+        len(sizes) < len(shape)
+        or math.prod(sizes) < _MANY
+        or math.prod(d for i, d in enumerate(sizes) if i not in axes) > _FEW
+    ):
+        return None
+    for axis in sorted(axes):
+        count = max(p for p in range(1, _PARTS + 1) if sizes[axis] % p == 0)
+        if count >= _FEW:
+            return axis, count
+    return None
 
 
 @lowering("reduce_log_sum_exp")

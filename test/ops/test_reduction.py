@@ -136,3 +136,31 @@ def test_axes_known_at_run_time_only(keepdims: int, rng: np.random.Generator) ->
     cases = [case(f"Reduce{k}", x, _axes(-1, 0), keepdims=keepdims) for k in KINDS]
     cases.append(case("ReduceMax", x > 1, _axes(1), keepdims=keepdims))
     check_all(cases, modes=("static",))
+
+
+def test_few_results_of_many_elements_are_reduced_in_parts(rng: np.random.Generator) -> None:
+    """Partial results on all threads, then one of them; sums against float64."""
+    functions = {
+        "Sum": np.sum,
+        "Mean": np.mean,
+        "Max": np.max,
+        "Min": np.min,
+        "Prod": np.prod,
+        "L1": lambda x, axis: np.abs(x).sum(axis),
+        "L2": lambda x, axis: np.sqrt((x * x).sum(axis)),
+        "LogSum": lambda x, axis: np.log(x.sum(axis)),
+        "SumSquare": lambda x, axis: (x * x).sum(axis),
+    }
+    cases = []
+    for kind, f in functions.items():
+        for shape, axes in (((200_000,), (0,)), ((2, 400, 3, 500), (1, 3)), ((1, 7, 40_000), (1, 2))):
+            x = (
+                1 + rng.uniform(-1e-4, 1e-4, shape) if kind == "Prod" else rng.uniform(0.5, 1.5, shape)
+            ).astype(np.float32)
+            wide = np.array(f(x.astype(np.float64), axis=axes)).astype(np.float32)
+            cases.append(
+                case(f"Reduce{kind}", x, _axes(*axes), constant=(1,), keepdims=0, expected=[wide], rtol=rtol)
+            )
+    x = rng.integers(-5, 5, (3, 60_000))
+    cases.append(case("ReduceSum", x, _axes(1), constant=(1,), keepdims=0, expected=[x.sum(1)]))
+    check_all(cases, modes=("static",))
