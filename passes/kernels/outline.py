@@ -217,7 +217,7 @@ def _label(members: list[Any]) -> str:
     root = next((m for m in members if is_generic(m) and not is_parallel(m)), members[0])
     if not is_generic(root):
         names = {"scf.for": "recurrence" if is_recurrence(root) else "loop"}
-        return names.get(root.name, root.name.split(".")[1])
+        return names.get(root.name) or str(root.name).split(".")[1]
     extents = loop_extents(root)
     kept = [e for e, i in zip(extents, iterators(root), strict=True) if i == "parallel" and e != "1"]
     summed = [e for e, i in zip(extents, iterators(root), strict=True) if i == "reduction" and e != "1"]

@@ -19,7 +19,7 @@ from aicc.dialects.symbolic import static
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.activation import BODIES
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.convolution import widen
+from aicc.passes.linalg.convolution_dims import widen
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop
 from aicc.passes.linalg.scalars import Scalars, cast

@@ -1,6 +1,7 @@
 /* Drives contexts on several threads through regions of all sizes and checks that each tile is computed once,
  * with scratch nobody else writes. Usage: pool_stress REGIONS THREADS CONTEXTS. Exit status 0: all right. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,26 @@ static void count_range(void **args, int64_t lo, int64_t hi, void *scratch) {
   if (own && (own[0] != lo || own[63] != lo)) counts[lo] = 99;
 }
 
+/* Tile i of step s adds what its neighbours were after step s - 1: a step that starts too early is seen. */
+static void step_range(void **args, int64_t lo, int64_t hi, void *scratch) {
+  int64_t tiles = (int64_t)(intptr_t)args[1], step = lo / tiles;
+  int64_t *now = (int64_t *)args[0] + step % 2 * MOST_TILES, *before = (int64_t *)args[0] + (step + 1) % 2 * MOST_TILES;
+  if (scratch) ((char *)scratch)[lo % tiles] = 1; /* shared: every tile has its byte */
+  for (int64_t i = lo - step * tiles; i < hi - step * tiles; i++)
+    now[i] = before[i] + before[(i + 1) % tiles] - before[(i + tiles - 1) % tiles] + 1;
+}
+
+/* After `steps` steps from zeros all tiles hold the number of steps. */
+static bool steps_are_in_order(void *ctx, int64_t tiles, int64_t grain, int64_t steps) {
+  int64_t *values = aicc_buffer_acquire(ctx, 2 * MOST_TILES * (int64_t)sizeof *values);
+  memset(values, 0, 2 * MOST_TILES * sizeof *values);
+  aicc_parallel_steps(ctx, step_range, (void *[]){values, (void *)(intptr_t)tiles}, tiles, grain, steps, tiles);
+  bool good = true;
+  for (int64_t i = 0; i < tiles; i++) good = good && values[(steps + 1) % 2 * MOST_TILES + i] == steps;
+  aicc_buffer_release(ctx, values);
+  return good;
+}
+
 static int model_main(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena) {
   (void)dims, (void)weights, (void)arena;
   uint64_t random = *(const uint64_t *)buffers[0];
@@ -33,6 +54,10 @@ static int model_main(void *ctx, void **buffers, const int64_t *dims, const char
       char text[80];
       snprintf(text, sizeof text, "region %lld: tile %lld of %lld: %d", (long long)r, (long long)i, (long long)tiles, counts[i]);
       aicc_fail(ctx, AICC_ERROR_MODEL, text);
+      return AICC_ERROR_MODEL;
+    }
+    if (r % 50 == 0 && tiles && !steps_are_in_order(ctx, tiles, grain, (int64_t)(random >> 50) % 100 + 1)) {
+      aicc_fail(ctx, AICC_ERROR_MODEL, "steps out of order");
       return AICC_ERROR_MODEL;
     }
     if (r % 500 == 499) nanosleep(&(struct timespec){0, 300000}, NULL); /* lets the workers fall asleep */
