@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sched.h>
@@ -54,6 +55,16 @@ int32_t rt_usable_cpus(void) {
   return n > 0 ? (int32_t)n : 1;
 }
 
+bool rt_leave_cpu(int32_t cpu) {
+  cpu_set_t all[MAX_CPUS / (8 * sizeof(cpu_set_t))], others[MAX_CPUS / (8 * sizeof(cpu_set_t))];
+  if (cpu < 0 || cpu >= MAX_CPUS || !affinity(all, sizeof all)) return false;
+  memcpy(others, all, sizeof all);
+  CPU_CLR_S((size_t)cpu, sizeof others, others);
+  if (!CPU_COUNT_S(sizeof others, others) || sched_setaffinity(0, sizeof others, others)) return false;
+  sched_setaffinity(0, sizeof all, all);
+  return true;
+}
+
 static int32_t cores(void) {
   cpu_set_t set[MAX_CPUS / (8 * sizeof(cpu_set_t))];
   if (!affinity(set, sizeof set)) return rt_usable_cpus();
@@ -69,6 +80,11 @@ static int32_t cores(void) {
 int32_t rt_usable_cpus(void) {
   long n = sysconf(_SC_NPROCESSORS_ONLN);
   return n > 0 ? (int32_t)n : 1;
+}
+
+bool rt_leave_cpu(int32_t cpu) {
+  (void)cpu;
+  return false;
 }
 
 static int32_t cores(void) { return rt_usable_cpus(); }

@@ -9,6 +9,10 @@
  * so the region is still open and cannot close before this chunk is counted in `done`; the fields are written
  * only while no region is open. A thread that lost the race has read nothing but the word.
  *
+ * On a busy machine the system likes to wake a worker where its caller runs, and leaves it there: such a worker
+ * moves to another CPU by itself. If that one is busy with a process of the same right, a worker may lose it while
+ * it holds a chunk, for as long as ten regions take: a caller that had to wait so long goes on alone for a while.
+ *
  * Idle workers spin for a short time, then sleep: a region right after another starts in a tenth of a
  * microsecond, and an idle pool uses no core. */
 #define _GNU_SOURCE
@@ -27,6 +31,9 @@ enum {
   IDLE_SPIN_NS = 100 * 1000,       /* of workers, between regions */
   FINISH_SPIN_NS = 200 * 1000,     /* of the caller, for the last chunks of others */
   YIELD_AFTER_NS = 10 * 1000,
+  MOVE_EVERY_NS = 2 * 1000 * 1000, /* least time between two moves of a worker */
+  LOST_NS = 1000 * 1000,           /* waiting so much longer than a chunk takes: its worker has lost its CPU */
+  ALONE_TIMES = 6,                 /* the caller goes on alone for so many times what it waited then */
   WORKER_STACK_BYTES = 4 << 20,    /* kernels may keep whole tiles there; musl's default is 128 KiB */
   MASK_WORDS = RT_MAX_THREADS / 64
 };
@@ -36,6 +43,7 @@ struct worker {
   pthread_t thread;
   int32_t slot; /* 1 …; 0 is the caller */
   uint32_t epoch;
+  int64_t moved; /* when it last left the caller's CPU */
 };
 
 struct rt_pool {
@@ -58,6 +66,7 @@ struct rt_pool {
   int32_t threads;   /* 0: not decided yet */
   int32_t started;   /* workers alive */
   int64_t idle_spin, finish_spin;
+  int64_t alone_until; /* regions before are for the caller only */
   struct worker *workers;
   pid_t process;
   rt_waiters worker_waiters, caller_waiters;
@@ -78,6 +87,17 @@ static inline int32_t this_cpu(void) {
 #else
   return -1;
 #endif
+}
+
+/* Is this worker on the caller's CPU, and cannot leave it? */
+static bool shares_cpu(struct worker *w) {
+  rt_pool *p = w->pool;
+  int32_t cpu = this_cpu();
+  if (cpu < 0 || cpu != atomic_load_explicit(&p->caller_cpu, memory_order_relaxed)) return false;
+  int64_t now = rt_now();
+  if (!p->idle_spin || now - w->moved < MOVE_EVERY_NS) return true;
+  w->moved = now;
+  return !rt_leave_cpu(cpu);
 }
 
 static inline uint32_t epoch_of(uint64_t word) { return (uint32_t)(word >> 32); }
@@ -105,7 +125,8 @@ static void drain(rt_pool *p, uint32_t epoch, int32_t slot) {
 /* ---- workers ---- */
 
 /* True when the word's epoch is no longer `epoch` before the time is over. `*end` is when it is over, 0: not set. */
-static bool spin_for_region(rt_pool *p, uint32_t epoch, int64_t *end) {
+static bool spin_for_region(struct worker *w, uint32_t epoch, int64_t *end) {
+  rt_pool *p = w->pool;
   for (;;) {
     for (int i = 0; i < 64; i++) {
       if (epoch_of(atomic_load_explicit(&p->word, memory_order_acquire)) != epoch) return true;
@@ -113,8 +134,7 @@ static bool spin_for_region(rt_pool *p, uint32_t epoch, int64_t *end) {
     }
     if (atomic_load_explicit(&p->stop, memory_order_relaxed)) return false;
     /* On a busy machine both may be put on one CPU: spinning then keeps from working who has the work. */
-    int32_t cpu = this_cpu();
-    if (cpu >= 0 && cpu == atomic_load_explicit(&p->caller_cpu, memory_order_relaxed)) return false;
+    if (shares_cpu(w)) return false;
     int64_t now = rt_now();
     if (!*end) *end = now + p->idle_spin;
     if (now >= *end) return false;
@@ -141,11 +161,12 @@ static void *work(void *argument) {
   while (!atomic_load_explicit(&p->stop, memory_order_acquire)) {
     uint64_t word = atomic_load_explicit(&p->word, memory_order_acquire);
     if (epoch_of(word) == epoch) {
-      if (!spin_for_region(p, epoch, &end)) sleep_for_region(p, epoch, w->slot);
+      if (!spin_for_region(w, epoch, &end)) sleep_for_region(p, epoch, w->slot);
       continue;
     }
     epoch = epoch_of(word);
     if ((uint32_t)w->slot >= chunks_of(word)) continue; /* too narrow for this worker, whose time runs on */
+    shares_cpu(w);
     drain(p, epoch, w->slot);
     end = 0;
   }
@@ -219,21 +240,30 @@ static void open_region(rt_pool *p, uint32_t chunks) {
   drain(p, epoch, 0);
 }
 
-static void wait_for_others(rt_pool *p, uint32_t chunks) {
+/* Returns at `end`, if not all chunks are done before. */
+static bool spin_for_others(rt_pool *p, uint32_t chunks) {
   int64_t end = 0;
   for (;;) {
     for (int i = 0; i < 64; i++) {
-      if (atomic_load_explicit(&p->done, memory_order_acquire) == chunks) return;
+      if (atomic_load_explicit(&p->done, memory_order_acquire) == chunks) return true;
       relax();
     }
     int64_t now = rt_now();
     if (!end) end = now + p->finish_spin;
-    if (now >= end) break;
+    if (now >= end) return false;
     if (now >= end - p->finish_spin + YIELD_AFTER_NS) sched_yield(); /* to a worker on this CPU, if there is one */
   }
+}
+
+/* `opened`: when the region was. */
+static void wait_for_others(rt_pool *p, uint32_t chunks, int64_t opened) {
+  int64_t own = rt_now();
+  if (spin_for_others(p, chunks)) return;
   atomic_store(&p->caller_sleeps, 1);
   for (uint32_t done; (done = atomic_load(&p->done)) != chunks;) rt_wait(&p->caller_waiters, &p->done, done, ~0u);
   atomic_store(&p->caller_sleeps, 0);
+  int64_t now = rt_now();
+  if (now - own > LOST_NS + (own - opened)) p->alone_until = now + ALONE_TIMES * (now - own);
 }
 
 /* Every thread that may take part has `bytes` of its own. Blocks only grow, and are kept. */
@@ -277,7 +307,8 @@ bool rt_pool_run(rt_pool *p, aicc_range_fn range, void **args, int64_t tiles, in
   if (!reserve_scratch(p, scratch_bytes)) return false;
   int64_t chunks = (int64_t)(p->started + 1) * CHUNKS_PER_THREAD;
   if (chunks > useful) chunks = useful;
-  if (chunks < 2 || !p->started) {
+  int64_t now = 0;
+  if (chunks < 2 || !p->started || (now = rt_now()) < p->alone_until) {
     range(args, 0, tiles, p->scratch[0]);
     return true;
   }
@@ -286,7 +317,7 @@ bool rt_pool_run(rt_pool *p, aicc_range_fn range, void **args, int64_t tiles, in
   p->per_chunk = tiles / chunks;
   p->longer = tiles % chunks;
   open_region(p, (uint32_t)chunks);
-  wait_for_others(p, (uint32_t)chunks);
+  wait_for_others(p, (uint32_t)chunks, now);
   return true;
 }
 

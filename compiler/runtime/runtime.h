@@ -46,6 +46,8 @@ const char *rt_weights_path(void);
 int32_t rt_default_threads(void);
 /* Hardware threads this process may run on. */
 int32_t rt_usable_cpus(void);
+/* Moves this thread off `cpu`, at once; where it may run later stays as it is. False: there is no other, or no way. */
+bool rt_leave_cpu(int32_t cpu);
 
 /* ---- pool.c ---- */
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aicc import runtime
+from benchmarks import pool
 
 from .conftest import HERE, Fake, cc
 
@@ -43,6 +44,23 @@ def test_contexts_on_several_threads(program: Path, threads: int, contexts: int)
 
 def test_more_threads_than_a_machine_word_has_bits(program: Path) -> None:
     check(program, 500, 150, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads cannot be moved")
+def test_a_worker_leaves_a_cpu(tmp_path: Path) -> None:
+    program = tmp_path / "leave_cpu"
+    sources = [*runtime.runtime_sources(), HERE / "leave_cpu.c"]
+    cc("-std=gnu11", f"-I{runtime.include_dir()}", *sources, *runtime.LDFLAGS, "-o", program)
+    status = subprocess.run([program], check=False, timeout=60).returncode
+    if status == 77:
+        pytest.skip("one CPU")
+    assert status == 0
+
+
+def test_what_the_pool_costs_is_measured(tmp_path: Path) -> None:
+    numbers = pool.measured(pool.build(tmp_path), 2)
+    assert numbers["empty_ns"] > 0 and numbers["run_us"] <= numbers["run_p90_us"]
+    assert numbers["idle_share"] < 0.1
 
 
 def test_without_futex(tmp_path: Path) -> None:
