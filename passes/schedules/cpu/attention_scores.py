@@ -114,43 +114,49 @@ class Scores:
             e.add(start, e.mul(e.min(e.add(keys.first, at, number), last), step))
             for number in range(vectors * lanes)
         ]
-        result = []
-        for row in range(len(places)):
-            for v in range(vectors):
-                sums = [self._dot(row, line) for line in lines[v * lanes : (v + 1) * lanes]]
-                result.append(sums_of(e, sums, lanes))
-        return result
+        rows = len(places)
+        by_vector = [self._joined_dots(rows, lines[v * lanes : (v + 1) * lanes]) for v in range(vectors)]
+        return [by_vector[v][row] for row in range(rows) for v in range(vectors)]
 
-    def _dot(self, row: int, line: Index) -> str:
-        """Partial sums of a row of q times a key."""
+    def _joined_dots(self, rows: int, lines: list[Index]) -> list[str]:
+        """A vector of scores, of as many keys as lanes, for each row."""
         e, lanes = self._e, self._plan.lanes
-        total = e.splat("0.0", "f32", lanes)
-        for d in range(0, self._plan.depth, lanes):
+        # Of one row all chains of multiply-adds come first: there are registers for them, and they overlap.
+        ready = [self._dot(rows, line) for line in lines] if rows == 1 else []
+        return joined(e, range(lanes), lambda n: ready[n] if ready else self._dot(rows, lines[n]), lanes)
+
+    def _dot(self, rows: int, line: Index) -> list[str]:
+        """Partial sums of rows of q times a key."""
+        e, plan, lanes = self._e, self._plan, self._plan.lanes
+        totals = [e.splat("0.0", "f32", lanes)] * rows
+        for d in range(0, plan.depth, lanes):
             key = self._packer.load(self._roles.k, e.add(line, d), lanes)
-            query = e.load(self._packer.q, row * self._plan.depth + d, "f32", lanes)
-            total = e.fma(query, key, total, "f32", lanes)
-        return total
+            for row in range(rows):
+                query = e.load(self._packer.q, row * plan.depth + d, "f32", lanes)
+                totals[row] = e.fma(query, key, totals[row], "f32", lanes)
+        return totals
 
 
-def sums_of(e: KernelEmitter, vectors: Sequence[str], lanes: int) -> str:
-    """Lane i: the sum of the lanes of `vectors[i]`, of which there are as many as lanes.
+def joined(
+    e: KernelEmitter, items: Sequence[int], vectors: Callable[[int], list[str]], lanes: int
+) -> list[str]:
+    """For each of the vectors of an item: a vector whose lane i is the sum of the lanes of that of `items[i]`.
 
-    Halves of the vectors are joined again and again: what two of them hold goes into one.
+    There are as many items as lanes. Their vectors are made in order, and two that can be joined are: few are
+    alive at a time.
     """
+    if len(items) == 1:
+        return vectors(items[0])
+    distance = len(items) // 2
+    first, second = (joined(e, part, vectors, lanes) for part in (items[:distance], items[distance:]))
     kind = vector("f32", lanes)
-    current = list(vectors)
-    distance = lanes // 2
-    while distance:
-        joined = []
-        for left, right in zip(current[: len(current) // 2], current[len(current) // 2 :], strict=True):
-            own = [lane + (lanes if lane & distance else 0) for lane in range(lanes)]
-            other = [place ^ distance for place in own]
-            masks = (", ".join(str(place) for place in order) for order in (own, other))
-            halves = [e.op(f"vector.shuffle {left}, {right} [{mask}] : {kind}, {kind}") for mask in masks]
-            joined.append(e.op(f"arith.addf {halves[0]}, {halves[1]} : {kind}"))
-        current = joined
-        distance //= 2
-    return current[0]
+    own = [lane + (lanes if lane & distance else 0) for lane in range(lanes)]
+    masks = [", ".join(map(str, order)) for order in (own, [place ^ distance for place in own])]
+    result = []
+    for left, right in zip(first, second, strict=True):
+        halves = [e.op(f"vector.shuffle {left}, {right} [{mask}] : {kind}, {kind}") for mask in masks]
+        result.append(e.op(f"arith.addf {halves[0]}, {halves[1]} : {kind}"))
+    return result
 
 
 def larger(e: KernelEmitter, value: str, top: str, lanes: int) -> str:

@@ -18,6 +18,9 @@ from aicc.passes.schedules.cpu.attention_sums import summed
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 
+# Sums in registers where values are not packed.
+_SUMS = 16
+
 
 class Values:
     """Emits the products and the output."""
@@ -40,6 +43,8 @@ class Values:
         self._scores = scores
         self._softmax = softmax
         self._kind = vector("f32", plan.lanes)
+        # Where values lie, wider register tiles read whole lines of them.
+        self._nv = plan.nv if not plan.direct else min(plan.width // plan.lanes, max(1, _SUMS // plan.rows))
         if not plan.single:
             self._sums = e.base(e.reserve((plan.block + plan.rows) * plan.width, "f32"))
 
@@ -55,12 +60,13 @@ class Values:
         e, plan = self._e, self._plan
         if not plan.direct:
             keys = Keys(keys.first, keys.low, e.mul(e.ceil_div(keys.high, UNROLLED), UNROLLED))
-        full = plan.columns // plan.panel
+        wide = self._nv * plan.lanes
+        full = plan.columns // wide
         if full:
             with e.loop(0, full) as loop:
-                self._panel(tile, loop.index, plan.nv, keys)
-        if full < plan.panels:
-            self._panel(tile, full, (plan.width - full * plan.panel) // plan.lanes, keys)
+                self._panel(tile, loop.index, self._nv, keys)
+        if full * wide < plan.columns:
+            self._panel(tile, full, (plan.width - full * wide) // plan.lanes, keys)
 
     def _lines(self, tile: RowTile, panel: Index, vectors: int, keys: Keys) -> Callable[[Index], list[str]]:
         """A function that loads a key's columns."""
@@ -75,7 +81,7 @@ class Values:
             return packed
         step = e.size(roles.v.coefs[roles.key])
         start = self._packer.start(roles.v, lambda d: tile.at.get(d, 0), (roles.key, roles.column))
-        column = e.mul(panel, plan.panel)
+        column = e.mul(panel, self._nv * lanes)
         start = e.add(start, e.mul(keys.first, step), column)
         masks = [
             e.mask(e.sub(plan.columns, e.add(column, v * lanes)), lanes) if plan.columns % lanes else None
@@ -92,7 +98,7 @@ class Values:
 
     def _panel(self, tile: RowTile, panel: Index, vectors: int, keys: Keys) -> None:
         e, plan, lanes = self._e, self._plan, self._plan.lanes
-        column = e.mul(panel, plan.panel)
+        column = e.mul(panel, self._nv * lanes)
         lines = self._lines(tile, panel, vectors, keys)
 
         def step(sums: list[str], key: Index) -> list[str]:
