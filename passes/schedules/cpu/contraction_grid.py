@@ -112,8 +112,11 @@ class Grid:
             or self._tiles_of_block() < 3
         ):
             return 1
-        panel = depth * roles.panel * element_bits(roles.b.buffer.element) // 8
-        parts = self._config.parts or sum_parts(target, depth, panel, self._config.ku)
+        size = element_bits(roles.b.buffer.element) // 8
+        waiting = self._tiles_of_block() * self.shapes[0].wide * roles.panel * size
+        if waiting > target.l2 // 4:
+            return 1
+        parts = self._config.parts or sum_parts(target, depth, depth * roles.panel * size, self._config.ku)
         return parts if depth % parts == 0 else 1
 
     def _waits_for_memory(self) -> bool:
