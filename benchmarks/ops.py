@@ -133,7 +133,9 @@ def measured(cases: list[OpCase], threads: int) -> dict[str, tuple[float, float,
 def agree(left: list[Any], right: list[Any]) -> bool:
     """Whether outputs are the same up to rounding."""
     return all(
-        np.allclose(np.asarray(a, np.float64), np.asarray(b, np.float64), rtol=1e-3, atol=1e-4)
+        np.allclose(
+            np.asarray(a, np.float64), np.asarray(b, np.float64), rtol=1e-3, atol=1e-4, equal_nan=True
+        )
         for a, b in zip(left, right, strict=True)
     )
 
