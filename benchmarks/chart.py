@@ -20,7 +20,7 @@ COLOURS = {
     "tvm": "#8a9199",
     "torchinductor": "#c2577f",
 }
-BAR, GAP, PANEL, LABELS, TOP, SPACE = 6, 8, 330, 190, 64, 50
+BAR, GAP, PANEL, LABELS, TOP, SPACE = 6, 8, 330, 230, 64, 50
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .small { font-size: 10px; fill: #57606a; }

@@ -4,6 +4,7 @@
     python -m benchmarks.run resnet50 lstm --threads 1    some models; nothing is written
     python -m benchmarks.run --write resnet50             renews one model's rows of docs/performance.md
     python -m benchmarks.run --write --against iree       renews one runtime's numbers
+    python -m benchmarks.run --prepare                    installs, exports and compiles, so that a run only measures
     python -m benchmarks.run --resume                     goes on where an interrupted run stopped
 
 How it is measured is told in `aicc.tools.bench.rounds`. Results are kept in build/bench.json as they come.
@@ -26,7 +27,7 @@ from aicc.tools import console
 from aicc.tools.aicc_bench import known_peers, symbolic_axes, thread_counts
 from aicc.tools.bench.environments import python_of
 from aicc.tools.bench.peers import AICC, Peer
-from aicc.tools.bench.rounds import Contestant, Plan, measure
+from aicc.tools.bench.rounds import Contestant, Plan, compile_ahead, measure
 from aicc.tools.inputs import random_inputs, specs_of_model
 from benchmarks import chart, machine, report, store
 from benchmarks.compile_cost import CompileFailed, compile_cost, compile_once
@@ -59,6 +60,16 @@ def measured(
         contestants += [contestant(peer, model) for peer in rivals]
         store.add(row, measure(contestants, inputs, threads, plan, symbolic=symbolic_axes(specs)))
     return row
+
+
+def prepare(name: str, rivals: list[Peer], plan: Plan) -> str:
+    """Exports the model and compiles it for every runtime that does that ahead; one line of what it took."""
+    model = exported(name)
+    specs = specs_of_model(onnx.load(model, load_external_data=False))
+    chosen = [contestant(peer, model) for peer in rivals if peer.compiles]
+    made = compile_ahead(chosen, random_inputs(specs, DIMS.get(name, {})), plan, symbolic_axes(specs))
+    facts = [f"{c.peer.name} {m.error or f'{m.seconds:.0f} s'}" for c, m in zip(chosen, made, strict=True)]
+    return f"{name:<20} {'; '.join(facts)}"
 
 
 def contestant(peer: Peer, model: Path) -> Contestant:
@@ -96,6 +107,7 @@ def write_page(everything: dict[str, Any]) -> None:
 @click.option("--seconds", default=0.5, show_default=True, help="Length of one turn of one runtime.")
 @click.option("--costs/--no-costs", default=True, help="Measure what compiling costs, too.")
 @click.option("--resume", is_flag=True, help="Leave out models that have all results already.")
+@click.option("--prepare", "only_prepare", is_flag=True, help="Install, export and compile, measure nothing.")
 @click.option("--installed-only", is_flag=True, help="Install no runtime.")
 @click.option(
     "--write/--no-write", default=None, help=f"Write {PAGE}; default: when all models are measured."
@@ -111,6 +123,7 @@ def main(
     seconds: float,
     costs: bool,
     resume: bool,
+    only_prepare: bool,
     installed_only: bool,
     write: bool | None,
 ) -> int:
@@ -122,6 +135,10 @@ def main(
     counts = thread_counts(threads) if threads else sorted({1, len(os.sched_getaffinity(0))})
     rivals = available(known_peers(against), not installed_only)
     plan = Plan(rounds, seconds, slow_rounds)
+    if only_prepare:
+        for name in chosen:
+            print(prepare(name, rivals, plan), flush=True)
+        return 0
     everything = store.load()
     everything["machine"] = machine.describe()
     wanted = ["aicc", *(peer.name for peer in rivals)]

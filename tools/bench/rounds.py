@@ -12,7 +12,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -118,10 +118,7 @@ def measure(
 
     Raises CompileError AICC-4003 when a runtime's environment is missing and cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
-        np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
-        job = {"inputs": str(folder / "inputs.npz"), "symbolic": dict(symbolic or {})}
+    with _job(inputs, symbolic) as job, contextlib.ExitStack() as stack:
         entries: list[_Entry] = []
         results: list[Result] = []
         for count in threads:
@@ -133,9 +130,34 @@ def measure(
                     entries[-1].follow(before[n], cores(count))
                 else:
                     entries[-1].open(cores(count))
-            _turn(entries, plan, folder, profile)
+            _turn(entries, plan, Path(job["inputs"]).parent, profile)
             results += [entry.result for entry in entries]
         return results
+
+
+def compile_ahead(
+    contestants: Sequence[Contestant],
+    inputs: Mapping[str, Array],
+    plan: Plan = Plan(),
+    symbolic: Mapping[str, Sequence[int]] | None = None,
+) -> list[Compilation]:
+    """What `measure` would compile first, one after the other; raises as `measure` does."""
+    with _job(inputs, symbolic) as job:
+        return [
+            compiled(c.peer, _Entry(c, {**job, "threads": 0}, plan).job, plan.compile_limit)
+            for c in contestants
+        ]
+
+
+@contextlib.contextmanager
+def _job(
+    inputs: Mapping[str, Array], symbolic: Mapping[str, Sequence[int]] | None
+) -> Iterator[dict[str, Any]]:
+    """The fields of the worker's Job that all contestants share, in a folder that lasts as long."""
+    with tempfile.TemporaryDirectory(prefix="aicc-bench-") as name:
+        path = Path(name) / "inputs.npz"
+        np.savez(path, **inputs)  # type: ignore[arg-type]
+        yield {"inputs": str(path), "symbolic": dict(symbolic or {})}
 
 
 def _turn(entries: Sequence[_Entry], plan: Plan, folder: Path, profile: bool) -> None:

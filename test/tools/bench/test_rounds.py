@@ -17,7 +17,7 @@ from aicc.tools.bench.environments import python_of
 from aicc.tools.bench.memory import PeakMemory, tree_bytes
 from aicc.tools.bench.peers import Peer
 from aicc.tools.bench.process import WorkerProcess, ending
-from aicc.tools.bench.rounds import Contestant, Plan, Result, cores, measure
+from aicc.tools.bench.rounds import Contestant, Plan, Result, compile_ahead, cores, measure
 from test.tools.bench.fakes import fake
 
 INPUTS = {"x": np.arange(4, dtype=np.float32)}
@@ -152,3 +152,12 @@ def test_memory_of_a_process_and_its_children() -> None:
         process.stdout.close()
     assert 128 << 20 < memory.bytes < 256 << 20
     assert tree_bytes(process.pid) == 0
+
+
+def test_compiling_ahead_is_what_a_measurement_finds(model: Path, tmp_path: Path) -> None:
+    peer = fake(tmp_path, "a", "loaded", compiles=True)
+    (made,) = compile_ahead([Contestant(peer, model)], INPUTS, SHORT)
+    assert not made.error and made.version == "1.0"
+    (result,) = results(model, peer)
+    assert result.compile == made.seconds
+    assert Path(f"{model}.compilations").read_text() == "x"
