@@ -123,6 +123,7 @@ def _over_slice(op: Any, value: Any, roots: set[Any]) -> bool:
     """`op` of the whole of what `value` is a slice of, where a root computes it and no other operand has the dims
     that are cut: a few results more are computed, but without a pass of its own."""
     view = defining_op(value)
+    assert view is not None
     source = view.operands[0]
     whole, cut = ir.RankedTensorType(source.type), ir.RankedTensorType(value.type)
     inner = source if source in roots else _collapsed(source, roots)
@@ -149,8 +150,9 @@ def _over_slice(op: Any, value: Any, roots: set[Any]) -> bool:
 def _collapsed(value: Any, roots: set[Any]) -> Any | None:
     """What a root computes and `value` is a collapsed view of."""
     view = defining_op(value)
-    found = view is not None and view.name == "tensor.collapse_shape" and view.operands[0] in roots
-    return view.operands[0] if found else None
+    if view is None or view.name != "tensor.collapse_shape" or view.operands[0] not in roots:
+        return None
+    return view.operands[0]
 
 
 def _expanded(value: Any, m: Any, groups: Sequence[Sequence[int]], shape: Sequence[int]) -> tuple[Any, Any]:

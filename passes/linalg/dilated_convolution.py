@@ -36,7 +36,9 @@ def batched_phases(b: Builder, n: Lowered) -> Any | None:
         return None
     if any(s != 1 for s in (*attrs["strides"], *input_dilations(attrs))):
         return None
-    if not all(isinstance(s, int) for s in (*x_t.shape, *out_t.shape, channels)):
+    if not isinstance(channels, int) or not isinstance(in_channels, int):
+        return None
+    if not all(isinstance(s, int) for s in (*x_t.shape, *out_t.shape)):
         return None
     counts = [-(-size // d) for size, d in zip(out_t.shape[1:3], dilations, strict=True)]
     if min(in_channels, channels) < _FEWEST_CHANNELS or 0 in out_t.shape:

@@ -24,8 +24,9 @@ from typing import Any
 
 from aicc.bindings import tensor
 from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
+from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import TensorType
-from aicc.dialects.windows import Window, spatial_axes
+from aicc.dialects.windows import spatial_axes
 from aicc.passes.kernels.ir_tools import defining_op
 from aicc.passes.linalg.builder import Builder, Lowered
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
@@ -84,33 +85,37 @@ def runs(size: int, step: int, dilation: int, pad_begin: int, inputs: int, count
 
 def phase_convolution(b: Builder, n: Lowered) -> Any | None:
     """The lowered op; None where the plain way has to do: dynamic sizes or weights, strides, channels second."""
-    attrs, x_t, out_t = n.attrs, n.typed(0), n.results[0]
-    steps = input_dilations(attrs)
-    axes = spatial_axes("NHWC", x_t.rank)
+    attrs, x_t = n.attrs, n.typed(0)
     channels, in_channels, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
     if attrs["layout"] != "NHWC" or any(stride != 1 for stride in attrs["strides"]):
         return None
-    # A single input may as well be one of many with zeros between: then each result is a phase of its own.
-    steps = [
-        out_t.shape[a] if x_t.shape[a] == 1 and k != 1 and isinstance(out_t.shape[a], int) else step
-        for a, k, step in zip(axes, kernel, steps, strict=True)
-    ]
-    if list(steps) == list(input_dilations(attrs)) and all(step == 1 for step in steps):
-        return None
     if attrs["kernel_layout"] != "HWIO" or _weight(n.operands[1]) is None:
         return None
-    if not isinstance(channels, int) or not isinstance(in_channels, int) or 0 in out_t.shape:
+    sizes, results = _static(x_t.shape), _static(n.results[0].shape)
+    if sizes is None or results is None or 0 in results:
         return None
-    if not all(isinstance(size, int) for size in (*x_t.shape, *out_t.shape)):
+    if not isinstance(channels, int) or not isinstance(in_channels, int):
+        return None
+    given = input_dilations(attrs)
+    # A single input may as well be one of many with zeros between: then each result is a phase of its own.
+    steps = tuple(
+        out if size == 1 and k != 1 else step
+        for size, out, k, step in zip(sizes[1:-1], results[1:-1], kernel, given, strict=True)
+    )
+    if steps == given and all(step == 1 for step in steps):
         return None
     windows = conv_windows(kernel, attrs)
-    given = zip(windows, axes, input_dilations(attrs), strict=True)
-    begins = [w.pads(dilated(x_t.shape[a], s))[0] for w, a, s in given]
-    cut = [
-        runs(w.size, s, w.dilation, p, x_t.shape[a], -(-out_t.shape[a] // s))
-        for w, s, p, a in zip(windows, steps, begins, axes, strict=True)
-    ]
-    return _Phases(b, n, windows, steps, cut, channels, in_channels).build()
+    cut = []
+    for w, size, out, step, zeros in zip(windows, sizes[1:-1], results[1:-1], steps, given, strict=True):
+        begin, _ = w.pads(dilated(size, zeros))
+        cut.append(runs(w.size, step, w.dilation, begin, size, -(-out // step)))
+    return _Phases(b, n, steps, cut, channels, in_channels).build()
+
+
+def _static(shape: Sequence[DimLike]) -> tuple[int, ...] | None:
+    """The sizes, None when one is not known."""
+    sizes = tuple(size for size in shape if isinstance(size, int))
+    return sizes if len(sizes) == len(shape) else None
 
 
 def _weight(value: Any) -> str | None:
@@ -125,7 +130,6 @@ class _Phases:
         self,
         b: Builder,
         n: Lowered,
-        windows: Sequence[Window],
         steps: Sequence[int],
         cut: Sequence[Sequence[Run]],
         channels: int,
@@ -212,15 +216,15 @@ class _Phases:
         if self.group > 1 and not self.depthwise:
             window, window_t = b.reshape(window, window_t, (*shape[:-1], self.group, self.in_channels))
         w, w_t = self._weights(combination)
-        d = Dims()
-        batch = d.new("parallel")
+        dims = Dims()
+        batch = dims.new("parallel")
         positions, phases = [], []
         for run in combination:
-            positions.append(d.new("parallel"))
-            phases.append(d.new("parallel") if run.phases > 1 else None)
-        tail = [d.new("parallel") for _ in self.channels()]
-        taps = [d.new("reduction") if run.taps > 1 else None for run in combination]
-        sums = [] if self.depthwise else [d.new("reduction")]
+            positions.append(dims.new("parallel"))
+            phases.append(dims.new("parallel") if run.phases > 1 else None)
+        tail = [dims.new("parallel") for _ in self.channels()]
+        taps = [dims.new("reduction") if run.taps > 1 else None for run in combination]
+        sums = [] if self.depthwise else [dims.new("reduction")]
         read = [
             q if t is None else q + t * run.step
             for q, t, run in zip(positions, taps, combination, strict=True)
@@ -233,12 +237,12 @@ class _Phases:
         return b.generic(
             [acc_t],
             [
-                (widen(b, window, window_t, self.wide), d.map([batch, *read, *group, *sums])),
-                (widen(b, w, w_t, self.wide), d.map([*kernel, *sums, *inner, *tail])),
+                (widen(b, window, window_t, self.wide), dims.map([batch, *read, *group, *sums])),
+                (widen(b, w, w_t, self.wide), dims.map([*kernel, *sums, *inner, *tail])),
             ],
-            d.iterators,
+            dims.iterators,
             lambda u, v, acc: s.add(acc, s.mul(u, v)),
-            out_maps=[d.map([batch, *at, *tail])],
+            out_maps=[dims.map([batch, *at, *tail])],
             inits=[b.fill(acc_t, 0)],
         )[0]
 
