@@ -101,15 +101,14 @@ class Grid:
         whole = e.mul(e.div(rows, plan.rows), plan.rows)
         with e.loop(0, whole, plan.rows) as loop:
             self._tile(RowTile(plan.rows, e.add(first, loop.index), loop.index, None, at), keys)
-        left = e.sub(rows, whole)
-        start = e.add(first, whole)
+        left, after = e.sub(rows, whole), e.add(first, whole)
         few = min(_FEW, plan.rows)
         if few < plan.rows:
             with e.when(e.compare("sgt", left, few)):
-                self._tile(RowTile(plan.rows, start, whole, left, at), keys)
+                self._tile(RowTile(plan.rows, after, whole, left, at), keys)
         small = e.op(f"arith.andi {e.compare('sgt', left, 0)}, {e.compare('sle', left, few)} : i1")
         with e.when(small):
-            self._tile(RowTile(few, start, whole, left, at), keys)
+            self._tile(RowTile(few, after, whole, left, at), keys)
 
     def _tile(self, tile: RowTile, keys: Keys) -> None:
         """One register tile: scores, softmax, product with the values."""

@@ -14,14 +14,16 @@ from aicc.target import Target
 _KEYS = 512
 # Up to so many keys are one block, and no sum is kept between blocks.
 _ALL_KEYS = 768
-# Rows for which copying keys and values does not pay.
+# Rows for which copying keys and values does not pay, if there are so few numbers of q or of the output.
 _FEW_ROWS = 4
+_FEW_NUMBERS = 256
 # Rows whose sums are kept between blocks of keys.
 _KEPT_ROWS = 256
 _SCRATCH = 16 << 20
 # Of one core; only ratios matter for choosing.
 _CLOCK = 3.0e9
 _EXP_CYCLES = 8.0
+_BANDWIDTH = 60.0e9
 UNROLLED = 4
 
 
@@ -87,8 +89,8 @@ def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan
     lanes = target.lanes(32)
     known, keys = row_count(roles), roles.extents[roles.key].static
     # One vector of keys: then more rows fit a register tile.
-    few = keys is not None and keys <= lanes and known is not None and known <= 2 * lanes
-    nv = config.nv or (1 if few else 2)
+    small = keys is not None and keys <= lanes and known is not None and known <= 2 * lanes
+    nv = config.nv or (1 if small else 2)
     panel = lanes * nv
     rows = config.mr or max_rows(target, nv)
     if known is not None:
@@ -105,7 +107,8 @@ def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan
         size = -(-most // panel) * panel
     block = _rows_of_tile(roles, target, config, rows, single)
     along = roles.k.coef(roles.depth) == 1 and depth % lanes == 0
-    direct = known is not None and known <= _FEW_ROWS and along
+    few = known is not None and known <= _FEW_ROWS and known * max(depth, columns) <= _FEW_NUMBERS
+    direct = along and (known == 1 or few)
     plan = Plan(lanes, nv, rows, size, single, block, direct, depth, columns)
     used = size * (depth + plan.panels * panel) + rows * plan.pitch + block * plan.width
     if 4 * used > _SCRATCH:
@@ -144,4 +147,8 @@ def seconds(roles: Attention, plan: Plan) -> float:
     """Predicted time on one thread."""
     points = guess_product(roles.extents[d] for d in (*roles.outer, *roles.rows, roles.key))
     work = flops_of(roles) / (4.0 * plan.lanes * 0.9)
-    return (work + points / plan.lanes * _EXP_CYCLES) / _CLOCK
+    heads = guess_product(roles.extents[d] for d in roles.outer)
+    rows = guess_product(roles.extents[d] for d in roles.rows)
+    lines = rows + roles.extents[roles.key].guess()
+    moved = 4.0 * heads * lines * (plan.depth + plan.columns)
+    return (work + points / plan.lanes * _EXP_CYCLES) / _CLOCK + moved / _BANDWIDTH
