@@ -105,6 +105,7 @@ def write_page(everything: dict[str, Any]) -> None:
 @click.option("--rounds", default=9, show_default=True)
 @click.option("--slow-rounds", default=3, show_default=True, help="Rounds of runtimes that take long.")
 @click.option("--seconds", default=0.5, show_default=True, help="Length of one turn of one runtime.")
+@click.option("--run-limit", default=60.0, show_default=True, help="Seconds a first run may take.")
 @click.option("--costs/--no-costs", default=True, help="Measure what compiling costs, too.")
 @click.option("--resume", is_flag=True, help="Leave out models that have all results already.")
 @click.option("--prepare", "only_prepare", is_flag=True, help="Install, export and compile, measure nothing.")
@@ -121,6 +122,7 @@ def main(
     rounds: int,
     slow_rounds: int,
     seconds: float,
+    run_limit: float,
     costs: bool,
     resume: bool,
     only_prepare: bool,
@@ -134,7 +136,7 @@ def main(
         raise click.UsageError(f"unknown model {unknown[0]}; there are {', '.join(MODELS)}")
     counts = thread_counts(threads) if threads else sorted({1, len(os.sched_getaffinity(0))})
     rivals = available(known_peers(against), not installed_only)
-    plan = Plan(rounds, seconds, slow_rounds)
+    plan = Plan(rounds, seconds, slow_rounds, run_limit=run_limit)
     if only_prepare:
         for name in chosen:
             print(prepare(name, rivals, plan), flush=True)

@@ -31,19 +31,21 @@ Array = NDArray[Any]
 
 
 LONG_RUN = 3.0
-"""Seconds from which one turn of a runtime is enough."""
+"""Seconds from which one run of a runtime is enough."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """How long to measure. `rounds` turns of `seconds` each, `slow_rounds` for slow runtimes; no compilation
-    may take more than `compile_limit` seconds, nor loading and a first run, nor one turn, more than `limit`."""
+    may take more than `compile_limit` seconds, nor loading nor a turn more than `limit`, nor the first run more
+    than `run_limit`. Where that takes longer than `LONG_RUN` it is all that is measured."""
 
     rounds: int = 9
     seconds: float = 0.5
     slow_rounds: int = 3
     compile_limit: float = COMPILE_SECONDS
     limit: float = 120.0
+    run_limit: float = 60.0
 
     def takes_part(self, peer: Peer, number: int) -> bool:
         """Whether the peer runs in round `number`: the rounds of slow ones are spread over all."""
@@ -188,11 +190,6 @@ class _Entry:
     def alive(self) -> bool:
         return self.worker is not None and not self.result.failure
 
-    @property
-    def has_time(self) -> bool:
-        """No for one that has had a turn and takes very long for it."""
-        return not self.result.rounds or self.result.rounds[0] < LONG_RUN
-
     def open(self, cpus: list[int]) -> None:
         """Compiles if need be, starts the process, loads, runs the first time."""
         ahead: Compilation = compiled(self.peer, self.job, self.plan.compile_limit)
@@ -204,12 +201,16 @@ class _Entry:
         self.worker = WorkerProcess(self.peer, python_of(self.peer))
         self.ask("open", runtime=self.peer.runtime, cpus=cpus)
         facts = self.ask("load", **{**self.job, "folder": ahead.folder}) or {}
+        facts |= self.ask("first", limit=self.plan.run_limit) or {}
         for key, value in facts.items():
             setattr(self.result, key, value)
 
     def follow(self, before: _Entry, cpus: list[int]) -> None:
         """Takes over from the entry of another thread count: its process, where that may change the count."""
-        if not (self.peer.rethreads and before.alive):
+        if before.result.failure:
+            self.result.failure = before.result.failure  # it would fail, or take as long, again
+            return
+        if not self.peer.rethreads:
             before.close()
             self.open(cpus)
             return
@@ -218,13 +219,13 @@ class _Entry:
         self.result = replace(self.result, **{name: getattr(before.result, name) for name in facts})
         self.ask("rethread", threads=self.result.threads, cpus=cpus)
 
-    def ask(self, do: str, **arguments: Any) -> Any:
+    def ask(self, do: str, limit: float | None = None, **arguments: Any) -> Any:
         """The answer, None after a failure, which `result` then tells."""
         if not self.alive:
             return None
         assert self.worker is not None
         try:
-            return self.worker.ask(do, limit=self.plan.limit, **arguments)
+            return self.worker.ask(do, limit=limit or self.plan.limit, **arguments)
         except AiccError as error:
             self.result.failure = reason(error)
             self.result.rounds.clear()
@@ -240,7 +241,10 @@ def _rounds(entries: Sequence[_Entry], plan: Plan) -> None:
     for number in range(plan.rounds):
         # Every other round the other way round: nobody always runs after the same neighbour.
         for entry in entries if number % 2 == 0 else reversed(entries):
-            if entry.alive and plan.takes_part(entry.peer, number) and entry.has_time:
+            if entry.alive and plan.takes_part(entry.peer, number):
+                if entry.result.first > LONG_RUN:
+                    entry.result.rounds = [entry.result.first]
+                    continue
                 time.sleep(0.02)  # threads of the one before stop spinning
                 times = entry.ask("round", seconds=plan.seconds)
                 if times:

@@ -37,6 +37,8 @@ FAULTS = {
     "hanging": "    def run(self):\n        time.sleep(60)\n",
     "uncompiled": "    def compile(self, job):\n        raise ValueError('cannot compile')\n",
     "endless": "    def compile(self, job):\n        time.sleep(60)\n",
+    "counting": "    def load(self, job):\n        open(job.model + '.loads', 'a').write('x')\n"
+    "        raise ValueError('no')\n",
     "threads": "    def load(self, job):\n        self.inputs, self.threads = dict(job.inputs), job.threads\n"
     "    def run(self):\n        return [2 * self.inputs['x'] + np.float32(self.threads)]\n",
     "loaded": "    def load(self, job):\n        assert os.path.exists(job.folder + '/made')\n"

@@ -13,6 +13,7 @@ import pytest
 
 from aicc.errors import AiccError
 from aicc.knobs import knobs
+from aicc.tools.bench import rounds
 from aicc.tools.bench.environments import python_of
 from aicc.tools.bench.memory import PeakMemory, tree_bytes
 from aicc.tools.bench.peers import Peer
@@ -89,10 +90,25 @@ def test_the_last_words_of_a_crash_are_told(model: Path, tmp_path: Path) -> None
 
 
 def test_a_runtime_that_hangs_is_ended(model: Path, tmp_path: Path) -> None:
-    plan = Plan(rounds=1, seconds=0.01, limit=1.0)
+    plan = Plan(rounds=1, seconds=0.01, run_limit=1.0)
     failed, good = results(model, fake(tmp_path, "a", "hanging"), fake(tmp_path, "b"), plan=plan)
     assert failed.failure == "a took more than 1 s."
     assert good.rounds and good.error is None
+
+
+def test_where_a_run_takes_long_one_is_enough(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "LONG_RUN", 0.0)
+    (result,) = results(model, fake(tmp_path, "a"))
+    assert result.rounds == [result.first]
+
+
+def test_a_failure_is_not_tried_again_with_more_threads(model: Path, tmp_path: Path) -> None:
+    peer = fake(tmp_path, "a", "counting")
+    found = measure([Contestant(peer, model)], INPUTS, [1, 2], SHORT)
+    assert [r.failure for r in found] == ["a: ValueError: no"] * 2
+    assert Path(f"{model}.loads").read_text() == "x"
 
 
 def test_what_was_compiled_is_kept(model: Path, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
     {"do": "open", "runtime": "onnxruntime", "cpus": […]}     the name of a module of `runtimes`, or a file
     {"do": "compile", "model": …, "inputs": "x.npz", …}       the fields of a Job
-    {"do": "load", …}                 the same; runs it the first time
+    {"do": "load", …}                 the same
+    {"do": "first"}                   runs it the first time
     {"do": "rethread", "threads": n, "cpus": […]}
     {"do": "round", "seconds": s}     runs for about s seconds, answers with the time of every run
-    {"do": "outputs", "path": …}      runs once and saves the outputs in order
+    {"do": "outputs", "path": …}      saves the outputs of a run in order
     {"do": "profile", "runs": n}      where the time goes, if the runtime can tell
 
 Each line is answered by one line: the result, or {"error": text}. Memory is counted over that of a Python
@@ -20,6 +21,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ class Worker:
         self.baseline = resident_bytes()
         self.runtime: Runtime | None = None
         self.usual = 0.0
+        self.results: Sequence[Any] = ()
 
     @property
     def opened(self) -> Runtime:
@@ -76,32 +79,32 @@ class Worker:
         return {"version": self.opened.version, "seconds": time.perf_counter() - start}
 
     def load(self, inputs: str, **fields: Any) -> dict[str, Any]:
-        """Opens the model and runs it the first time. Times in seconds, memory in bytes."""
+        """Makes the model ready to run; seconds."""
         job = Job(inputs=_arrays(inputs), **fields)
         start = time.perf_counter()
         self.opened.load(job)
-        loaded = time.perf_counter()
-        self.opened.run()
-        first = time.perf_counter()
-        self.usual = first - loaded
+        return {"version": self.opened.version, "load": time.perf_counter() - start}
+
+    def first(self) -> dict[str, Any]:
+        """Runs it the first time, in seconds, and a few times more; then the memory in bytes."""
+        start = time.perf_counter()
+        self.results = self.opened.run()
+        first = self.usual = time.perf_counter() - start
+        self._warm_up()
+        return {"first": first, "memory": resident_bytes() - self.baseline}
+
+    def _warm_up(self) -> None:
         for _ in range(WARM_UP_RUNS if self.usual < LONG_RUN else 0):
-            start_run = time.perf_counter()
+            start = time.perf_counter()
             self.opened.run()
-            self.usual = time.perf_counter() - start_run
-        return {
-            "version": self.opened.version,
-            "load": loaded - start,
-            "first": first - loaded,
-            "memory": resident_bytes() - self.baseline,
-        }
+            self.usual = time.perf_counter() - start
 
     def rethread(self, threads: int, cpus: list[int] | None) -> None:
         """Another number of threads, on these cores: those a pool starts from now on inherit them."""
         if cpus and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         self.opened.rethread(threads)
-        for _ in range(WARM_UP_RUNS if self.usual < LONG_RUN else 0):
-            self.opened.run()
+        self._warm_up()
 
     def round(self, seconds: float) -> list[float]:
         """The time of each run, in seconds, for about `seconds` in all; at least three runs, but only one when
@@ -119,7 +122,8 @@ class Worker:
         return times
 
     def outputs(self, path: str) -> int:
-        results = self.opened.run()
+        """Of another run, or of the first where a run takes long."""
+        results = self.opened.run() if self.usual < LONG_RUN else self.results
         np.savez(path, *results)
         return len(results)
 

@@ -20,7 +20,6 @@ from ..runtime import Array, Job, Runtime
 class Peer(Runtime):
     def compile(self, job: Job) -> None:
         self.load(replace(job, threads=len(os.sched_getaffinity(0))))
-        self.run()
 
     def load(self, job: Job) -> None:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(job.folder).parent / "torchinductor-cache")
@@ -37,6 +36,7 @@ class Peer(Runtime):
                 torch._dynamo.mark_dynamic(tensors[name], axis)
         module, self.inputs = _module(job, list(tensors.values()))
         self.function = torch.compile(module)
+        self.run()  # which compiles
 
     def rethread(self, threads: int) -> None:
         self.torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
