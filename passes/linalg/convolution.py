@@ -7,6 +7,8 @@ Dims of the contraction, in order: batch, spatial, [group,] output channels, ker
 last), or batch, [group,] output channels, spatial, input channels, kernel (channels first). Kernel sizes of 1
 have no dim, so that a pointwise convolution is a matrix product. A depthwise convolution (one input channel
 a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
+
+Kinds with a better form are lowered elsewhere: `transposed_convolution`, `dilated_convolution`, `grouped_convolution`.
 """
 
 from __future__ import annotations
