@@ -24,7 +24,7 @@ from aicc.flatten import flattened_model, graph_inputs, structure, takes_tensors
 from aicc.importer.compound import item_name
 
 
-class Program(BackendRep):  # type: ignore[misc]
+class Program(BackendRep):
     """A compiled model: inputs in the model's order or by name, a tuple of outputs.
 
     A compiled model takes and gives tensors. One of sequences and optionals is compiled at its first run, for what
@@ -73,13 +73,13 @@ def _collected(name: str, kind: onnx.TypeProto, found: dict[str, Any]) -> Any:
         return None if is_empty else _collected(name, inner, found)
     if not kind.HasField("sequence_type"):
         return found[name]
-    items = []
+    items: list[Any] = []
     while item_name(name, len(items)) in found:
         items.append(found[item_name(name, len(items))])
     return items
 
 
-class AiccBackend(Backend):  # type: ignore[misc]
+class AiccBackend(Backend):
     """Keyword arguments of `prepare` and `run_model` are those of `aicc.Options`."""
 
     @classmethod

@@ -22,17 +22,19 @@ from aicc.importer.windows import window_attributes
 
 
 @onnx_op("DequantizeLinear")
+@onnx_op("DequantizeLinear", domain="com.microsoft")
 def dequantize_linear(n: Node) -> Any:
     """`(x - zero_point) · scale`, computed in f32."""
     c = Compose(n)
     code = n.attr("output_dtype", 0)
     to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else n.info(n.required(1)).dtype
-    x = _centered(n, n.required(0), _over_blocks(n, n.input(2)))
+    x = centered(n, n.required(0), _over_blocks(n, n.input(2)))
     scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
     return c.cast(c("mul", c.cast(x, DType.F32), scale), to)
 
 
 @onnx_op("QuantizeLinear")
+@onnx_op("QuantizeLinear", domain="com.microsoft")
 def quantize_linear(n: Node) -> Any:
     """`saturate(round(x / scale) + zero_point)`, computed in f32."""
     c = Compose(n)
@@ -44,10 +46,10 @@ def quantize_linear(n: Node) -> Any:
         to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else DType.U8
     scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
     y = c("div", c.cast(n.required(0), DType.F32), scale)
-    return _quantized(n, y, _over_blocks(n, zero), to)
+    return quantized(n, y, _over_blocks(n, zero), to)
 
 
-def _quantized(n: Node, y: Any, zero: Any | None, to: DType) -> Any:
+def quantized(n: Node, y: Any, zero: Any | None, to: DType) -> Any:
     """`saturate(round(y) + zero)` of an f32 tensor."""
     c = Compose(n)
     if to in NARROW_FLOAT:
@@ -70,7 +72,7 @@ def _range(dtype: DType) -> tuple[int, int]:
     )
 
 
-def _centered(n: Node, x: Any, zero: Any | None) -> Any:
+def centered(n: Node, x: Any, zero: Any | None) -> Any:
     """`x - zero`: of integers as i32, of floats of 8 bits as f32."""
     c = Compose(n)
     wide = DType.F32 if n.info(x).dtype in NARROW_FLOAT else DType.I32
@@ -114,11 +116,11 @@ def matmul_integer(n: Node) -> Any:
 
 
 def _integer_matmul(n: Node, a: int, b: int, a_zero: int, b_zero: int) -> Any:
-    left = _centered(n, n.required(a), _per_row(n, n.input(a_zero)))
-    return Compose(n)("matmul", left, _centered(n, n.required(b), n.input(b_zero)))
+    left = centered(n, n.required(a), per_row(n, n.input(a_zero)))
+    return Compose(n)("matmul", left, centered(n, n.required(b), n.input(b_zero)))
 
 
-def _per_row(n: Node, value: Any | None) -> Any | None:
+def per_row(n: Node, value: Any | None) -> Any | None:
     """Parameters of a matmul's rows, one each, stand at the last dim but one."""
     if value is None or n.info(value).rank != 1 or n.info(value).shape[0] == 1:
         return value
@@ -129,9 +131,9 @@ def _per_row(n: Node, value: Any | None) -> Any | None:
 def qlinear_matmul(n: Node) -> Any:
     c = Compose(n)
     product = c.cast(_integer_matmul(n, 0, 3, 2, 5), DType.F32)
-    scales = [c.cast(v, DType.F32) for v in (_per_row(n, n.required(1)), n.required(4), n.required(6))]
+    scales = [c.cast(v, DType.F32) for v in (per_row(n, n.required(1)), n.required(4), n.required(6))]
     factor = c("div", c("mul", scales[0], scales[1]), scales[2])
-    return _quantized(n, c("mul", product, factor), n.required(7), n.info(n.required(7)).dtype)
+    return quantized(n, c("mul", product, factor), n.required(7), n.info(n.required(7)).dtype)
 
 
 @onnx_op("ConvInteger")
@@ -147,7 +149,7 @@ def qlinear_conv(n: Node) -> Any:
     scale = c.cast(_per_channel(n, n.required(4), rank - 2), DType.F32)
     factor = c("mul", c.cast(n.required(1), DType.F32), scale)
     y = c("mul", product, c("div", factor, c.cast(n.required(6), DType.F32)))
-    return _quantized(n, y, n.required(7), n.info(n.required(7)).dtype)
+    return quantized(n, y, n.required(7), n.info(n.required(7)).dtype)
 
 
 def _per_channel(n: Node, value: Any, following: int) -> Any:
@@ -163,7 +165,7 @@ def _integer_conv(n: Node, w: Any, x_zero: Any, w_zero: Any, bias: Any) -> Any:
     c, x = Compose(n), n.required(0)
     if w_zero is not None:
         w_zero = _per_channel(n, w_zero, n.info(w).rank - 1)
-    left, right = (c.cast(_centered(n, *p), DType.F64) for p in ((x, x_zero), (w, w_zero)))
+    left, right = (c.cast(centered(n, *p), DType.F64) for p in ((x, x_zero), (w, w_zero)))
     attrs = window_attributes(n, _kernel(n, w), n.info(x).shape[2:])
     bias = None if bias is None else c.cast(bias, DType.F64)
     return c.cast(n.build(Conv, left, right, bias, group=n.attr("group", 1), **attrs), DType.I32)

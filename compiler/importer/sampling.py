@@ -30,7 +30,7 @@ def grid_sample(n: Node) -> Any:
     rank = n.info(x).rank - 2
     last = n.info(grid).rank - 1
     for k in range(rank):
-        g = c("add", c.cast(c.slice(grid, last, rank - 1 - k, rank - k), wide), 1.0)
+        g = c("add", c.cast(c("gather", grid, n.ints([rank - 1 - k]), axis=last), wide), 1.0)
         size = c.cast(c("shape", x, start=2 + k, end=3 + k), wide)
         if corners:
             at = c("mul", c("mul", g, 0.5), c("sub", size, 1.0))

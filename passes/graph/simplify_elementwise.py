@@ -213,6 +213,8 @@ def holds_all(inner: DType, outer: DType) -> bool:
     """Whether every value of `inner` is a value of `outer`."""
     if inner is outer or inner is DType.BOOL:
         return True
+    if inner.is_narrow or outer.is_narrow:
+        return inner.is_narrow and outer in (DType.F32, DType.F64)
     if outer is DType.BOOL or inner.is_float:
         return outer in _WIDER_FLOAT.get(inner, set())
     value_bits = inner.bits - inner.is_signed
@@ -234,7 +236,7 @@ def cast_of_cast(rw: Rewriter, op: Any) -> bool:
     source = before.operands[0]
     if not holds_all(rw.dtype(source), rw.dtype(x)):
         return False
-    return rw.replace(op, source if rw.dtype(source) is to else rw.build("cast", source, to=to))
+    return rw.replace(op, source if rw.dtype(source) is to else rw.build("cast", source, **rw.attrs(op)))
 
 
 PATTERNS: tuple[Pattern, ...] = (

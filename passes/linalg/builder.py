@@ -133,8 +133,7 @@ class Builder:
         """A tensor of type `t` with every element `value`."""
         if 0 in t.shape:
             return self.empty(t)
-        storage = DType.U8 if t.dtype is DType.BOOL else t.dtype
-        return linalg.fill(Scalars(storage).const(value), outs=[self.empty(t)])
+        return linalg.fill(stored_scalar(t.dtype, value), outs=[self.empty(t)])
 
     def constant(self, array: np.ndarray[Any, Any], hint: str = "constant") -> Any:
         """A constant tensor: `arith.constant` up to 1 KiB, else an entry of the weight store."""
@@ -313,6 +312,13 @@ class Builder:
     def to_index(self, scalar: Any) -> Any:
         """An integer scalar as an index."""
         return arith.IndexCastOp(ir.IndexType.get(), scalar).result
+
+
+def stored_scalar(dtype: DType, value: float | int | bool) -> Any:
+    """A constant as it is stored: a bool and a narrow number as a byte."""
+    if dtype.is_narrow:
+        value = int(np.asarray(value, np.float32).astype(dtype.numpy).view(np.uint8))
+    return Scalars(DType.U8 if dtype is DType.BOOL or dtype.is_narrow else dtype).const(value)
 
 
 def as_dim(element: Any) -> DimLike:

@@ -10,8 +10,7 @@ import numpy as np
 from aicc.bindings import arith, ir, tensor
 from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import DType, TensorType
-from aicc.passes.linalg.builder import Builder
-from aicc.passes.linalg.scalars import Scalars
+from aicc.passes.linalg.builder import Builder, stored_scalar
 
 Offset = Any
 """A static offset (int), a symbolic one (`Dim`), or an index value."""
@@ -72,7 +71,7 @@ def as_type(value: Any, t: TensorType) -> Any:
 
 def pad_value(dtype: DType, value: float | int | bool) -> Any:
     """A constant scalar of storage type."""
-    return Scalars(DType.U8 if dtype is DType.BOOL else dtype).const(value)
+    return stored_scalar(dtype, value)
 
 
 def pad(

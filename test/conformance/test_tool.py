@@ -73,8 +73,11 @@ def test_the_page_counts_by_operator():
     assert "| test_b | wrong | known |" in page
 
 
-@pytest.mark.parametrize(("body", "state"), [("sys.exit(3)", check.CRASHED), ("time.sleep(60)", check.HUNG)])
-def test_a_worker_that_dies_or_hangs_costs_one_test(tmp_path, monkeypatch, body, state):
+@pytest.mark.parametrize(
+    ("body", "state", "limit"),
+    [("sys.exit(3)", check.CRASHED, 60.0), ("time.sleep(60)", check.HUNG, 0.5)],
+)
+def test_a_worker_that_dies_or_hangs_costs_one_test(tmp_path, monkeypatch, body, state, limit):
     script = tmp_path / "worker.sh"
     script.write_text(
         f'#!/bin/sh\nexec {sys.executable} -c "import sys, time; sys.stdin.readline(); {body}"\n'
@@ -82,7 +85,7 @@ def test_a_worker_that_dies_or_hangs_costs_one_test(tmp_path, monkeypatch, body,
     script.chmod(0o755)
     monkeypatch.setattr(pool.sys, "executable", str(script))
     tests = [Test("node", f"test_{i}", tmp_path) for i in range(2)]
-    found = pool.run_tests(tests, 1, 1.0)
+    found = pool.run_tests(tests, 1, limit)
     assert [o.state for o in found] == [state, state]
 
 

@@ -66,3 +66,19 @@ def test_integers_keep_their_lowest_bits(name: str):
     bits = int(name[-1])
     expected = (x & ((1 << bits) - 1)).astype(np.uint8).view(dtype)
     check("Cast", x, to=code(dtype), expected=[expected], modes=("static",))
+
+
+def test_a_cast_through_a_narrow_type_loses_digits():
+    """No rewrite may skip it."""
+    x = np.arange(250, dtype=np.uint8)
+    for name in ("float8_e4m3fn", "uint4"):
+        dtype = np.dtype(getattr(ml_dtypes, name))
+        nodes = [
+            onnx.helper.make_node("Cast", ["x"], ["n"], to=code(dtype)),
+            onnx.helper.make_node("Cast", ["n"], ["y"], to=onnx.TensorProto.FLOAT),
+        ]
+        values = [onnx.helper.make_tensor_value_info(v, c, x.shape) for v, c in (("x", 2), ("y", 1))]
+        graph = onnx.helper.make_graph(nodes, "g", values[:1], values[1:])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 23)])
+        low = x & 15 if name == "uint4" else x.astype(np.float32).astype(dtype)
+        check_model(model, {"x": x}, expected=[low.astype(np.float32)], rtol=0)

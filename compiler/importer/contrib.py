@@ -1,0 +1,172 @@
+"""com.microsoft: what ONNX Runtime's optimizers and quantizers leave in a model. Quantized arithmetic is done on the
+numbers that stand for: dequantize, compute, quantize; products of integers stay integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from aicc.dialects.contraction import MatMul
+from aicc.dialects.types import FLOAT, DType
+from aicc.importer.compose import Compose, static_shape
+from aicc.importer.movement import axis_of
+from aicc.importer.node import Node
+from aicc.importer.quantization import centered, per_row, quantized
+from aicc.importer.registry import onnx_op
+
+DOMAIN = "com.microsoft"
+
+
+@onnx_op("FusedMatMul", domain=DOMAIN)
+def fused_matmul(n: Node) -> Any:
+    """`alpha · A' B'`."""
+    if n.attr("transBatchA", 0) or n.attr("transBatchB", 0):
+        raise n.error("AICC-1006", "attributes 'transBatchA' and 'transBatchB' are not supported.")
+    trans = {"trans_a": bool(n.attr("transA", 0)), "trans_b": bool(n.attr("transB", 0))}
+    y = n.build(MatMul, n.required(0), n.required(1), **trans)
+    alpha = n.attr("alpha", 1.0)
+    return y if alpha == 1 else Compose(n)("mul", y, alpha)
+
+
+def _real(n: Node, i: int) -> Any:
+    """`(x - zero) · scale` of the inputs `i`, `i + 1` and `i + 2`, as f32."""
+    c = Compose(n)
+    x = c.cast(centered(n, n.required(i), n.input(i + 2)), DType.F32)
+    return c("mul", x, c.cast(n.required(i + 1), DType.F32))
+
+
+def _stored(n: Node, y: Any, i: int, like: int = 0) -> Any:
+    """`y` by the scale and zero point at the inputs `i` and `i + 1`, in the dtype of input `like`."""
+    c, zero = Compose(n), n.input(i + 1)
+    to = n.info(n.required(like) if zero is None else zero).dtype
+    return quantized(n, c("div", y, c.cast(n.required(i), DType.F32)), zero, to)
+
+
+@onnx_op("QLinearAdd", "QLinearMul", domain=DOMAIN)
+def qlinear_binary(n: Node) -> Any:
+    op = "add" if n.op_type == "QLinearAdd" else "mul"
+    return _stored(n, Compose(n)(op, _real(n, 0), _real(n, 3)), 6)
+
+
+_UNARY: dict[str, Callable[[Compose, Any], Any]] = {
+    "QLinearSigmoid": lambda c, x: c("sigmoid", x),
+    "QLinearLeakyRelu": lambda c, x: c("leaky_relu", x, alpha=c.n.attr("alpha", 0.01)),
+    "QLinearGlobalAveragePool": lambda c, x: c("reduce_mean", x, axes=_spatial(c.n), keepdims=True),
+    "QLinearReduceMean": lambda c, x: c(
+        "reduce_mean",
+        x,
+        axes=sorted(a % c.n.info(x).rank for a in c.n.attr("axes", range(c.n.info(x).rank))),
+        keepdims=bool(c.n.attr("keepdims", 1)),
+    ),
+}
+
+
+def _spatial(n: Node) -> list[int]:
+    rank = n.info(n.required(0)).rank
+    return list(range(1, rank - 1)) if n.attr("channels_last", 0) else list(range(2, rank))
+
+
+@onnx_op(*_UNARY, domain=DOMAIN)
+def qlinear_unary(n: Node) -> Any:
+    return _stored(n, _UNARY[n.op_type](Compose(n), _real(n, 0)), 3)
+
+
+@onnx_op("QLinearConcat", domain=DOMAIN)
+def qlinear_concat(n: Node) -> Any:
+    parts = [_real(n, i) for i in range(2, len(n.inputs), 3)]
+    axis = axis_of(n, n.required_attr("axis"), n.info(parts[0]).rank)
+    return _stored(n, Compose(n).concat(parts, axis), 0, like=2)
+
+
+@onnx_op("MatMulIntegerToFloat", domain=DOMAIN)
+def matmul_integer_to_float(n: Node) -> Any:
+    """Inputs A, B, scales of A and B, zero points of A and B, bias."""
+    left = centered(n, n.required(0), per_row(n, n.input(4)))
+    right = centered(n, n.required(1), n.input(5))
+    return _scaled_product(n, left, right, [per_row(n, n.required(2)), n.required(3)], n.input(6))
+
+
+@onnx_op("DynamicQuantizeMatMul", domain=DOMAIN)
+def dynamic_quantize_matmul(n: Node) -> Any:
+    """A is quantized to 8 bits by its own range, which holds zero."""
+    c, a = Compose(n), n.required(0)
+    axes = list(range(n.info(a).rank))
+    low = c("min", c("reduce_min", a, axes=axes, keepdims=False), 0.0)
+    high = c("max", c("reduce_max", a, axes=axes, keepdims=False), 0.0)
+    extent = c("div", c("sub", high, low), 255.0)
+    scale = c("where", c("equal", extent, n.const(0.0, DType.F32)), n.const(1.0, DType.F32), extent)
+    zero = c("clip", c("round", c("neg", c("div", low, scale))), 0.0, 255.0)
+    left = c("clip", c("add", c("round", c("div", a, scale)), zero), 0.0, 255.0)
+    left = c("sub", c.cast(left, DType.I32), c.cast(zero, DType.I32))
+    right = centered(n, n.required(1), n.input(3))
+    return _scaled_product(n, left, right, [scale, n.required(2)], n.input(4))
+
+
+def _scaled_product(n: Node, left: Any, right: Any, scales: list[Any], bias: Any) -> Any:
+    c = Compose(n)
+    y = c("mul", c.cast(c("matmul", left, right), DType.F32), c("mul", *scales))
+    return y if bias is None else c("add", y, bias)
+
+
+@onnx_op("MatMulNBits", domain=DOMAIN)
+def matmul_nbits(n: Node) -> Any:
+    """Weights `[N, blocks, bytes]` hold 4 bits (the lower first) or 8 of each number, a scale per block."""
+    c, x = Compose(n), n.required(0)
+    bits, block, k, rows = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
+    if bits not in (4, 8) or n.input(4) is not None:
+        raise n.error("AICC-1006", f"{bits} bits, or weights in another order, are not supported.")
+    blocks = -(-k // block)
+    dtype = n.info(x).dtype
+    weights = c.reshape(_unpacked(c, n.required(1), bits), rows, blocks, block)
+    weights = c.cast(weights, dtype)
+    zero = n.input(3)
+    if zero is None:
+        weights = c("sub", weights, float(1 << (bits - 1)))
+    else:
+        if n.info(zero).dtype not in FLOAT:
+            zero = c.reshape(_unpacked(c, zero, bits), rows, -1)
+            zero = c.slice(zero, 1, 0, blocks)
+        weights = c("sub", weights, c.reshape(c.cast(zero, dtype), rows, blocks, 1))
+    weights = c("mul", weights, c.reshape(n.required(2), rows, blocks, 1))
+    flat = c.slice(c.reshape(weights, rows, blocks * block), 1, 0, k)
+    y = n.build(MatMul, x, flat, trans_b=True)
+    return y if n.input(5) is None else c("add", y, n.input(5))
+
+
+def _unpacked(c: Compose, packed: Any, bits: int) -> Any:
+    """Each byte's numbers, in a last dim of their own."""
+    if bits == 8:
+        return packed
+    low = c("bitwise_and", packed, c.constant(np.uint8(15)))
+    high = c("bit_shift", packed, c.constant(np.uint8(4)), direction="right")
+    last = c.n.info(packed).rank
+    return c.concat([c.unsqueeze(low, last), c.unsqueeze(high, last)], last)
+
+
+@onnx_op("EmbedLayerNormalization", domain=DOMAIN)
+def embed_layer_norm(n: Node) -> Any:
+    """Embeddings of words, positions and segments, added and normalized; and how long each mask is."""
+    c, ids = Compose(n), n.required(0)
+    length = n.info(ids).shape[-1]
+    words = c("gather", n.required(2), ids, axis=0)
+    if n.input(8) is not None:
+        positions = c("gather", n.required(3), n.required(8), axis=0)
+    else:
+        if not isinstance(length, int):
+            raise n.error("AICC-1005", "without positions the length of the sequence must be static.")
+        positions = c.slice(n.required(3), 0, 0, length)
+    total = c("add", words, positions)
+    if n.input(1) is not None and n.input(4) is not None:
+        total = c("add", total, c("gather", n.required(4), n.required(1), axis=0))
+    axis = n.info(total).rank - 1
+    scale, bias = n.required(5), n.required(6)
+    y = c("layer_norm", total, scale, bias, axis=axis, epsilon=n.attr("epsilon", 1e-12))
+    mask = n.input(7)
+    if mask is not None:
+        lengths = c.cast(c.sum(c.cast(mask, DType.I32), 1), DType.I32)
+    else:
+        lengths = n.const(np.zeros(static_shape(n, ids)[0]), DType.I32) if n.has_output(1) else None
+    return y, lengths, total
