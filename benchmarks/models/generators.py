@@ -1,7 +1,7 @@
 """Networks whose result is an image, a map or a sound: upsampling, transposed and dilated convolutions.
 
 A DeepLabV3-like segmenter (arXiv:1706.05587), U-Net (arXiv:1505.04597), a DCGAN generator (arXiv:1511.06434), a block
-stack of a latent diffusion U-Net (arXiv:2112.10752) and a WaveNet-like stack (arXiv:1609.03499). `scale` divides widths.
+stack of a latent diffusion U-Net (arXiv:2112.10752), a WaveNet-like stack (arXiv:1609.03499). `scale` divides widths.
 """
 
 from __future__ import annotations
