@@ -55,12 +55,14 @@ class Program(BackendRep):
         if isinstance(inputs, dict):
             inputs = [inputs[name] for name in self._names]
         if self.executable is not None:
-            return tuple(self.executable.run(inputs))
+            return self._results(self.executable, inputs)
         key = structure(self._model, inputs, self._constants)
         model, arrays = flattened_model(self._model, inputs, self._constants)
         if key not in self._kept:
             self._kept[key] = compile_onnx(model, **self._options)
-        executable = self._kept[key]
+        return self._results(self._kept[key], arrays)
+
+    def _results(self, executable: Executable, arrays: Any) -> tuple[Any, ...]:
         found = dict(zip((o.name for o in executable.outputs), executable.run(arrays), strict=True))
         return tuple(_collected(o.name, o.type, found) for o in self._model.graph.output)
 

@@ -9,6 +9,7 @@ import onnx
 import onnx.inliner
 import onnx.shape_inference
 
+from aicc.errors import ImportError_
 from aicc.importer.registry import normalize_domain, rules
 
 
@@ -47,7 +48,35 @@ def _is_function(op_type: str, domain: str) -> bool:
 
 
 def _inline_schema_functions(model: onnx.ModelProto, wanted: list[tuple[str, str]]) -> onnx.ModelProto:
-    return onnx.inliner.inline_selected_functions(model, wanted, exclude=False, inline_schema_functions=True)
+    _write_defaults(model.graph, set(wanted))
+    try:
+        return onnx.inliner.inline_selected_functions(
+            model, wanted, exclude=False, inline_schema_functions=True
+        )
+    except RuntimeError as error:
+        # onnx's inliner gives up on an absent optional input whose type the body asks for
+        names = ", ".join(op for _, op in wanted)
+        raise ImportError_(
+            "AICC-1003",
+            f"operator {names} is not supported with these inputs: onnx cannot write out its definition "
+            f"({str(error).splitlines()[0]}).",
+            stage="import",
+        ) from error
+
+
+def _write_defaults(graph: onnx.GraphProto, wanted: set[tuple[str, str]]) -> None:
+    """Attributes that a node leaves out get their defaults: onnx's inliner does not put those into a body."""
+    for node in graph.node:
+        if (node.domain, node.op_type) in wanted:
+            given = {a.name for a in node.attribute}
+            schema = onnx.defs.get_schema(node.op_type, normalize_domain(node.domain))
+            for name, attribute in schema.attributes.items():
+                default = attribute.default_value
+                if name not in given and default.type != onnx.AttributeProto.UNDEFINED:
+                    node.attribute.append(default)
+        for inner in node.attribute:
+            if inner.type == onnx.AttributeProto.GRAPH:
+                _write_defaults(inner.g, wanted)
 
 
 def _without_initializers(model: onnx.ModelProto, expand: object) -> onnx.ModelProto:
