@@ -53,9 +53,10 @@ COMPILE_HEAD = """
 
 aicc: *compile* is `aicc MODEL.onnx` with an empty and, after the slash, a filled cache of kernels; *library* is
 the shared library without the weights. Other runtimes: what they do ahead, nothing (—) for those that compile
-while they load; that is kept, and timed when it was made, on a machine that may have been busier. *peak* is the memory of all compiling processes together, the model file included. *load*: from
-nothing to ready to run; *first run* after that. *memory*: what the process holds after a few runs over a Python
-with NumPy, weights included where they were touched or copied. All at the first thread count.
+while they load; that is kept, and timed when it was made, on a machine that may have been busier. *peak* is the
+memory of all compiling processes together, the model file included. *load*: from nothing to ready to run; *first
+run* after that. *memory*: what the process holds after a few runs over a Python with NumPy, weights included
+where they were touched or copied. All at the first thread count.
 """
 
 
