@@ -12,6 +12,7 @@ import os
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aicc.errors import AiccError
+from aicc.errors import AiccError, AiccWarning
 from aicc.tools.agreement import relative_error
 from aicc.tools.bench.compiled import COMPILE_SECONDS, Compilation, compiled, reason
 from aicc.tools.bench.environments import python_of
@@ -165,11 +166,22 @@ def _job(
 def _turn(entries: Sequence[_Entry], plan: Plan, folder: Path, profile: bool) -> None:
     """The rounds of one thread count."""
     _rounds(entries, plan)
+    _check_priorities([entry.worker.process.pid for entry in entries if entry.alive and entry.worker])
     _compare(entries, folder)
     for entry in entries:
         if profile and entry.alive and entry.peer.name == "aicc":
             runs = max(3, int(0.5 / entry.result.median))
             entry.result.profile = entry.ask("profile", runs=runs) or {}
+
+
+def _check_priorities(pids: Sequence[int]) -> None:
+    """Warns when somebody has changed the priority of some of the processes: on a busy machine that decides."""
+    levels = {os.getpriority(os.PRIO_PROCESS, pid) for pid in pids}
+    if len(levels) > 1:
+        text = (
+            f"the measured processes run at different priorities (nice {', '.join(map(str, sorted(levels)))})"
+        )
+        warnings.warn(f"{text}: ratios are worthless unless the machine is idle.", AiccWarning, stacklevel=2)
 
 
 class _Entry:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aicc.errors import AiccError
+from aicc.errors import AiccError, AiccWarning
 from aicc.knobs import knobs
 from aicc.tools.bench import rounds
 from aicc.tools.bench.environments import python_of
@@ -177,3 +179,19 @@ def test_compiling_ahead_is_what_a_measurement_finds(model: Path, tmp_path: Path
     (result,) = results(model, peer)
     assert result.compile == made.seconds
     assert Path(f"{model}.compilations").read_text() == "x"
+
+
+def test_processes_of_different_priority_are_warned_of() -> None:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(2)]
+    pids = [process.pid for process in processes]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            rounds._check_priorities(pids)
+        os.setpriority(os.PRIO_PROCESS, pids[1], 19)
+        with pytest.warns(AiccWarning, match="different priorities"):
+            rounds._check_priorities(pids)
+    finally:
+        for process in processes:
+            process.communicate()
