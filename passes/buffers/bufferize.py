@@ -101,8 +101,8 @@ class _Host:
         with ir.InsertionPoint(self.entry.block), ir.Location.unknown():
             for argument, buffer in zip(block.arguments, self.entry.inputs(inputs, names), strict=True):
                 self.buffers[argument] = buffer
-            if self.weight_bytes:
-                kind = ir.MemRefType.get([self.weight_bytes], ir.IntegerType.get_signless(8))
+            if self.offsets:
+                kind = ir.MemRefType.get([max(self.weight_bytes, 1)], ir.IntegerType.get_signless(8))
                 self.weights = pointer_to_memref(self.entry.weights, kind)
             outputs: list[Buffer | None] = []
             for k, value in enumerate(returned):

@@ -62,7 +62,7 @@ def _memref_type(t: Any, sizes: tuple[Size, ...]) -> Any:
 
 def dim_names(main: Any) -> list[tuple[str | None, ...]]:
     """The symbol of each dim of each input of `main`; None where it has none."""
-    attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else []
+    attributes = main.attributes.get("arg_attrs", [])
     found = [ir.DictAttr(entry) for entry in attributes]
     names: list[tuple[str | None, ...]] = []
     for number, t in enumerate(main.regions[0].blocks[0].arguments.types):

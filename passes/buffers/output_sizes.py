@@ -59,7 +59,8 @@ def build_shapes(
 ) -> None:
     """Builds `func @aicc_model_shapes(dims, out_dims)` before `main` unless all outputs are static.
 
-    `types` are those of the inputs, `names` the symbols of their dims; `inputs` and `outputs` their sizes in `main`, as integers or its values.
+    `types` are those of the inputs, `names` the symbols of their dims; `inputs` and
+    `outputs` their sizes in `main`, as integers or its values.
     """
     if all(isinstance(size, int) for sizes in outputs for size in sizes):
         return

@@ -120,7 +120,7 @@ def test_shape_arithmetic_folds_on_symbols() -> None:
     assert list(fold["equal"](sizes, np.array(-1))) == [False, False]  # type: ignore[misc]
     assert list(fold["where"](np.array([True, False]), sizes, two)) == [n, 2]  # type: ignore[misc]
     assert fold["reduce_prod"](sizes, axes=(0,), keepdims=False) == 3 * n  # type: ignore[misc]
-    assert list(fold["cast"](sizes, to=DType.I32)) == [n, 3]  # type: ignore[misc]
+    assert list(fold["cast"](sizes, to=DType.I32, saturate=None, rounding=None)) == [n, 3]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("other", [3, 0, Dim.symbol("m")])
