@@ -23,7 +23,7 @@ from aicc.passes.kernels.ir_tools import (
     nested_ops,
 )
 from aicc.passes.kernels.shape_keys import shape_key
-from aicc.passes.schedules.cpu.recurrent_reader import is_recurrence
+from aicc.passes.schedules.cpu.recurrent.reader import is_recurrence
 
 LONE_ROOTS = {"tensor.pad", "linalg.pack"}
 

@@ -26,7 +26,7 @@ from aicc.passes.kernels.ir_tools import (
     outside_operands,
 )
 from aicc.passes.schedules import registry
-from aicc.passes.schedules.cpu.recurrent_reader import is_recurrence
+from aicc.passes.schedules.cpu.recurrent.reader import is_recurrence
 
 CHEAP = {"arith.constant", "tensor.empty", "linalg.fill"}
 """Ops that every kernel makes for itself instead of taking their result as an argument."""

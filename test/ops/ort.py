@@ -39,6 +39,8 @@ def ort_case(
     return rig.case(op, *inputs, outputs=outputs, constant=constant, expected=expected, **attrs)
 
 
-def check_ort(op: str, *inputs: Array | None, opset: int = OPSET, modes: Any = rig.MODES, **settings: Any) -> None:
+def check_ort(
+    op: str, *inputs: Array | None, opset: int = OPSET, modes: Any = rig.MODES, **settings: Any
+) -> None:
     """`rig.check` against ONNX Runtime."""
     rig.check_all([ort_case(op, *inputs, opset=opset, **settings)], opset=opset, modes=modes)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import Access
-from aicc.passes.schedules.cpu.contraction_roles import Roles
+from aicc.passes.schedules.cpu.contraction.roles import Roles
 from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.inline import Inliner, Lanes, uniform, varying, widened

@@ -15,13 +15,13 @@ from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.nest import analyze
 from aicc.passes.schedules.cpu.read import in_groups
-from aicc.passes.schedules.cpu.reduction_grid import Cut, Grid
-from aicc.passes.schedules.cpu.reduction_kernel import Kernel, emit_kernel
-from aicc.passes.schedules.cpu.reduction_layout import Arrangement
-from aicc.passes.schedules.cpu.reduction_plan import arrange, can_mask, lanes_for, loads_of, seconds
-from aicc.passes.schedules.cpu.reduction_save import Saved
-from aicc.passes.schedules.cpu.reduction_state import TilePlan
-from aicc.passes.schedules.cpu.reduction_tree import build
+from aicc.passes.schedules.cpu.reduction.grid import Cut, Grid
+from aicc.passes.schedules.cpu.reduction.kernel import Kernel, emit_kernel
+from aicc.passes.schedules.cpu.reduction.layout import Arrangement
+from aicc.passes.schedules.cpu.reduction.plan import arrange, can_mask, lanes_for, loads_of, seconds
+from aicc.passes.schedules.cpu.reduction.save import Saved
+from aicc.passes.schedules.cpu.reduction.state import TilePlan
+from aicc.passes.schedules.cpu.reduction.tree import build
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
 from aicc.target import Target

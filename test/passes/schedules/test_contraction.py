@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aicc.passes.schedules import jit
 from aicc.passes.schedules.cpu.contraction import SCHEDULE
-from aicc.passes.schedules.cpu.contraction_plan import ContractionConfig
+from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
 from test.passes.schedules.kernel_text import CONTRACTION_BODY, KernelText

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aicc.passes.schedules import jit
 from aicc.passes.schedules.cpu.pointwise import SCHEDULE
-from aicc.passes.schedules.cpu.pointwise_plan import PointwiseConfig
+from aicc.passes.schedules.cpu.pointwise.plan import PointwiseConfig
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 from test.passes.schedules.kernel_text import KernelText

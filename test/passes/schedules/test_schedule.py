@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aicc.bindings import ir
 from aicc.errors import CompileError
 from aicc.passes.schedules import registry
-from aicc.passes.schedules.cpu.contraction_plan import split_evenly, unroll
+from aicc.passes.schedules.cpu.contraction.plan import split_evenly, unroll
 from aicc.passes.schedules.cpu.emit import Emitter, Offset
 from aicc.passes.schedules.cpu.indexing import Expr, floordiv, from_affine, remainder
 from aicc.passes.schedules.cpu.sizes import Size, product, row_major

@@ -15,8 +15,8 @@ from aicc.errors import CompileError
 from aicc.knobs import knobs
 from aicc.passes.schedules import jit
 from aicc.passes.schedules.cpu.winograd import SCHEDULE
-from aicc.passes.schedules.cpu.winograd_math import INPUT_MATRIX, MOST_CHANNELS, OUTPUT_MATRIX, WEIGHT_MATRIX
-from aicc.passes.schedules.cpu.winograd_plan import Plan, Problem, WinogradConfig, complete, plans
+from aicc.passes.schedules.cpu.winograd.math import INPUT_MATRIX, MOST_CHANNELS, OUTPUT_MATRIX, WEIGHT_MATRIX
+from aicc.passes.schedules.cpu.winograd.plan import Plan, Problem, WinogradConfig, complete, plans
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
 from aicc.weight_transforms import winograd_weights
@@ -24,7 +24,7 @@ from test.passes.schedules.kernel_text import CONTRACTION_BODY, KernelText
 
 HAS_V4 = Target.host().vector_bits == 512
 TARGETS = ["x86-64-v3", "x86-64-v4"]
-# max|found - exact| / max|exact|: what winograd_math promises.
+# max|found - exact| / max|exact|: what its `math` promises.
 BOUND = {2: 2e-6, 4: 2e-5}
 
 

@@ -1,0 +1,344 @@
+"""The loops around the register tiles: tiles of the kernel, lines, register tiles along a line.
+
+A tile of the kernel is one block of rows and one panel of columns. Panels are innermost in the tile
+number, so that a thread that takes neighbouring tiles keeps its rows of A in the L2 cache while B
+streams by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from aicc.passes.schedules.cpu.contraction.plan import (
+    ContractionConfig,
+    RowTile,
+    Traffic,
+    block_rows,
+    cycles,
+    split_evenly,
+    sum_parts,
+    tile_rows,
+    tile_shapes,
+)
+from aicc.passes.schedules.cpu.contraction.prefetch import Ahead
+from aicc.passes.schedules.cpu.contraction.roles import Roles
+from aicc.passes.schedules.cpu.contraction.stage_b import PanelCopy, staged, wants_stage
+from aicc.passes.schedules.cpu.contraction.tile import Part, Place, TileEmitter
+from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.sizes import Size, guess_product
+from aicc.target import Target
+
+# Rows up to which the multiply-adds take less than half of the time B takes from memory.
+_STREAMED_ROWS = 3
+
+# (line, start, shape, number among shares, shares)
+Emit: TypeAlias = Callable[[Index, Index, RowTile, Index, Index], None]
+
+
+class Grid:
+    """The plan of one contraction, and its emission."""
+
+    def __init__(self, roles: Roles, target: Target, config: ContractionConfig) -> None:
+        self._stage = wants_stage(roles, target)
+        self.roles = roles
+        self._config = config
+        element = roles.root.inits[0].element
+        bits = max(32, element_bits(element))
+        self.lanes = min(target.lanes(bits), roles.panel)
+        self.vectors = roles.panel // self.lanes
+        axes = roles.axes
+        self._width = axes.rows[-1] if axes.rows else None
+        self._height = axes.rows[-2] if len(axes.rows) > 1 else None
+        self._others = (*axes.outer, *axes.rows[:-2])
+        rows = config.mr or tile_rows(target, self.vectors)
+        self.shapes = self._shapes(rows)
+        self._block = self._block_size(target)
+        self._ahead = self._wants_ahead(target)
+        self._parts = self._sum_parts(target)
+
+    def _extent(self, axis: int | None) -> Size:
+        return Size.of(1) if axis is None else self.roles.axes.extents[axis]
+
+    def _shapes(self, rows: int) -> list[RowTile]:
+        if self._width is None:
+            return [RowTile(1, 1)]
+        height = None if self._height is None else self._extent(self._height)
+        return tile_shapes(height, self._extent(self._width), rows, self.vectors)
+
+    def _block_size(self, target: Target) -> int:
+        """Rows, or lines when there are several, of one tile of the kernel."""
+        if self._width is None:
+            return 1
+        roles, axes = self.roles, self.roles.axes
+        count = guess_product(axes.extents[axis] for axis in self._others)
+        tiles = count * -(-axes.extents[axes.column].guess() // roles.panel)
+        along = self._height if self._height is not None else self._width
+        step = self.shapes[0].high if self._height is not None else self.shapes[0].wide
+        if self._config.block:
+            return -(-self._config.block // step) * step
+        # Neighbouring lines of a window share what they read: the distance between two is what a line costs.
+        row = abs(roles.a.coefs[along].guess()) * element_bits(roles.a.buffer.element) // 8
+        depth = roles.depth().guess() * element_bits(roles.a.buffer.element) // 8
+        if self._height is None:
+            row = max(row, min(depth, 4 * row))
+        panel = roles.panel * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8
+        traffic = Traffic(row, panel, -(-axes.extents[axes.column].guess() // roles.panel))
+        return block_rows(target, self._extent(along), traffic, tiles, step, float(roles.flops))
+
+    def _wants_ahead(self, target: Target) -> bool:
+        roles = self.roles
+        size = roles.depth() * roles.panel
+        if not roles.packed or roles.b.coefs[-2] != size:
+            return False
+        if self._config.ahead >= 0:
+            return bool(self._config.ahead)
+        if self._waits_for_memory():
+            return False
+        columns = roles.axes.extents[roles.axes.column].guess()
+        return columns * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8 > target.l2 // 2
+
+    def _sum_parts(self, target: Target) -> int:
+        """Parts of the sum; one where rows are lines, or their number or that of the steps is not known."""
+        roles, depth = self.roles, self.roles.depth().static
+        lines = self._height is not None or self._width is None or self._extent(self._width).static is None
+        if (
+            depth is None
+            or len(roles.axes.sums) != 1
+            or lines
+            or not roles.packed
+            or self._tiles_of_block() < 3
+        ):
+            return 1
+        size = element_bits(roles.b.buffer.element) // 8
+        waiting = self._tiles_of_block() * self.shapes[0].wide * roles.panel * size
+        if waiting > target.l2 // 4:
+            return 1
+        parts = self._config.parts or sum_parts(target, depth, depth * roles.panel * size, self._config.ku)
+        return parts if depth % parts == 0 else 1
+
+    def _waits_for_memory(self) -> bool:
+        """Whether one register tile of few rows reads each panel: it does nothing but wait for B, which the
+        hardware reads ahead faster when nobody else asks for another panel (Zen 5: 36 GB/s instead of 33)."""
+        rows = self.roles.rows_total().static
+        return rows is not None and rows <= _STREAMED_ROWS
+
+    # Counting --------------------------------------------------------------------------------------
+
+    def tiles(self, e: KernelEmitter) -> Index:
+        """The number of tiles of the kernel."""
+        total = e.mul(self._panels(e), self._blocks(e))
+        for axis in self._others:
+            total = e.mul(total, e.size(self._extent(axis)))
+        return total
+
+    def static_tiles(self) -> bool:
+        """Whether that is known."""
+        axes = (*self._others, self.roles.axes.column, self._blocked())
+        return all(self._extent(axis).static is not None for axis in axes)
+
+    def tile_flops(self) -> float:
+        """Work of one tile."""
+        rows = min(self._block, self._extent(self._blocked()).guess())
+        if self._height is not None:
+            rows *= self._extent(self._width).guess()
+        return 2.0 * rows * self.roles.panel * self.roles.depth().guess()
+
+    def efficiency(self) -> float:
+        """The share of the multiply-add peak that register tiles of these shapes can reach."""
+        rows = self._extent(self._width).static
+        shape = self.shapes[0]
+        if rows is None:
+            return shape.rows * self.vectors / 2 / cycles(shape.rows, self.vectors) * 0.95
+        ideal = rows * shape.high * self.vectors / 2
+        pieces = split_evenly(rows, shape.wide).pieces
+        return ideal / sum(count * cycles(size * shape.high, self.vectors) for _, count, size in pieces)
+
+    def _blocked(self) -> int | None:
+        return self._height if self._height is not None else self._width
+
+    def _panels(self, e: KernelEmitter) -> Index:
+        return e.ceil_div(e.size(self._extent(self.roles.axes.column)), self.roles.panel)
+
+    def _blocks(self, e: KernelEmitter) -> Index:
+        return e.ceil_div(e.size(self._extent(self._blocked())), self._rows_each(e))
+
+    def _rows_each(self, e: KernelEmitter) -> Index:
+        """Rows, or lines, of a block: of a number known at run time, parts of about one size, so that no block
+        streams B for a few rows that were left over."""
+        extent = self._extent(self._blocked())
+        if extent.static is not None:
+            return self._block
+        with e.at_start():
+            total = e.max(e.size(extent), 1)
+            even = e.ceil_div(total, e.ceil_div(total, self._block))
+            step = 4 if self._height is None else self.shapes[0].high
+            return e.mul(e.ceil_div(even, step), step)
+
+    # Emission --------------------------------------------------------------------------------------
+
+    def emit(self, e: KernelEmitter) -> None:
+        """The whole kernel."""
+        roles, axes = self.roles, self.roles.axes
+        inside = roles
+        if self._stage:
+            inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
+        tile = TileEmitter(e, inside, self.lanes, self._config.ku)
+        panels, blocks = self._panels(e), self._blocks(e)
+        columns = e.size(self._extent(axes.column))
+        full = e.div(columns, roles.panel)
+        with e.loop("%lo", "%hi") as loop:
+            panel = e.rem(loop.index, panels)
+            rest = e.div(loop.index, panels)
+            block = e.rem(rest, blocks)
+            rest = e.div(rest, blocks)
+            at: dict[int, Index] = {axes.column: e.mul(panel, roles.panel)}
+            for number, axis in reversed(list(enumerate(self._others))):
+                extent = e.size(self._extent(axis))
+                at[axis] = e.rem(rest, extent) if number else rest
+                rest = e.div(rest, extent)
+            if self._stage:
+                PanelCopy(e, roles, inside, self.lanes).emit(at, panel)
+            if full == panels:
+                self._rows(e, tile, at, panel, block, False)
+            elif full == 0:
+                self._rows(e, tile, at, panel, block, True)
+            else:
+                with e.when(e.compare("slt", panel, full)):
+                    self._rows(e, tile, at, panel, block, False)
+                    e.otherwise()
+                    self._rows(e, tile, at, panel, block, True)
+
+    def _rows(
+        self,
+        e: KernelEmitter,
+        tile: TileEmitter,
+        at: dict[int, Index],
+        panel: Index,
+        block: Index,
+        partial: bool,
+    ) -> None:
+        """All register tiles of one tile of the kernel."""
+        roles = self.roles
+        vectors, columns = self.vectors, None
+        if partial:
+            columns = e.size(self._extent(roles.axes.column))
+            if isinstance(columns, int):
+                vectors = -(-(columns % roles.panel) // self.lanes)
+        size = e.mul(e.size(roles.depth()), roles.panel)
+        if self._parts > 1:
+            size = e.div(size, self._parts)
+        part: Part | None = None
+
+        def one(line: Index, start: Index, shape: RowTile, number: Index, shares: Index) -> None:
+            where = dict(at)
+            if self._height is not None:
+                where[self._height] = line
+            if self._width is not None:
+                where[self._width] = start
+            ahead = Ahead(number, shares, size) if self._ahead else None
+            now = None if part is None else replace(part, slot=number)
+            tile.emit(Place(where, panel, self._offsets(shape), vectors, columns), ahead, now)
+
+        if self._width is None:
+            one(0, 0, RowTile(1, 1), 0, 1)
+        elif self._parts > 1:
+            steps = (roles.depth().static or 0) // self._parts
+            tile.start_parts(self._tiles_of_block(), self.shapes[0].wide)
+            with e.loop(0, self._parts) as loop:
+                last = e.compare("eq", loop.index, self._parts - 1)
+                part = Part(e.mul(loop.index, steps), steps, 0, last)
+                self._one_line(e, block, one)
+        elif self._height is None:
+            self._one_line(e, block, one)
+        else:
+            self._lines(e, block, one)
+
+    def _offsets(self, shape: RowTile) -> tuple[tuple[int, ...], ...]:
+        """The rows of a register tile: offsets on the row axes."""
+        axes = self.roles.axes.rows
+        unused = (0,) * (len(axes) - 2)
+        if len(axes) < 2:
+            return tuple((x,) * len(axes) for x in range(shape.wide))
+        return tuple((*unused, y, x) for y in range(shape.high) for x in range(shape.wide))
+
+    def _lines(self, e: KernelEmitter, block: Index, one: Emit) -> None:
+        """Rows in two dimensions: the lines of the block, `shapes[0].high` at a time."""
+        shape = self.shapes[0]
+        height = e.size(self._extent(self._height))
+        block_lines = self._rows_each(e)
+        first = e.mul(block, block_lines)
+        if isinstance(height, int) and height % self._block == 0:
+            count: Index = self._block
+        else:
+            count = e.min(block_lines, e.sub(height, first))
+        width = self._extent(self._width).static
+        each = split_evenly(width, shape.wide).count if width is not None else 1
+        shares = self._block // shape.high * each
+        whole = e.mul(e.div(count, shape.high), shape.high)
+        with e.loop(first, e.add(first, whole), shape.high) as loop:
+            number = e.mul(e.div(e.sub(loop.index, first), shape.high), each)
+            self._along(e, loop.index, shape, one, number, shares)
+        if whole != count:
+            single = RowTile(1, min(width or shape.rows, shape.rows))
+            with e.loop(e.add(first, whole), e.add(first, count)) as loop:
+                self._along(e, loop.index, single, one, 0, shares)
+
+    def _along(
+        self, e: KernelEmitter, line: Index, shape: RowTile, one: Emit, number: Index, shares: int
+    ) -> None:
+        """The register tiles of one line."""
+        width = self._extent(self._width)
+        if width.static is None:
+            self._dynamic(e, line, shape, 0, e.size(width), one)
+            return
+        done = 0
+        for start, count, size in split_evenly(width.static, shape.wide).pieces:
+            with e.loop(0, count) as loop:
+                place = e.add(e.mul(loop.index, size), start)
+                one(line, place, RowTile(shape.high, size), e.add(number, loop.index, done), shares)
+            done += count
+
+    def _one_line(self, e: KernelEmitter, block: Index, one: Emit) -> None:
+        """Rows in one dimension: the register tiles of the block."""
+        width, shape = self._extent(self._width), self.shapes[0]
+        if width.static is None:
+            each = self._rows_each(e)
+            first = e.mul(block, each)
+            end = e.min(e.size(width), e.add(first, each))
+            self._dynamic(e, 0, shape, first, end, one)
+            return
+        parts = split_evenly(width.static, shape.wide)
+        each = self._tiles_of_block()
+        before = 0
+        for start, count, size in parts.pieces:
+            low = e.max(e.sub(e.mul(block, each), before), 0)
+            high = e.min(e.sub(e.mul(e.add(block, 1), each), before), count)
+            with e.loop(low, high) as loop:
+                place = e.add(e.mul(loop.index, size), start)
+                number = e.sub(e.add(loop.index, before), e.mul(block, each))
+                one(0, place, RowTile(1, size), number, each)
+            before += count
+
+    def _tiles_of_block(self) -> int:
+        """Register tiles of a block of rows in one dimension, of a known number."""
+        rows = self._extent(self._width).static or 1
+        blocks = -(-rows // self._block)
+        return -(-split_evenly(rows, self.shapes[0].wide).count // blocks)
+
+    def _dynamic(
+        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
+    ) -> None:
+        """Rows whose number is known at run time: whole tiles, then of four rows, of two, of one."""
+        # A block of fewer tiles leaves a part of the next panel to the hardware's prefetcher.
+        most = -(-self._block // shape.wide)
+        shares: Index = most if self._height is None else e.ceil_div(e.sub(end, first), shape.wide)
+        low = first
+        for size in sorted({shape.wide, min(4, shape.wide), min(2, shape.wide), 1}, reverse=True):
+            whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
+            with e.loop(low, whole, size) as loop:
+                number = e.div(e.sub(loop.index, first), shape.wide)
+                one(line, loop.index, RowTile(shape.high, size), number, shares)
+            low = whole

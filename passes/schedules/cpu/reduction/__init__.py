@@ -1,0 +1,1 @@
+"""What the schedules `rows` and `window` share: reductions of any dimensions, read into trees, emitted in passes."""
