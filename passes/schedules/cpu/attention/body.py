@@ -26,12 +26,19 @@ WIDENING = frozenset({"extf(%0)"})
 NARROWING = frozenset({"truncf(%0)"})
 
 
+# No form above has as many operations. The text of a body in which values are used twice grows with the number of
+# paths through it, so longer ones are not written out.
+_MOST_OPERATIONS = 16
+
+
 def body_text(stage: Generic) -> str:
     """The yielded value as an expression over the body's arguments: `addf(%2, mulf(%0, %1))`.
 
-    Empty for a body that yields several, or that reads anything else than arguments and constants.
+    Empty for a body that yields several, or that is longer than any that is looked for.
     """
     block = stage.block
+    if len(block.operations) > _MOST_OPERATIONS:
+        return ""
     arguments = {argument: number for number, argument in enumerate(block.arguments)}
 
     def text(value: Any) -> str:
