@@ -106,7 +106,9 @@ class TileEmitter:
         self._part = part
         steps = unroll(last, self._ku)
         copies = 1
-        while static and copies * count < _ENOUGH and copies * 2 <= steps:
+        # As many as in a whole panel: every column is summed in one order, so that equal columns stay equal.
+        whole = len(place.rows) * (self._roles.panel // self._lanes)
+        while static and copies * whole < _ENOUGH and copies * 2 <= steps:
             copies *= 2
         zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
         accumulators = self._first(count) + [zero] * (count * (copies - 1))
