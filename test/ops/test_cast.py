@@ -8,7 +8,6 @@ import pytest
 from aicc.dialects.types import DType
 from test.ops.rig import case, check, check_all
 
-
 COMPUTED = [d for d in DType if not d.is_narrow]
 
 
