@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from aicc.dialects.attributes import Bool, Int
@@ -31,14 +33,7 @@ class CumSum(Op, name="cumsum"):
 
     @staticmethod
     def fold(x: Array, *, axis: int, exclusive: bool, reverse: bool) -> Array:
-        turned = np.flip(x, axis) if reverse else x
-        out = np.cumsum(turned, axis=axis, dtype=x.dtype)
-        if exclusive:
-            out = np.roll(out, 1, axis)
-            first = [slice(None)] * x.ndim
-            first[axis] = slice(0, 1)
-            out[tuple(first)] = 0
-        return np.asarray(np.flip(out, axis) if reverse else out)
+        return _accumulate(np.cumsum, x, 0, axis, exclusive, reverse)
 
 
 class CumProd(Op, name="cumprod"):
@@ -47,21 +42,25 @@ class CumProd(Op, name="cumprod"):
     operands = (Operand("x", NUMERIC),)
     attributes = CumSum.attributes
 
-    @staticmethod
-    def infer(x: TensorType, *, axis: int, exclusive: bool, reverse: bool) -> TensorType:
-        normalize_axis(axis, x.rank)
-        return x.plain()
+    infer = staticmethod(CumSum.infer)
 
     @staticmethod
     def fold(x: Array, *, axis: int, exclusive: bool, reverse: bool) -> Array:
-        turned = np.flip(x, axis) if reverse else x
-        out = np.cumprod(turned, axis=axis, dtype=x.dtype)
-        if exclusive:
-            out = np.roll(out, 1, axis)
-            first = [slice(None)] * x.ndim
-            first[axis] = slice(0, 1)
-            out[tuple(first)] = 1
-        return np.asarray(np.flip(out, axis) if reverse else out)
+        return _accumulate(np.cumprod, x, 1, axis, exclusive, reverse)
+
+
+def _accumulate(
+    function: Callable[..., Array], x: Array, neutral: int, axis: int, exclusive: bool, reverse: bool
+) -> Array:
+    """`np.cumsum` or `np.cumprod` along `axis`; `neutral` is what an exclusive one starts with."""
+    turned = np.flip(x, axis) if reverse else x
+    out = function(turned, axis=axis, dtype=x.dtype)
+    if exclusive:
+        out = np.roll(out, 1, axis)
+        first = [slice(None)] * x.ndim
+        first[axis] = slice(0, 1)
+        out[tuple(first)] = neutral
+    return np.asarray(np.flip(out, axis) if reverse else out)
 
 
 class TopK(Op, name="topk"):

@@ -22,27 +22,25 @@ def nonzero(n: Node) -> Any:
     return Compose(n)("nonzero", x)
 
 
+def _along_axis(n: Node, c: Compose) -> tuple[Any, int]:
+    """The first input and the attribute `axis`; without one the input flat, and 0."""
+    x, axis = n.required(0), n.attr("axis")
+    return (c.reshape(x, -1), 0) if axis is None else (x, axis_of(n, axis, n.info(x).rank))
+
+
 @onnx_op("Compress")
 def compress(n: Node) -> Any:
     """The entries along `axis` (of the flat tensor without it) where the condition holds; it may be shorter."""
-    c, x = Compose(n), n.required(0)
-    given = n.attr("axis")
-    if given is None:
-        x, axis = c.reshape(x, -1), 0
-    else:
-        axis = axis_of(n, given, n.info(x).rank)
+    c = Compose(n)
+    x, axis = _along_axis(n, c)
     places = c.reshape(c("nonzero", n.required(1)), -1)
     return c("gather", x, places, axis=axis)
 
 
 @onnx_op("Unique")
 def unique(n: Node) -> Any:
-    c, x = Compose(n), n.required(0)
-    given = n.attr("axis")
-    if given is None:
-        x, axis = c.reshape(x, -1), 0
-    else:
-        axis = axis_of(n, given, n.info(x).rank)
+    c = Compose(n)
+    x, axis = _along_axis(n, c)
     rank = n.info(x).rank
     size = n.info(x).shape[axis]
     turned = c.transpose(x, axis, *(i for i in range(rank) if i != axis)) if axis else x
