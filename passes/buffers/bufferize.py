@@ -119,7 +119,8 @@ class _Host:
             )
             self._block(block)
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
-        build_shapes(self.main, inputs, names, *sizes)
+        if not all(ir.RankedTensorType(v.type).has_static_shape for v in returned):
+            build_shapes(self.main, inputs, names, *sizes)
         for k in self.sources.values():
             k.operation.erase()
 

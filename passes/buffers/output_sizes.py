@@ -57,13 +57,11 @@ def build_shapes(
     inputs: Sequence[Sequence[Size]],
     outputs: Sequence[Sequence[Size]],
 ) -> None:
-    """Builds `func @aicc_model_shapes(dims, out_dims)` before `main` unless all outputs are static.
+    """Builds `func @aicc_model_shapes(dims, out_dims)` before `main`, of which some output's type is dynamic.
 
     `types` are those of the inputs, `names` the symbols of their dims; `inputs` and
     `outputs` their sizes in `main`, as integers or its values.
     """
-    if all(isinstance(size, int) for sizes in outputs for size in sizes):
-        return
     pointer, i64 = pointer_type(), ir.IntegerType.get_signless(64)
     with ir.InsertionPoint(main), ir.Location.unknown():
         shapes = func.FuncOp(SHAPES, ir.FunctionType.get([pointer, pointer], []))
