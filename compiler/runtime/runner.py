@@ -16,6 +16,7 @@ import numpy as np
 from aicc.errors import RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.library import Library, TensorInfo
+from aicc.runtime.output_memory import OutputMemory
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -75,6 +76,7 @@ class Runner:
         self.library, self.context = library, context
         self.inputs, self.outputs = _Tensors(library.inputs), _Tensors(library.outputs)
         self._dtypes = [info.dtype for info in library.outputs]
+        self._memory = [OutputMemory() for _ in library.outputs]
         self._current: Shapes | None = None  # the input shapes that are in the DLTensors now
         self._out_shapes: OutputShapes = ()
         self._known: dict[Shapes, OutputShapes] = {}
@@ -100,7 +102,7 @@ class Runner:
             if result is not None:
                 data[word] = address(result)
             elif shape is not None:
-                result = np.empty(shape, self._dtypes[n])
+                result = self._memory[n].empty(shape, self._dtypes[n])
                 data[word] = address(result)
             else:
                 data[word] = 0  # the library allocates it
@@ -153,7 +155,8 @@ class Runner:
     def _take(self, n: int) -> Array:
         """A copy of a library-owned output."""
         tensor = self.outputs.tensors[n]
-        array: Array = np.empty(tuple(tensor.shape[i] for i in range(tensor.ndim)), self._dtypes[n])
+        shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
+        array = self._memory[n].empty(shape, self._dtypes[n])
         ctypes.memmove(address(array), tensor.data, array.nbytes)
         self.outputs.own_shape(n)
         return array

@@ -113,6 +113,19 @@ def test_matmul(size: tuple[int, int, int], tile: int, target: str) -> None:
     close(c, a.astype(np.float64) @ b + bias, k)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("m", [1, 2, 3])
+@pytest.mark.parametrize("n", [1024, 1100, 1157])
+def test_few_rows_read_panels_side_by_side(m: int, n: int, target: str) -> None:
+    """The last panels, fewer than a tile takes and not whole; equal columns give equal sums."""
+    text, _ = matmul(m, n, 30, 32)
+    a, b = floats((m, 30), 1), floats((30, n), 2)
+    b[:, -1] = b[:, 0]
+    (found,) = run(text, [a, packed(b, 1, 32, (1, 0))], [(m, n)], target)
+    close(found, a.astype(np.float64) @ b, 30)
+    np.testing.assert_array_equal(found[:, -1], found[:, 0])
+
+
 @pytest.mark.parametrize("m", [1, 2, 3, 5, 14, 100])
 @pytest.mark.parametrize("tile", [16, 0])
 @pytest.mark.parametrize("target", TARGETS)

@@ -33,6 +33,10 @@ from aicc.target import Target
 
 # Rows up to which the multiply-adds take less than half of the time B takes from memory.
 _STREAMED_ROWS = 3
+# Panels such a tile reads side by side, the most that leave this many tiles for each core. Two threads of Zen 5
+# read 47 GB/s in streams of their own each, 44 in one; one thread 40 either way.
+_STREAMS = (4, 2)
+_TILES_PER_CORE = 4
 
 # (line, start, shape, number among shares, shares)
 Emit: TypeAlias = Callable[[Index, Index, RowTile, Index, Index], None]
@@ -58,6 +62,7 @@ class Grid:
         self._block = self._block_size(target)
         self._ahead = self._wants_ahead(target)
         self._parts = self._sum_parts(target)
+        self._streams = self._panels_at_once(target)
 
     def _extent(self, axis: int | None) -> Size:
         return Size.of(1) if axis is None else self.roles.axes.extents[axis]
@@ -125,11 +130,28 @@ class Grid:
         rows = self.roles.rows_total().static
         return rows is not None and rows <= _STREAMED_ROWS
 
+    def _panels_at_once(self, target: Target) -> int:
+        """Panels of B in one tile of few rows: the hardware reads several streams ahead sooner than one."""
+        roles = self.roles
+        size = roles.depth() * roles.panel
+        columns, rows = roles.axes.extents[roles.axes.column].static, roles.rows_total().static
+        if columns is None or rows is None or not self._waits_for_memory():
+            return 1
+        if not roles.packed or roles.b.coefs[-2].static is None or roles.b.coefs[-2] != size:
+            return 1
+        others = guess_product(roles.axes.extents[axis] for axis in self._others)
+        for streams in _STREAMS:
+            accumulators = streams * self.vectors * rows
+            tiles = others * columns // (roles.panel * streams)
+            if accumulators <= target.registers // 2 and tiles >= _TILES_PER_CORE * target.cores:
+                return streams
+        return 1
+
     # Counting --------------------------------------------------------------------------------------
 
     def tiles(self, e: KernelEmitter) -> Index:
         """The number of tiles of the kernel."""
-        total = e.mul(self._panels(e), self._blocks(e))
+        total = e.mul(e.ceil_div(self._panels(e), self._streams), self._blocks(e))
         for axis in self._others:
             total = e.mul(total, e.size(self._extent(axis)))
         return total
@@ -144,7 +166,7 @@ class Grid:
         rows = min(self._block, self._extent(self._blocked()).guess())
         if self._height is not None:
             rows *= self._extent(self._width).guess()
-        return 2.0 * rows * self.roles.panel * self.roles.depth().guess()
+        return 2.0 * rows * self.roles.panel * self._streams * self.roles.depth().guess()
 
     def efficiency(self) -> float:
         """The share of the multiply-add peak that register tiles of these shapes can reach."""
@@ -185,31 +207,67 @@ class Grid:
         inside = roles
         if self._stage:
             inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
-        tile = TileEmitter(e, inside, self.lanes, self._config.ku)
+        tile = TileEmitter(e, inside, self.lanes, self._config.ku, self.vectors * self._streams)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
         full = e.div(columns, roles.panel)
+        groups = e.ceil_div(panels, self._streams)
         with e.loop("%lo", "%hi") as loop:
-            panel = e.rem(loop.index, panels)
-            rest = e.div(loop.index, panels)
+            first = e.mul(e.rem(loop.index, groups), self._streams)
+            rest = e.div(loop.index, groups)
             block = e.rem(rest, blocks)
             rest = e.div(rest, blocks)
-            at: dict[int, Index] = {axes.column: e.mul(panel, roles.panel)}
+            at: dict[int, Index] = {axes.column: e.mul(first, roles.panel)}
             for number, axis in reversed(list(enumerate(self._others))):
                 extent = e.size(self._extent(axis))
                 at[axis] = e.rem(rest, extent) if number else rest
                 rest = e.div(rest, extent)
             if self._stage:
-                PanelCopy(e, roles, inside, self.lanes).emit(at, panel)
-            if full == panels:
-                self._rows(e, tile, at, panel, block, False)
-            elif full == 0:
-                self._rows(e, tile, at, panel, block, True)
+                PanelCopy(e, roles, inside, self.lanes).emit(at, first)
+            if self._streams == 1:
+                self._one_panel(e, tile, at, first, block, full, panels)
             else:
-                with e.when(e.compare("slt", panel, full)):
-                    self._rows(e, tile, at, panel, block, False)
-                    e.otherwise()
-                    self._rows(e, tile, at, panel, block, True)
+                self._panels_of(e, tile, at, first, block, full, panels)
+
+    def _panels_of(
+        self,
+        e: KernelEmitter,
+        tile: TileEmitter,
+        at: dict[int, Index],
+        first: Index,
+        block: Index,
+        full: Index,
+        panels: Index,
+    ) -> None:
+        """A tile of the kernel of several panels from `first` on; one by one when not all are there and whole."""
+        end = e.add(first, self._streams)
+        with e.when(e.compare("sle", end, full)):
+            self._rows(e, tile, at, first, block, False, self.vectors * self._streams)
+            e.otherwise()
+            with e.loop(first, e.min(end, panels)) as loop:
+                there = at | {self.roles.axes.column: e.mul(loop.index, self.roles.panel)}
+                self._one_panel(e, tile, there, loop.index, block, full, panels)
+
+    def _one_panel(
+        self,
+        e: KernelEmitter,
+        tile: TileEmitter,
+        at: dict[int, Index],
+        panel: Index,
+        block: Index,
+        full: Index,
+        panels: Index,
+    ) -> None:
+        """A tile of the kernel of one panel, of which the first `full` of `panels` are whole."""
+        if full == panels:
+            self._rows(e, tile, at, panel, block, False)
+        elif full == 0:
+            self._rows(e, tile, at, panel, block, True)
+        else:
+            with e.when(e.compare("slt", panel, full)):
+                self._rows(e, tile, at, panel, block, False)
+                e.otherwise()
+                self._rows(e, tile, at, panel, block, True)
 
     def _rows(
         self,
@@ -219,10 +277,11 @@ class Grid:
         panel: Index,
         block: Index,
         partial: bool,
+        vectors: int = 0,
     ) -> None:
-        """All register tiles of one tile of the kernel."""
+        """All register tiles of one tile of the kernel; `vectors` of several panels, or those of one."""
         roles = self.roles
-        vectors, columns = self.vectors, None
+        vectors, columns = vectors or self.vectors, None
         if partial:
             columns = e.size(self._extent(roles.axes.column))
             if isinstance(columns, int):

@@ -25,8 +25,8 @@ _MOST_VECTORS = 64
 class Place:
     """Where a register tile is: `at[axis]` for outer, row and column axes; `panel` the panel of B.
 
-    `rows` are the tile's rows, offsets on the row axes; `vectors` of the panel are computed, and of the
-    last `columns - column` elements are stored when `columns` is set.
+    `rows` are the tile's rows, offsets on the row axes; `vectors` of the panel, or of it and the next, are
+    computed, and of the last `columns - column` elements are stored when `columns` is set.
     """
 
     at: dict[int, Index]
@@ -54,13 +54,14 @@ def _is_long(roles: Roles) -> bool:
 
 
 class TileEmitter:
-    """Emits register tiles of one contraction."""
+    """Emits register tiles of one contraction, of at most `vectors` vectors a row."""
 
-    def __init__(self, e: KernelEmitter, roles: Roles, lanes: int, ku: int) -> None:
+    def __init__(self, e: KernelEmitter, roles: Roles, lanes: int, ku: int, vectors: int) -> None:
         self._e = e
         self._roles = roles
         self._lanes = lanes
         self._ku = ku
+        self._vectors = vectors
         self._prefetch = Prefetch(e, roles, lanes)
         self._part: Part | None = None
         element = roles.root.inits[0].element
@@ -106,8 +107,8 @@ class TileEmitter:
         self._part = part
         steps = unroll(last, self._ku)
         copies = 1
-        # As many as in a whole panel: every column is summed in one order, so that equal columns stay equal.
-        whole = len(place.rows) * (self._roles.panel // self._lanes)
+        # As many as in a whole tile: every column is summed in one order, so that equal columns stay equal.
+        whole = len(place.rows) * self._vectors
         while static and copies * whole < _ENOUGH and copies * 2 <= steps:
             copies *= 2
         zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
@@ -250,7 +251,7 @@ class TileEmitter:
         base, element = self._b
         columns = [
             self._widen(
-                e.load(base, e.add(b_at, v * self._lanes), element, self._lanes, self._b_mask(v)),
+                e.load(base, e.add(b_at, self._in_panels(v)), element, self._lanes, self._b_mask(v)),
                 element,
                 self._lanes,
             )
@@ -267,6 +268,14 @@ class TileEmitter:
                 at = first + number * vectors + v
                 result[at] = e.fma(left, columns[v], acc[at], self._acc, self._lanes)
         return result
+
+    def _in_panels(self, v: int) -> Index:
+        """Where vector `v` of a row of B is: in this panel or one of the next."""
+        per_panel = self._roles.panel // self._lanes
+        if v < per_panel:
+            return v * self._lanes
+        stride = self._e.size(self._roles.b.coefs[-2])
+        return self._e.add(self._e.mul(v // per_panel, stride), v % per_panel * self._lanes)
 
     def _b_mask(self, v: int) -> str | None:
         """Panels are padded; columns of a B that is not packed end where they end."""
