@@ -23,6 +23,7 @@ from aicc.knobs import knobs
 from aicc.passes.base import PassContext, Upstream
 from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.plan import PlanArena
+from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
 from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
@@ -66,7 +67,23 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
     )
 
 
-PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {"cpu": cpu_pipeline}
+def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
+    """The module passes for GPUs, in order: those for CPUs, but the host program leaves memory to the runtime.
+
+    Kernels go on by `codegen/device_build.py`.
+    """
+    target = target or Target.cuda()
+    pipeline = cpu_pipeline(target, opt_level)
+    pipeline.replace("bufferize-host", BufferizeHost(device=True))
+    pipeline.append("buffers", DeviceMemory())
+    return pipeline
+
+
+PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {
+    "cpu": cpu_pipeline,
+    "cuda": cuda_pipeline,
+    "rocm": cuda_pipeline,
+}
 
 
 @dataclass(frozen=True)
@@ -146,9 +163,7 @@ def compile(model: Any, target: str | Target = "cpu", *, specialize: int = 0, **
     from aicc.runtime.library import Library
     from aicc.specialize import SpecializingExecutable
 
-    resolved = Target.host() if isinstance(target, str) else target
-    if isinstance(target, str) and target != "cpu":
-        raise CompileError("AICC-3002", f"target '{target}' is not supported.", hint="supported: cpu.")
+    resolved = Target.named(target) if isinstance(target, str) else target
     with tempfile.TemporaryDirectory(prefix="aicc-") as folder:
         path = Path(folder) / "model.so"
         chosen = Options(target=resolved, **options)
@@ -277,4 +292,4 @@ def _dump_hint(options: Options) -> str:
     return "--dump DIR writes the IR after each stage."
 
 
-__all__ = ["MODULE_STAGES", "CompileResult", "Options", "compile", "compile_model", "cpu_pipeline"]
+__all__ = ["MODULE_STAGES", "CompileResult", "Options", "compile", "compile_model", "cpu_pipeline", "cuda_pipeline"]

@@ -54,14 +54,14 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
     results = _objects(jobs, facts, ctx, options)
     start = time.perf_counter()
     host = compile_llvm_text(
-        _host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target, 1
+        _host_llvm_ir(module, {r.name: r.symbol for r in results}, ctx, options), ctx.target.host_side, 1
     )
     ctx.stats["seconds"]["host"] = time.perf_counter() - start
     if options.stop_after == "object" or out is None:
         return None
     if options.emit == "obj":
         objects = {r.symbol: r.built.object for r in results}
-        link_relocatable([host, *objects.values()], out, ctx.target, options.linker)
+        link_relocatable([host, *objects.values()], out, ctx.target.host_side, options.linker)
         return out
     return _link(results, host, signature, facts, ctx, options, out)
 
@@ -89,6 +89,8 @@ def _job(kernel: Any, ctx: PassContext, facts: KernelFacts) -> KernelJob:
     text = alone.operation.get_asm(enable_debug_info=False)
     chosen = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
     names = [s.name for s in registry.for_target(ctx.target)]
+    if chosen not in names:
+        chosen = names[-1]  # copies and borders are made for the schedules of CPUs
     fallbacks = [] if chosen == names[-1] or registry.is_bound(kernel) else [n for n in names if n != chosen]
     return KernelJob(text, (chosen, *fallbacks), ctx.target, node=facts.label)
 
@@ -158,7 +160,7 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
         entry = _entry(module)
         if key in entry.attributes:
             del entry.attributes[key]
-    lower_host(module, ctx.target)
+    lower_host(module, ctx.target.host_side)
     if options.dump is not None:
         _write(options, "llvm", str(module), "-host")
     return str(llvm_dialect.translate_module_to_llvmir(module.operation))

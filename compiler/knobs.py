@@ -145,6 +145,10 @@ class Knobs:
         "AICC_JOBS", _integer, _cores, "a number of processes",
         "Worker processes that compile kernels; 0 compiles in the calling process (for a debugger).",
     )  # fmt: skip
+    ptxas = Knob[bool](
+        "AICC_PTXAS", _boolean, True, "a boolean",
+        "For CUDA: whether an installed ptxas checks device code and assembles it for the very architecture.",
+    )  # fmt: skip
     kernel_timeout = Knob[float](
         "AICC_KERNEL_TIMEOUT", _seconds, 120.0, "a positive number of seconds",
         "How long one schedule may take for one kernel before the next schedule is tried.",

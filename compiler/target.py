@@ -7,6 +7,7 @@ everywhere: `Target.cpu("x86-64-v3")` is a fixed description; `Target.host()` me
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,8 +39,9 @@ _BASELINE: dict[str, tuple[str, ...]] = {
 class Target:
     """`cpu` is an LLVM CPU name, `triple` an LLVM triple; `features` LLVM feature names that are on.
 
-    `vector_bits` is the width schedules use; `l1`, `l2`, `l3` are bytes (per core, per core, shared);
-    `cores` the number of threads schedules plan for.
+    `kind` is cpu, cuda or rocm. `vector_bits` is the width schedules use; `l1`, `l2`, `l3` are bytes (per core, per
+    core, shared); `cores` the number of threads schedules plan for. Of a GPU, `l1` is the shared memory of a block
+    and `cores` the number of multiprocessors.
     """
 
     kind: str = "cpu"
@@ -51,6 +53,24 @@ class Target:
     l2: int = 512 * 1024
     l3: int = 8 * 1024 * 1024
     cores: int = 2
+    host_target: Target | None = None
+    """For devices: the CPU that runs the host program and launches kernels."""
+
+    @property
+    def host_side(self) -> Target:
+        """The target of the host program: of CPUs the target itself."""
+        return self.host_target or self
+
+    @property
+    def is_device(self) -> bool:
+        """Whether kernels run elsewhere than the host program, on memory the host cannot read."""
+        return self.kind != "cpu"
+
+    @property
+    def compute_capability(self) -> int:
+        """Of an NVIDIA GPU: 80 for sm_80 and 90 for sm_90a; 0 for anything else."""
+        match = re.fullmatch(r"sm_(\d+)[a-z]?", self.cpu)
+        return int(match[1]) if match else 0
 
     @property
     def registers(self) -> int:
@@ -91,9 +111,85 @@ class Target:
             mcpu = "generic"
         return Target.cpu_named(mcpu, triple or _host().triple)
 
+    @staticmethod
+    def cuda(arch: str = "native", host: Target | None = None) -> Target:
+        """An NVIDIA GPU: sm_80, sm_90, sm_90a …; `native` is sm_80, and `generic` sm_75. Code for one runs on every
+        later one (but for sm_90a). `host` (default: this machine) runs the host program.
+
+        Sizes are those of the largest of the architecture. Raises CompileError AICC-3002.
+        """
+        name = {"native": "sm_80", "generic": "sm_75"}.get(arch, arch)
+        row = _NVIDIA.get(name)
+        if row is None:
+            raise CompileError(
+                "AICC-3002",
+                f"'{arch}' is no NVIDIA architecture.",
+                hint=f"there are: native, generic, {', '.join(_NVIDIA)}.",
+            )
+        ptx, shared, l2, cores = row
+        return Target(
+            kind="cuda",
+            triple="nvptx64-nvidia-cuda",
+            cpu=name,
+            features=frozenset({ptx}),
+            vector_bits=128,
+            l1=shared << 10,
+            l2=l2 << 20,
+            l3=l2 << 20,
+            cores=cores,
+            host_target=host or Target.host(),
+        )
+
+    @staticmethod
+    def rocm(arch: str = "native", host: Target | None = None) -> Target:
+        """An AMD GPU: gfx90a, gfx942 … Raises CompileError AICC-3002."""
+        name = {"native": "gfx90a", "generic": "gfx90a"}.get(arch, arch)
+        if not re.fullmatch(r"gfx[0-9a-f]+", name):
+            raise CompileError("AICC-3002", f"'{arch}' is no AMD architecture.", hint="for example gfx90a.")
+        return Target(
+            kind="rocm",
+            triple="amdgcn-amd-amdhsa",
+            cpu=name,
+            vector_bits=128,
+            l1=64 << 10,
+            l2=8 << 20,
+            l3=8 << 20,
+            cores=104,
+            host_target=host or Target.host(),
+        )
+
+    @staticmethod
+    def named(kind: str, mcpu: str = "native", triple: str | None = None) -> Target:
+        """From the command line's `--target`, `--mcpu` and `--mtriple`; for devices the triple is the host's.
+
+        Raises CompileError AICC-3002.
+        """
+        if kind == "cpu":
+            return Target.parse(mcpu, triple)
+        makers = {"cuda": Target.cuda, "rocm": Target.rocm}
+        if kind not in makers:
+            raise CompileError(
+                "AICC-3002", f"target '{kind}' is not supported.", hint="supported: cpu, cuda, rocm."
+            )
+        return makers[kind](mcpu, Target.parse("native", triple))
+
     def with_cores(self, cores: int) -> Target:
         return replace(self, cores=cores)
 
+
+# By architecture: the oldest PTX that has its instructions, KiB of shared memory a block may use, MiB of L2 cache,
+# multiprocessors. NVIDIA, CUDA C++ Programming Guide, appendix "Compute Capabilities", and the GPUs' white papers.
+_NVIDIA: dict[str, tuple[str, int, int, int]] = {
+    "sm_70": ("ptx60", 96, 6, 80),
+    "sm_75": ("ptx63", 64, 6, 72),
+    "sm_80": ("ptx70", 163, 40, 108),
+    "sm_86": ("ptx71", 99, 6, 84),
+    "sm_89": ("ptx78", 99, 72, 128),
+    "sm_90": ("ptx78", 227, 50, 132),
+    "sm_90a": ("ptx80", 227, 50, 132),
+    "sm_100": ("ptx86", 227, 126, 148),
+    "sm_120": ("ptx87", 99, 96, 170),
+}
 
 _OVERRIDES: list[Target] = []
 

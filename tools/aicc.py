@@ -107,7 +107,7 @@ def main(
             raise click.UsageError("--emit and --stop-after exclude each other")
         stop_after = EMIT_STAGE[emit]
     text_only = bool(stop_after) or emit in ("llvm", "asm")
-    machine = Target.parse(mcpu, mtriple)
+    machine = Target.named(target, mcpu, mtriple)
     chosen = load_pipeline(pipeline, machine, opt_level) if pipeline else None
     if print_pipeline:
         print(chosen or PIPELINES[target](machine, opt_level))

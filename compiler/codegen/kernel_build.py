@@ -90,6 +90,8 @@ def build(attempt: Attempt) -> Built:
         module, schedule, config = scheduled(attempt, times)
         with _timed(times, "loops"):
             expand_math(module, attempt.target)
+        if attempt.target.is_device:
+            return _build_for_device(attempt, module, schedule.name, str(config), times)
         with _timed(times, "llvm"):
             _rename(module, attempt.name)
             interface = lower_kernel(module, attempt.target, small_floats="f16" in attempt.text)
@@ -107,6 +109,18 @@ def build(attempt: Attempt) -> Built:
         scratch=interface.scratch if isinstance(interface.scratch, int) else None,
         times=times,
     )
+
+
+def _build_for_device(
+    attempt: Attempt, module: Any, schedule: str, config: str, times: dict[str, float]
+) -> Built:
+    """The rest of `build` for kernels that are launched on a device: there are no tiles."""
+    from aicc.codegen.device_build import build_device_object
+
+    with _timed(times, "object"):
+        _rename(module, attempt.name)
+        data = build_device_object(module, attempt.target, attempt.opt)
+    return Built(data, schedule, config, None, 1, 0, times)
 
 
 def answer(attempt: Attempt) -> tuple[str, Any]:

@@ -33,6 +33,8 @@ class BufferizeHost(Pass):
     """
 
     pass_name: ClassVar[str] = "bufferize-host"
+    device: bool = False
+    """Whether the buffers lie where the host cannot copy their elements."""
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
@@ -41,7 +43,7 @@ class BufferizeHost(Pass):
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
         ctx.stats["weight_bytes"] = total
-        host = _Host(module, main, offsets, total)
+        host = _Host(module, main, offsets, total, self.device)
         host.run()
         attributes = host.entry.func.attributes
         attributes["aicc.weights"] = ir.ArrayAttr.get([ir.StringAttr.get(s) for s in symbols])
@@ -80,11 +82,12 @@ def _used_weights(main: Any) -> list[str]:
 
 
 class _Host:
-    def __init__(self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int) -> None:
+    def __init__(self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int, device: bool) -> None:
         self.module = module
         self.main = main
         self.offsets = offsets
         self.weight_bytes = weight_bytes
+        self.device = device
         self.kernels = KernelVariants(module)
         self.sources = self.kernels.sources
         self.buffers: dict[Any, Buffer] = {}
@@ -212,7 +215,7 @@ class _Host:
     def _copy(self, source: Buffer, target: Buffer) -> None:
         if source.same_place(target):
             return
-        if wants_kernel(source, target):
+        if wants_kernel(source, target, self.device):
             indices: list[Any] = []
             name = copy_kernel(self.main, self.sources, source)
             variant = self.kernels.variant(name, [source, target], indices, 1)

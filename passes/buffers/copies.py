@@ -12,13 +12,15 @@ from aicc.passes.buffers.layout import Buffer, contiguous_strides
 _STRIDED, _CONTIGUOUS = 256, 1 << 16
 
 
-def wants_kernel(source: Buffer, target: Buffer) -> bool:
-    """Whether a copy is worth a kernel."""
+def wants_kernel(source: Buffer, target: Buffer, device: bool = False) -> bool:
+    """Whether a copy is worth a kernel; on a device everything is that the runtime cannot copy as one block."""
     if not target.sizes:
         return False
     if not all(isinstance(s, int) for s in target.sizes):
         return True
     dense = _is_dense(source) and _is_dense(target)
+    if device:
+        return not dense
     return prod(int(s) for s in target.sizes) >= (_CONTIGUOUS if dense else _STRIDED)
 
 

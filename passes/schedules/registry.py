@@ -15,6 +15,8 @@ from aicc.target import Target
 # matches every kernel.
 SCHEDULES: dict[str, tuple[str, ...]] = {
     "cpu": ("recurrent", "winograd", "attention", "contraction", "window", "rows", "pointwise", "affine"),
+    "cuda": ("threads",),
+    "rocm": ("threads",),
 }
 
 
@@ -26,7 +28,8 @@ def get(name: str, kind: str = "cpu") -> Schedule:
         raise CompileError(
             "AICC-2003", f"There is no schedule '{name}' for {kind}.", hint=f"there are: {known}."
         )
-    module = importlib.import_module(f"aicc.passes.schedules.{kind}.{name}")
+    folder = "cuda" if kind == "rocm" else kind
+    module = importlib.import_module(f"aicc.passes.schedules.{folder}.{name}")
     schedule: Schedule = module.SCHEDULE
     return schedule
 

@@ -25,7 +25,7 @@ def slice_loop(kernel: Any, lo: Any, hi: Any) -> int | None:
         return None
     loop = busy[0]
     low, high, step = (_constant(value) for value in list(loop.operands)[:3])
-    if low != 0 or step != 1 or high is None or high < 2 or not _independent(loop):
+    if low != 0 or step != 1 or high is None or high < 2 or not independent(loop):
         return None
     each = max(1, min(high, _WORK // max(1, _work(loop))))
     with ir.InsertionPoint(loop), loop.location:
@@ -41,7 +41,7 @@ def _has_memory(op: Any) -> bool:
     return op.name in (*_LOADS, *_STORES, "memref.copy", "memref.alloc", "memref.alloca")
 
 
-def _independent(loop: Any) -> bool:
+def independent(loop: Any) -> bool:
     """Whether what an iteration writes is read and written by no other: it is all at one place of a dimension."""
     counter = loop.regions[0].blocks[0].arguments[0]
     stores, loads = walk(loop, *_STORES), walk(loop, *_LOADS)

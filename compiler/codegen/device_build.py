@@ -1,0 +1,37 @@
+"""One kernel of a device: from launches (contract 5) to the object with its device code and its launcher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.bindings import llvm as llvm_dialect
+from aicc.codegen.gpu_code import assemble, device_code, find_ptxas
+from aicc.codegen.objects import check_imports, compile_llvm_text
+from aicc.knobs import knobs
+from aicc.passes.gpu.device import device_assembly, device_module, lower_device
+from aicc.passes.gpu.host import Image, lower_launches
+from aicc.passes.gpu.outline import outline_launches
+from aicc.target import Target
+
+
+def build_device_object(module: Any, target: Target, opt: int) -> bytes:
+    """The object of a kernel whose schedule has run and whose math is expanded. Raises CompileError."""
+    outline_launches(module)
+    lower_device(module, target)
+    lower_launches(module, device_image(module, target), target)
+    data = compile_llvm_text(llvm_dialect.translate_module_to_llvmir(module.operation), target.host_side, opt)
+    check_imports(data)
+    return data
+
+
+def device_image(module: Any, target: Target) -> Image:
+    """Device code of the module's `gpu.module`; empty for a kernel that launches nothing.
+
+    With a `ptxas` at hand the code is checked, and assembled for the target's very architecture.
+    """
+    if device_module(module) is None:
+        return Image(b"")
+    code = device_code(device_assembly(module), target)
+    ptxas = find_ptxas() if target.kind == "cuda" and knobs.ptxas else None
+    cubin = assemble(code, target.cpu, ptxas)[0] if ptxas is not None else b""
+    return Image(code, cubin)

@@ -1,0 +1,110 @@
+"""Device code, from a `gpu.module` to the llvm dialect and to LLVM assembly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aicc.bindings import PassManager, ir
+from aicc.bindings import llvm as llvm_dialect
+from aicc.errors import CompileError
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.kernels.ir_tools import nested_ops
+from aicc.target import Target
+
+# Arithmetic on 16-bit floats in float: pairs of conversions that cancel are gone after canonicalization.
+_SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,cse"
+
+_STRUCTURE = (
+    "convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine,arith-expand,"
+    "canonicalize,cse"
+)
+
+# Square roots, rounding and multiply-adds are instructions; what `convert-gpu-to-nvvm` would make of them are calls
+# to NVIDIA's library.
+_MATH = "convert-math-to-llvm"
+
+
+@dataclass(frozen=True)
+class LowerDevice(Pass):
+    """The `gpu.module` to the llvm dialect, in place. See `lower_device`."""
+
+    pass_name: ClassVar[str] = "lower-device"
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        lower_device(module, ctx.target)
+
+
+def device_module(module: Any) -> Any | None:
+    """The `gpu.module`; None for a kernel that launches nothing."""
+    found = [op.operation for op in module.body.operations if op.operation.name == "gpu.module"]
+    return found[0] if found else None
+
+
+def lower_device(module: Any, target: Target) -> None:
+    """Lowers the `gpu.module` of `module` to the llvm dialect with the target's intrinsics.
+
+        gpu.func @k(%a: memref<64xf32>) kernel { %i = gpu.thread_id x … }
+      -->
+        llvm.func @k(%a: !llvm.ptr) attributes {nvvm.kernel} { %i = nvvm.read.ptx.sreg.tid.x … }
+
+    Raises CompileError AICC-2002.
+    """
+    if device_module(module) is None:
+        return
+    nvgpu = "convert-nvgpu-to-nvvm," if target.kind == "cuda" else ""
+    bits = 32 if _is_small(module) else 64
+    if target.kind == "cuda":
+        final = f"convert-gpu-to-nvvm{{use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}}}"
+    else:
+        chip = f"chipset={target.cpu} use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}"
+        final = f"convert-gpu-to-rocdl{{{chip}}}"
+    inner = f"{_SMALL_FLOATS},{_STRUCTURE},{_MATH},{final},canonicalize,cse,reconcile-unrealized-casts"
+    try:
+        PassManager.parse(f"builtin.module({nvgpu}gpu.module({inner}))").run(module.operation)
+    except ir.MLIRError as error:
+        raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
+    left = sorted(
+        {op.name for op in nested_ops(device_module(module)) if op.name.split(".")[0] not in _LOWERED}
+    )
+    if left:
+        raise CompileError("AICC-2002", f"not lowered for {target.cpu}: {', '.join(left)}.", stage="llvm")
+
+
+_LOWERED = ("llvm", "nvvm", "rocdl", "gpu")
+
+
+def _is_small(module: Any) -> bool:
+    """Whether 32-bit indices address every element: all shapes are static, and small."""
+    for op in nested_ops(device_module(module)):
+        values = list(op.results)
+        if op.name == "gpu.func":
+            values += list(op.regions[0].blocks[0].arguments)
+            if any(isinstance(v.type, ir.IndexType) for v in values):
+                return False
+        for value in values:
+            if isinstance(value.type, ir.MemRefType) and not _fits(value.type):
+                return False
+    return True
+
+
+def _fits(kind: Any) -> bool:
+    if kind.memory_space is not None:
+        return True
+    if not kind.has_static_shape:
+        return False
+    strides, offset = kind.get_strides_and_offset()
+    if any(s < 0 for s in strides) or offset < 0:
+        return False  # dynamic ones are negative
+    last = offset + sum(s * max(n - 1, 0) for s, n in zip(strides, kind.shape, strict=True))
+    return bool(last < 1 << 30)
+
+
+def device_assembly(module: Any) -> str:
+    """LLVM assembly of a lowered `gpu.module`."""
+    device = device_module(module)
+    assert device is not None
+    alone = ir.Module.create(ir.Location.unknown())
+    for op in device.regions[0].blocks[0].operations:
+        alone.body.append(op.operation.clone(ip=False))
+    return str(llvm_dialect.translate_module_to_llvmir(alone.operation))

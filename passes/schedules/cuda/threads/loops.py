@@ -1,0 +1,136 @@
+"""Loops and scalar stores of a kernel: on the device, unless a loop only says how often to do linalg ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.bindings import ir, memref
+from aicc.passes.gpu.launch import launch
+from aicc.passes.kernels.ir_tools import nested_ops
+from aicc.passes.schedules.cpu.affine.loop_slices import independent
+from aicc.passes.schedules.cpu.affine.operands import defining_op
+from aicc.passes.schedules.cuda.threads.nests import BLOCK, grid_size, linear_thread
+
+_ACCESSES = ("memref.load", "memref.store")
+
+
+def launch_loops(kernel: Any) -> bool:
+    """Puts what computes on scalars into launches; False, and nothing changed, when that takes the whole kernel.
+
+      scf.for %i = 0 to %n { …memref.load… memref.store… }
+    -->
+      gpu.launch { scf.for … }                    in one thread, or iterations in one thread each
+    """
+    block = kernel.regions[0].blocks[0]
+    found = _device_ops(block)
+    if found is None:
+        return False
+    for op in found:
+        _launch_op(op)
+    return True
+
+
+def launch_whole(kernel: Any) -> None:
+    """The whole body of the kernel in one launch of one thread: right for anything, and slow."""
+    block = kernel.regions[0].blocks[0]
+    operations = [op.operation for op in block.operations]
+    first = next(op for op in operations if op.name not in _HEAD)
+    with ir.InsertionPoint(first), kernel.location:
+        spot = launch([1, 1, 1], [1, 1, 1])
+    end = spot.body.operations[len(spot.body.operations) - 1].operation
+    for op in operations:
+        if op.name not in (*_HEAD, "func.return") and not op.is_before_in_block(spot.op):
+            op.move_before(end)
+
+
+_HEAD = ("arith.constant", "memref.reinterpret_cast", "memref.alloc", "memref.cast")
+
+
+def _device_ops(block: Any) -> list[Any] | None:
+    """Ops of a host block that are to run on the device; None when the host would need to know their results."""
+    found: list[Any] = []
+    for op in [o.operation for o in block.operations]:
+        if op.name == "memref.store":
+            found.append(op)
+        elif op.name.startswith("scf."):
+            if op.name == "scf.yield":
+                continue
+            if op.name == "scf.for" and _only_repeats(op):
+                inner = _device_ops(op.regions[0].blocks[0])
+                if inner is None:
+                    return None
+                found += inner
+            elif any(_is_used(result) for result in op.results):
+                return None
+            else:
+                found.append(op)
+    return found
+
+
+def _is_used(value: Any) -> bool:
+    return next(iter(value.uses), None) is not None
+
+
+def _only_repeats(loop: Any) -> bool:
+    """Whether a loop holds linalg ops and accesses no element itself, and the host knows its bounds."""
+    names = [op.name for op in nested_ops(loop)]
+    direct = [op.operation for op in loop.regions[0].blocks[0].operations]
+    if "linalg.generic" not in names or any(op.name in _ACCESSES for op in direct):
+        return False
+    if any(isinstance(value.type, ir.MemRefType) for value in loop.results):
+        return False
+    return not any(depends_on_memory(value) for value in list(loop.operands)[:3])
+
+
+def depends_on_memory(value: Any) -> bool:
+    """Whether a scalar is computed from elements of a buffer, which the host cannot read."""
+    op = defining_op(value)
+    if op is None:
+        return False
+    return op.name == "memref.load" or any(depends_on_memory(operand) for operand in op.operands)
+
+
+def _launch_op(op: Any) -> None:
+    _hoist_allocations(op)
+    if op.name == "scf.for" and not op.results and _counts(op) and independent(op):
+        _launch_iterations(op)
+        return
+    with ir.InsertionPoint(op), op.location:
+        spot = launch([1, 1, 1], [1, 1, 1])
+    op.move_before(spot.body.operations[len(spot.body.operations) - 1].operation)
+
+
+def _hoist_allocations(op: Any) -> None:
+    """Memory of static size inside the op is allocated before it: one thread uses it again in each iteration."""
+    for alloc in [o for o in nested_ops(op) if o.name == "memref.alloc"]:
+        if not list(alloc.operands):
+            with ir.InsertionPoint(op), op.location:
+                outside = memref.AllocOp(alloc.results[0].type, [], []).result
+            alloc.results[0].replace_all_uses_with(outside)
+            alloc.erase()
+
+
+def _counts(loop: Any) -> bool:
+    """Whether a loop goes from 0 in steps of 1 to a number that the host knows."""
+    constants = []
+    for value in (loop.operands[0], loop.operands[2]):
+        op = defining_op(value)
+        if op is None or op.name != "arith.constant":
+            return False
+        constants.append(int(ir.IntegerAttr(op.attributes["value"]).value))
+    return constants == [0, 1] and not depends_on_memory(loop.operands[1])
+
+
+def _launch_iterations(loop: Any) -> None:
+    """Iterations that neither read nor write what others write: each in one of many threads."""
+    with ir.InsertionPoint(loop), loop.location:
+        size = loop.operands[1]
+        owner = defining_op(size)
+        static = owner is not None and owner.name == "arith.constant"
+        count = int(ir.IntegerAttr(owner.attributes["value"]).value) if static and owner is not None else size
+        spot = launch([grid_size(count), 1, 1], [BLOCK, 1, 1])
+        end = spot.body.operations[len(spot.body.operations) - 1].operation
+        with ir.InsertionPoint(end):
+            first, step = linear_thread(spot)
+    loop.move_before(end)
+    loop.operands[0], loop.operands[2] = first, step
