@@ -83,6 +83,7 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {
     "cpu": cpu_pipeline,
     "cuda": cuda_pipeline,
     "rocm": cuda_pipeline,
+    "simt": cuda_pipeline,
 }
 
 

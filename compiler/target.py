@@ -141,6 +141,13 @@ class Target:
         )
 
     @staticmethod
+    def simt(arch: str = "native", host: Target | None = None) -> Target:
+        """A CPU that runs kernels made for the NVIDIA GPU `arch`, thread by thread: for tests without a device."""
+        model = Target.cuda(arch, host)
+        cpu = model.host_side
+        return replace(model, kind="simt", triple=cpu.triple, features=cpu.features)
+
+    @staticmethod
     def rocm(arch: str = "native", host: Target | None = None) -> Target:
         """An AMD GPU: gfx90a, gfx942 … Raises CompileError AICC-3002."""
         name = {"native": "gfx90a", "generic": "gfx90a"}.get(arch, arch)
@@ -166,10 +173,12 @@ class Target:
         """
         if kind == "cpu":
             return Target.parse(mcpu, triple)
-        makers = {"cuda": Target.cuda, "rocm": Target.rocm}
+        makers = {"cuda": Target.cuda, "rocm": Target.rocm, "simt": Target.simt}
         if kind not in makers:
             raise CompileError(
-                "AICC-3002", f"target '{kind}' is not supported.", hint="supported: cpu, cuda, rocm."
+                "AICC-3002",
+                f"target '{kind}' is not supported.",
+                hint=f"supported: cpu, {', '.join(makers)}.",
             )
         return makers[kind](mcpu, Target.parse("native", triple))
 

@@ -11,14 +11,19 @@ from aicc.knobs import knobs
 from aicc.passes.gpu.device import device_assembly, device_module, lower_device
 from aicc.passes.gpu.host import Image, lower_launches
 from aicc.passes.gpu.outline import outline_launches
+from aicc.passes.gpu.simt import lower_to_simt
 from aicc.target import Target
 
 
 def build_device_object(module: Any, target: Target, opt: int) -> bytes:
     """The object of a kernel whose schedule has run and whose math is expanded. Raises CompileError."""
     outline_launches(module)
-    lower_device(module, target)
-    lower_launches(module, device_image(module, target), target)
+    if target.kind == "simt":
+        image = Image(b"", emulated=lower_to_simt(module, target))
+    else:
+        lower_device(module, target)
+        image = device_image(module, target)
+    lower_launches(module, image, target)
     data = compile_llvm_text(llvm_dialect.translate_module_to_llvmir(module.operation), target.host_side, opt)
     check_imports(data)
     return data

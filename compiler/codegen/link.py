@@ -62,7 +62,7 @@ def link(
     `linker` is a command as in `--linker`. Raises CompileError AICC-3003 (no linker), AICC-3004 (it failed),
     AICC-4001 (`out` cannot be written).
     """
-    toolchain = find_toolchain(target, linker)
+    toolchain = find_toolchain(target.host_side, linker)
     with writing(out), _working_folder(out) as folder:
         parts = [runtime_object(toolchain, target, cache), *objects]
         files = ["model_info.c"]
@@ -106,9 +106,9 @@ def link_relocatable(objects: Sequence[bytes], out: Path, target: Target, linker
 
 def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | None) -> bytes:
     """The runtime as one relocatable object; compiled once per toolchain and version (about half a second)."""
-    sources = runtime.runtime_sources()
+    sources = runtime.runtime_sources(target.kind)
     texts = [path.read_bytes() for path in (*sources, *runtime.runtime_headers())]
-    key = cache_key("runtime", toolchain.identity, target.triple, runtime.CFLAGS, texts)
+    key = cache_key("runtime", toolchain.identity, target.host_side.triple, runtime.CFLAGS, texts)
     if key in _RUNTIMES:
         return _RUNTIMES[key]
     found = cache.get(key) if cache is not None else None

@@ -132,14 +132,14 @@ def model_info_source(info: ModelInfo) -> str:
         [_kernel(kernel) for kernel in info.kernels],
     )
     lines += _array(
-        "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.features)), "NULL"]
+        "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.host_side.features)), "NULL"]
     )
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
         "name": _string(info.name),
         "producer": _string(info.producer),
-        "target": _string(f"{info.target.triple} {info.target.cpu}"),
+        "target": _string(_target_text(info.target)),
         "n_inputs": len(info.inputs),
         "n_outputs": len(info.outputs),
         "n_symbols": len(info.symbols),
@@ -160,6 +160,11 @@ def model_info_source(info: ModelInfo) -> str:
     lines += ["const struct aicc_model_desc aicc_model = {"]
     lines += [f"  .{name} = {value}," for name, value in fields.items()]
     return "\n".join([*lines, "};", ""])
+
+
+def _target_text(target: Target) -> str:
+    host = f"{target.host_side.triple} {target.host_side.cpu}"
+    return f"{target.kind} {target.cpu}, {host}" if target.is_device else host
 
 
 def _tensor_tables(prefix: str, tensor: TensorInfo, symbols: dict[str, int]) -> list[str]:

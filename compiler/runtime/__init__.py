@@ -16,14 +16,15 @@ CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", 
 LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 
 
-def runtime_sources() -> list[Path]:
-    """C files to compile into every model, sorted; compile with `CFLAGS` and `-I include_dir()`."""
-    return sorted(_HERE.glob("*.c"))
+def runtime_sources(kind: str = "cpu") -> list[Path]:
+    """C files to compile into every model for a kind of target; compile with `CFLAGS` and `-I include_dir()`."""
+    own = sorted((_HERE / kind).glob("*.c")) if kind in ("cuda", "simt") else []
+    return [*sorted(_HERE.glob("*.c")), *own]
 
 
 def runtime_headers() -> list[Path]:
     """Headers the C files and the generated `model_info.c` depend on."""
-    return sorted(_HERE.glob("*.h"))
+    return [*sorted(_HERE.glob("*.h")), *sorted(_HERE.glob("*/*.h"))]
 
 
 def include_dir() -> Path:

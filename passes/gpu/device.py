@@ -9,6 +9,7 @@ from aicc.bindings import PassManager, ir
 from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
+from aicc.passes.gpu.intrinsics import call_intrinsics
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.target import Target
 
@@ -16,13 +17,9 @@ from aicc.target import Target
 _SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,cse"
 
 _STRUCTURE = (
-    "convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine,arith-expand,"
+    f"{_SMALL_FLOATS},convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine,arith-expand,"
     "canonicalize,cse"
 )
-
-# Square roots, rounding and multiply-adds are instructions; what `convert-gpu-to-nvvm` would make of them are calls
-# to NVIDIA's library.
-_MATH = "convert-math-to-llvm"
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,11 @@ def lower_device(module: Any, target: Target) -> None:
     else:
         chip = f"chipset={target.cpu} use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}"
         final = f"convert-gpu-to-rocdl{{{chip}}}"
-    inner = f"{_SMALL_FLOATS},{_STRUCTURE},{_MATH},{final},canonicalize,cse,reconcile-unrealized-casts"
+    inner = f"{final},canonicalize,cse,reconcile-unrealized-casts"
     try:
-        PassManager.parse(f"builtin.module({nvgpu}gpu.module({inner}))").run(module.operation)
+        PassManager.parse(f"builtin.module({nvgpu}gpu.module({_STRUCTURE}))").run(module.operation)
+        call_intrinsics(module)
+        PassManager.parse(f"builtin.module(gpu.module({inner}))").run(module.operation)
     except ir.MLIRError as error:
         raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
     left = sorted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from aicc.target import Target
 
 LAUNCH = "aicc_cuda_launch"
 
+SECTION = "aicc_cuda_kernels"
+"""Where the descriptors lie: the runtime goes through it to load all images."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -25,6 +29,8 @@ class Image:
 
     code: bytes
     cubin: bytes = b""
+    emulated: Mapping[str, tuple[bool, int]] | None = None
+    """For the target simt: of each function whether its threads wait, and its static shared memory."""
 
 
 def lower_launches(module: Any, image: Image, target: Target) -> None:
@@ -36,7 +42,7 @@ def lower_launches(module: Any, image: Image, target: Target) -> None:
         llvm.mlir.global internal constant @k_image("…")
         llvm.mlir.global internal @k_kernel_0_descriptor : struct aicc_cuda_kernel
         llvm.func hidden @k_launch(%ctx, %a, %n) { … llvm.call @aicc_cuda_launch(…) }
-        llvm.func hidden @k_range(…)                           does nothing; profiles name the kernel by it
+        llvm.func hidden @k_range(…)                    does nothing: profiles name the kernel by it
 
     Raises CompileError AICC-2002.
     """
@@ -59,7 +65,7 @@ def lower_launches(module: Any, image: Image, target: Target) -> None:
             del kernel.attributes[attribute]
     kernel.attributes["llvm.linkage"] = ir.Attribute.parse("#llvm.linkage<internal>")
     types = [argument.type for argument in kernel.regions[0].blocks[0].arguments]
-    text = _globals_text(name, descriptors, image)
+    text = _globals_text(name, descriptors, image, target.compute_capability)
     pass_pointers(module)
     _append(module, text)
     convert(module, target.host_side, small_floats=False)
@@ -140,27 +146,44 @@ def _store(value: Any, pointer: Any) -> None:
     ir.Operation.create("llvm.store", operands=[value, pointer])
 
 
-def _globals_text(name: str, kernels: list[str], image: Image) -> str:
-    """The image, and a descriptor for each function of it."""
-    lines = [_bytes_text(f"{name}_image", image.code + b"\0")]
+def _globals_text(name: str, kernels: list[str], image: Image, arch: int) -> str:
+    """The image, and a descriptor for each function of it: `aicc_cuda_kernel` of compiler/runtime/cuda/cuda.h."""
+    lines = [_bytes_text(f"{name}_image", image.code + b"\0")] if image.emulated is None else []
     if image.cubin:
         lines.append(_bytes_text(f"{name}_cubin", image.cubin))
+    null = "llvm.mlir.zero : !llvm.ptr"
     for kernel in kernels:
         lines.append(_bytes_text(f"{kernel}_name", kernel.encode() + b"\0"))
         fields = [
             ("ptr", f"llvm.mlir.addressof @{name}_image : !llvm.ptr"),
             ("i64", f"llvm.mlir.constant({len(image.code)} : i64) : i64"),
             ("ptr", f"llvm.mlir.addressof @{kernel}_name : !llvm.ptr"),
+            ("ptr", f"llvm.mlir.addressof @{range_name(name)} : !llvm.ptr"),
+            ("ptr", f"llvm.mlir.addressof @{name}_cubin : !llvm.ptr" if image.cubin else null),
+            ("i64", f"llvm.mlir.constant({len(image.cubin)} : i64) : i64"),
+            ("i64", f"llvm.mlir.constant({arch if image.cubin else 0} : i64) : i64"),
+            ("i64", "llvm.mlir.constant(0 : i64) : i64"),
         ]
+        if image.emulated is not None:
+            lines.append(f"llvm.func @{kernel}(!llvm.ptr)")
+            waits, shared = image.emulated[kernel]
+            fields[0] = ("ptr", f"llvm.mlir.addressof @{kernel} : !llvm.ptr")
+            fields[1] = ("i64", f"llvm.mlir.constant({int(waits)} : i64) : i64")
+            fields[5] = ("i64", f"llvm.mlir.constant({shared} : i64) : i64")
         struct = f"!llvm.struct<({', '.join(kind for kind, _ in fields)})>"
         lines.append(
-            f"llvm.mlir.global internal @{kernel}_descriptor() {{alignment = 8 : i64}} : {struct} {{"
+            f"llvm.mlir.global internal @{kernel}_descriptor() "
+            f'{{alignment = 8 : i64, section = "{SECTION}"}} : {struct} {{'
         )
         lines.append(f"  %s0 = llvm.mlir.undef : {struct}")
         for number, (_, value) in enumerate(fields):
             lines.append(f"  %v{number} = {value}")
             lines.append(f"  %s{number + 1} = llvm.insertvalue %v{number}, %s{number}[{number}] : {struct}")
         lines += [f"  llvm.return %s{len(fields)} : {struct}", "}"]
+    lines.append(
+        f"llvm.func hidden @{range_name(name)}(%args: !llvm.ptr, %lo: i64, %hi: i64, %scratch: !llvm.ptr) {{"
+    )
+    lines += ["  llvm.return", "}"]
     return "\n".join(lines)
 
 
@@ -171,9 +194,6 @@ def _launcher_text(name: str, types: list[str]) -> str:
     kinds = ", ".join(types)
     return f"""
         llvm.func @{name}({kinds})
-        llvm.func hidden @{range_name(name)}(%args: !llvm.ptr, %lo: i64, %hi: i64, %scratch: !llvm.ptr) {{
-          llvm.return
-        }}
         llvm.func hidden @{launch_name(name)}({arguments}) {{
           llvm.call @{name}({values}) : ({kinds}) -> ()
           llvm.return
@@ -183,7 +203,8 @@ def _launcher_text(name: str, types: list[str]) -> str:
 def _bytes_text(name: str, data: bytes) -> str:
     plain = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+./:;,()[]{}<>=*@!#$%&|^~")
     text = "".join(chr(b) if b in plain else f"\\{b:02X}" for b in data)
-    return f'llvm.mlir.global internal constant @{name}("{text}") {{alignment = 16 : i64}} : !llvm.array<{len(data)} x i8>'
+    kind = f"!llvm.array<{len(data)} x i8>"
+    return f'llvm.mlir.global internal constant @{name}("{text}") {{alignment = 16 : i64}} : {kind}'
 
 
 def _append(module: Any, text: str) -> None:

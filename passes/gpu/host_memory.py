@@ -112,6 +112,13 @@ def _address(buffer: Any, indices: list[Any]) -> tuple[Any, Any]:
     """The address of an element, and its size in bytes."""
     i64 = ir.IntegerType.get_signless(64)
     size = element_bytes(buffer.type.element_type)
+    return element_address(buffer, indices), arith.ConstantOp(i64, ir.IntegerAttr.get(i64, size)).result
+
+
+def element_address(buffer: Any, indices: list[Any]) -> Any:
+    """The `!llvm.ptr` of an element of a memref, at the insertion point."""
+    i64 = ir.IntegerType.get_signless(64)
+    size = element_bytes(buffer.type.element_type)
     metadata = memref.ExtractStridedMetadataOp(buffer)
     rank = buffer.type.rank
     place = metadata.results[1]
@@ -119,5 +126,4 @@ def _address(buffer: Any, indices: list[Any]) -> tuple[Any, Any]:
         place = arith.AddIOp(place, arith.MulIOp(index, stride).result).result
     base = memref.ExtractAlignedPointerAsIndexOp(buffer).result
     total = arith.AddIOp(base, arith.MulIOp(place, constant(size)).result).result
-    pointer = llvm_dialect.IntToPtrOp(pointer_type(), arith.IndexCastOp(i64, total).result).result
-    return pointer, arith.ConstantOp(i64, ir.IntegerAttr.get(i64, size)).result
+    return llvm_dialect.IntToPtrOp(pointer_type(), arith.IndexCastOp(i64, total).result).result

@@ -17,6 +17,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
     "cpu": ("recurrent", "winograd", "attention", "contraction", "window", "rows", "pointwise", "affine"),
     "cuda": ("threads",),
     "rocm": ("threads",),
+    "simt": ("threads",),
 }
 
 
@@ -28,7 +29,7 @@ def get(name: str, kind: str = "cpu") -> Schedule:
         raise CompileError(
             "AICC-2003", f"There is no schedule '{name}' for {kind}.", hint=f"there are: {known}."
         )
-    folder = "cuda" if kind == "rocm" else kind
+    folder = kind if kind == "cpu" else "cuda"
     module = importlib.import_module(f"aicc.passes.schedules.{folder}.{name}")
     schedule: Schedule = module.SCHEDULE
     return schedule

@@ -57,7 +57,7 @@ def unpack_to_generic(func: Any) -> None:
         inner = [ir.AffineExpr.get_mod(dims[i], tiles[i]) for i in tiles]
         maps = [ir.AffineMap.get(kind.rank, 0, outer + inner), ir.AffineMap.get_identity(kind.rank)]
         with ir.InsertionPoint(op), op.location:
-            new = _generic([packed], destination, maps)
+            new = elementwise([packed], destination, maps)
         op.results[0].replace_all_uses_with(new.results[0])
         op.erase()
 
@@ -66,7 +66,7 @@ def _integers(op: Any, name: str) -> list[int]:
     return [int(i) for i in op.attributes[name]] if name in op.attributes else []
 
 
-def _generic(inputs: list[Any], output: Any, maps: list[Any]) -> Any:
+def elementwise(inputs: list[Any], output: Any, maps: list[Any]) -> Any:
     """An elementwise `linalg.generic` on tensors that yields its first input."""
     parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
     new = ir.Operation.create(
@@ -181,7 +181,7 @@ def copy_loop_inits(func: Any) -> None:
                     "tensor.empty", results=[kind], operands=_dynamic_sizes(value)
                 ).results[0]
                 identity = ir.AffineMap.get_identity(kind.rank)
-                copy = _generic([value], empty, [identity, identity])
+                copy = elementwise([value], empty, [identity, identity])
             loop.operands[number] = copy.results[0]
 
 

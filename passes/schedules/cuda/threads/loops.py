@@ -8,7 +8,7 @@ from aicc.bindings import ir, memref
 from aicc.passes.gpu.launch import launch
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.schedules.cpu.affine.loop_slices import independent
-from aicc.passes.schedules.cpu.affine.operands import defining_op
+from aicc.passes.schedules.cpu.affine.operands import defining_op, elementwise
 from aicc.passes.schedules.cuda.threads.nests import BLOCK, grid_size, linear_thread
 
 _ACCESSES = ("memref.load", "memref.store")
@@ -69,6 +69,40 @@ def _device_ops(block: Any) -> list[Any] | None:
 
 def _is_used(value: Any) -> bool:
     return next(iter(value.uses), None) is not None
+
+
+def keep_carried_in_place(kernel: Any) -> None:
+    """What a loop of linalg ops carries to the next round is written over what came from the last one.
+
+    scf.for … iter_args(%h = %h0) { %n = linalg.generic …  scf.yield %n }
+      -->
+    scf.for … iter_args(%h = %h0) { %n = linalg.generic …  %m = linalg.generic ins(%n) outs(%h) …  scf.yield %m }
+
+    Bufferization then needs no buffers that change places.
+    """
+    for loop in [op for op in nested_ops(kernel) if op.name == "scf.for"]:
+        body = loop.regions[0].blocks[0]
+        operations = [op.operation for op in body.operations]
+        if not any(op.name == "linalg.generic" for op in operations):
+            continue
+        end = operations[-1]
+        for number, value in enumerate(list(end.operands)):
+            argument = body.arguments[1 + number]
+            if not isinstance(value.type, ir.RankedTensorType) or _updates(value, argument):
+                continue
+            identity = ir.AffineMap.get_identity(value.type.rank)
+            with ir.InsertionPoint(end), end.location:
+                end.operands[number] = elementwise([value], argument, [identity, identity]).results[0]
+
+
+def _updates(value: Any, argument: Any) -> bool:
+    """Whether a tensor is `argument` with parts inserted."""
+    while value != argument:
+        op = defining_op(value)
+        if op is None or op.name not in ("tensor.insert_slice", "tensor.insert"):
+            return False
+        value = op.operands[1]
+    return True
 
 
 def _only_repeats(loop: Any) -> bool:

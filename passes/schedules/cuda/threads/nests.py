@@ -99,7 +99,7 @@ def _sizes(generic: Any) -> list[Any]:
                 sizes[result.position] = int(value.type.shape[position])
             elif sizes[result.position] is None:
                 sizes[result.position] = memref.DimOp(value, constant(position)).result
-    assert None not in sizes, "each loop of a generic is some operand's dimension"
+    assert all(size is not None for size in sizes), "each loop of a generic is some operand's dimension"
     return sizes
 
 

@@ -15,7 +15,7 @@ from aicc.passes.schedules.cpu.affine.operands import (
 )
 from aicc.passes.schedules.cpu.affine.schedule import resolve_sizes
 from aicc.passes.schedules.cuda.threads.fills import take_starts
-from aicc.passes.schedules.cuda.threads.loops import launch_loops, launch_whole
+from aicc.passes.schedules.cuda.threads.loops import keep_carried_in_place, launch_loops, launch_whole
 from aicc.passes.schedules.cuda.threads.nests import launch_generic
 from aicc.passes.schedules.schedule import LAST_RESORT, Config, NoMatch, Schedule
 from aicc.target import Target
@@ -63,6 +63,7 @@ def lower_in(module: Any) -> None:
     _run(module, _FUSE)
     own_inits(kernel)
     copy_loop_inits(kernel)
+    keep_carried_in_place(kernel)
     reuse_inputs(kernel)
     # An output that shares memory with an input is written last, by a copy of its own.
     _run(module, _BUFFERIZE if aliased else f"eliminate-empty-tensors,{_BUFFERIZE}")

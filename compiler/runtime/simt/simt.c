@@ -1,0 +1,227 @@
+/* simt.c: GPU kernels on the CPU, thread by thread, for tests and for debugging without a device (target simt).
+ *
+ * A launch runs the blocks of its grid one after the other. The threads of a block are fibers: each runs until it
+ * waits for the others (barrier, or an exchange within its warp), in ascending order, or descending with
+ * AICC_SIMT_ORDER=descending: code that lacks a barrier gives different numbers. Shared memory starts out as NaNs.
+ * Kernels that never wait need no fibers. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "../cuda/cuda.h"
+
+enum { STACK = 256 << 10, MAX_THREADS = 1024, WARP = 32, SHARED = 232448 };
+enum state { READY, AT_BARRIER, AT_WARP, DONE };
+
+typedef void (*thread_fn)(void **args);
+
+struct thread {
+  ucontext_t context;
+  enum state state;
+};
+
+static struct {
+  int64_t place[12]; /* thread, block, block size, grid size */
+  struct thread *threads;
+  char *stacks;
+  ucontext_t scheduler;
+  int count, current;
+  thread_fn function;
+  void **args;
+  char *shared;
+  uint64_t slots[MAX_THREADS][16]; /* what lanes give each other */
+} simt;
+
+static _Noreturn void die(const char *message) {
+  fprintf(stderr, "aicc simt: %s\n", message);
+  abort();
+}
+
+static void enter(int thread) {
+  int64_t rest = thread;
+  for (int d = 0; d < 3; d++) {
+    simt.place[d] = rest % simt.place[6 + d];
+    rest /= simt.place[6 + d];
+  }
+  simt.current = thread;
+}
+
+static void fiber(void) {
+  simt.function(simt.args);
+  simt.threads[simt.current].state = DONE;
+  swapcontext(&simt.threads[simt.current].context, &simt.scheduler);
+}
+
+static void wait_as(enum state state) {
+  int self = simt.current;
+  simt.threads[self].state = state;
+  swapcontext(&simt.threads[self].context, &simt.scheduler);
+  enter(self);
+}
+
+/* Makes a group of threads ready that all wait in the same way; false: one of them waits otherwise. */
+static bool release(int first, int last, enum state state) {
+  for (int i = first; i < last; i++)
+    if (simt.threads[i].state != state && simt.threads[i].state != DONE) return false;
+  bool any = false;
+  for (int i = first; i < last; i++)
+    if (simt.threads[i].state == state) {
+      simt.threads[i].state = READY;
+      any = true;
+    }
+  return any;
+}
+
+static void run_block(bool descending) {
+  for (int i = 0; i < simt.count; i++) {
+    struct thread *t = &simt.threads[i];
+    getcontext(&t->context);
+    t->context.uc_stack.ss_sp = simt.stacks + (size_t)i * STACK;
+    t->context.uc_stack.ss_size = STACK;
+    t->context.uc_link = NULL;
+    makecontext(&t->context, fiber, 0);
+    t->state = READY;
+  }
+  for (;;) {
+    bool ran = false, all_done = true;
+    for (int k = 0; k < simt.count; k++) {
+      int i = descending ? simt.count - 1 - k : k;
+      if (simt.threads[i].state == READY) {
+        enter(i);
+        swapcontext(&simt.scheduler, &simt.threads[i].context);
+        ran = true;
+      }
+      all_done &= simt.threads[i].state == DONE;
+    }
+    if (all_done) return;
+    if (ran) continue;
+    bool released = false;
+    for (int first = 0; first < simt.count; first += WARP) {
+      int last = first + WARP < simt.count ? first + WARP : simt.count;
+      released |= release(first, last, AT_WARP);
+    }
+    if (!released && !release(0, simt.count, AT_BARRIER)) die("threads of a block wait for each other at different places");
+  }
+}
+
+/* `image` is the function; `size` says whether its threads wait for each other. */
+void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32_t grid_y, int32_t grid_z,
+                      int32_t block_x, int32_t block_y, int32_t block_z, int32_t shared_bytes, void **args,
+                      int32_t n_args) {
+  (void)ctx, (void)n_args;
+  int64_t sizes[6] = {block_x, block_y, block_z, grid_x, grid_y, grid_z};
+  memcpy(simt.place + 6, sizes, sizeof sizes);
+  int64_t count = (int64_t)block_x * block_y * block_z;
+  if (count > MAX_THREADS) die("a block has more than 1024 threads");
+  if (grid_y > 65535 || grid_z > 65535) die("a grid has more than 65535 blocks along y or z");
+  if (shared_bytes + (int64_t)kernel->cubin_size > SHARED) die("a block takes too much shared memory");
+  if (simt.threads == NULL) {
+    simt.threads = calloc(MAX_THREADS, sizeof *simt.threads);
+    simt.stacks = mmap(NULL, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    simt.shared = aligned_alloc(1024, SHARED + 1024 - SHARED % 1024);
+    if (simt.threads == NULL || simt.stacks == MAP_FAILED || simt.shared == NULL) die("out of memory");
+  }
+  const char *order = getenv("AICC_SIMT_ORDER");
+  bool descending = order != NULL && strcmp(order, "descending") == 0;
+  simt.count = (int)count;
+  simt.function = (thread_fn)(uintptr_t)kernel->image;
+  simt.args = args;
+  for (int64_t z = 0; z < grid_z; z++)
+    for (int64_t y = 0; y < grid_y; y++)
+      for (int64_t x = 0; x < grid_x; x++) {
+        simt.place[3] = x, simt.place[4] = y, simt.place[5] = z;
+        if (kernel->size != 0) {
+          memset(simt.shared, 0xff, SHARED);
+          run_block(descending);
+          continue;
+        }
+        for (int i = 0; i < simt.count; i++) {
+          enter(i);
+          simt.function(args);
+        }
+      }
+}
+
+void aicc_cuda_read(void *ctx, void *host, const void *device, int64_t bytes) {
+  (void)ctx;
+  memcpy(host, device, (size_t)bytes);
+}
+
+void aicc_cuda_write(void *ctx, void *device, const void *host, int64_t bytes) {
+  (void)ctx;
+  memcpy(device, host, (size_t)bytes);
+}
+
+void aicc_cuda_copy(void *ctx, void *target, const void *source, int64_t bytes) {
+  (void)ctx;
+  memcpy(target, source, (size_t)bytes);
+}
+
+/* ---- what device code calls ---- */
+
+int64_t aicc_simt_place(int64_t which) { return simt.place[which]; }
+
+char *aicc_simt_shared(void) { return simt.shared; }
+
+void aicc_simt_barrier(void) { wait_as(AT_BARRIER); }
+
+int64_t aicc_simt_lane(void) { return simt.current % WARP; }
+
+/* The 32 bits of lane `offset` (idx), `lane ^ offset` (xor), `lane + offset` (down), `lane - offset` (up), within
+ * groups of `width` lanes; its own where there is no such lane. */
+int32_t aicc_simt_shuffle(int32_t value, int32_t offset, int32_t width, int32_t mode) {
+  int self = simt.current, lane = self % width, base = self - lane;
+  simt.slots[self][0] = (uint32_t)value;
+  wait_as(AT_WARP);
+  int other = mode == 0 ? lane ^ offset : mode == 1 ? lane + offset : mode == 2 ? lane - offset : offset;
+  bool valid = other >= 0 && other < width && base + other < simt.count;
+  int32_t result = (int32_t)simt.slots[valid ? base + other : self][0];
+  wait_as(AT_WARP);
+  return result;
+}
+
+/* d = a b + c of a warp for 16x8 results and `depth` products, fragments as PTX's mma.m16n8k8 (tf32) and m16n8k16
+ * (f16, bf16) have them, all as floats: `a` has depth / 2 numbers, `b` depth / 4, `c` and `d` 4. */
+void aicc_simt_mma(const float *a, const float *b, const float *c, float *d, int64_t depth) {
+  int self = simt.current, lane = self % WARP, warp = self - lane;
+  float *mine = (float *)simt.slots[self];
+  int half = (int)depth / 2;
+  memcpy(mine, a, (size_t)half * sizeof *a);
+  memcpy(mine + half, b, (size_t)half / 2 * sizeof *b);
+  wait_as(AT_WARP);
+  int pair = depth == 16 ? 2 : 1; /* neighbours along the products that a register holds */
+  for (int r = 0; r < 4; r++) {
+    int row = lane / 4 + (r / 2) * 8, column = lane % 4 * 2 + r % 2;
+    float sum = c[r];
+    for (int k = 0; k < depth; k++) {
+      int part = k / (4 * pair), in_part = k % (4 * pair);
+      int a_lane = row % 8 * 4 + in_part / pair, b_lane = column * 4 + in_part / pair;
+      int a_at = (part * 2 + row / 8) * pair + in_part % pair, b_at = part * pair + in_part % pair;
+      sum += ((float *)simt.slots[warp + a_lane])[a_at] * ((float *)simt.slots[warp + b_lane])[half + b_at];
+    }
+    d[r] = sum;
+  }
+  wait_as(AT_WARP);
+}
+
+/* ldmatrix: lane i gives the address of row i % 8 of matrix i / 8 (8 rows of 16 bytes); each lane gets 4 bytes of
+ * each of `count` matrices: those of row lane / 4 at 4 * (lane % 4), or transposed as 2-byte elements. */
+void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t transposed) {
+  int self = simt.current, lane = self % WARP, warp = self - lane;
+  if ((uintptr_t)row % 16 != 0) die("ldmatrix: a row is not aligned to 16 bytes");
+  simt.slots[self][0] = (uint64_t)(uintptr_t)row;
+  wait_as(AT_WARP);
+  for (int m = 0; m < count; m++) {
+    uint16_t parts[2];
+    for (int i = 0; i < 2; i++) {
+      int r = transposed ? lane % 4 * 2 + i : lane / 4, column = transposed ? lane / 4 : lane % 4 * 2 + i;
+      const uint16_t *source = (const uint16_t *)(uintptr_t)simt.slots[warp + m * 8 + r][0];
+      parts[i] = source[column];
+    }
+    memcpy(out + m, parts, sizeof parts);
+  }
+  wait_as(AT_WARP);
+}
