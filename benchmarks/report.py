@@ -92,13 +92,22 @@ def ordered(models: Mapping[str, Row], order: Iterable[str]) -> list[Row]:
     return [models[name] for name in dict.fromkeys([*order, *models]) if name in models]
 
 
-def page(machine: Mapping[str, str], rows: Sequence[Row], chart: str = "") -> str:
-    """The whole page; `chart` is the file name of the picture."""
-    parts = [HEAD, _table(("machine", ""), machine.items())]
+def page(machine: Mapping[str, str], rows: Sequence[Row], chart: str = "", remarks: str = "") -> str:
+    """The whole page; `chart` is the file name of the picture, `remarks` follow the speeds."""
+    parts = [HEAD, table(("machine", ""), machine.items())]
     if chart:
         parts.append(CHART.format(chart))
     return (
-        "\n".join([*parts, "\n## Speed\n", speed(rows), PEERS_HEAD + peers(rows), COMPILE_HEAD, costs(rows)])
+        "\n".join(
+            [
+                *parts,
+                "\n## Speed\n",
+                speed(rows),
+                remarks + PEERS_HEAD + peers(rows),
+                COMPILE_HEAD,
+                costs(rows),
+            ]
+        )
         + "\n"
     )
 
@@ -120,10 +129,10 @@ def label(row: Row) -> str:
 
 def speed(rows: Sequence[Row]) -> str:
     """One line per model and thread count; geometric means, then notes below."""
-    table, notes = lines(rows), _Notes()
-    names = [name for name in RIVALS if any(name in line.others for line in table)]
+    entries, notes = lines(rows), _Notes()
+    names = [name for name in RIVALS if any(name in line.others for line in entries)]
     body: list[Sequence[Any]] = []
-    for line in table:
+    for line in entries:
         error = line.ours.get("error")
         body.append(
             (
@@ -141,9 +150,9 @@ def speed(rows: Sequence[Row]) -> str:
         if failure:
             mark = notes.mark(failure.split("\n")[0])
             body.append((label(row), "", f"failed {mark}", *[""] * (len(names) + 3)))
-    body += means(table, names)
+    body += means(entries, names)
     header = ("model", "threads", "aicc", "spread", *names, "fastest", "agreement")
-    return _table(header, body) + notes.text()
+    return table(header, body) + notes.text()
 
 
 def means(table: Sequence[Line], names: Sequence[str]) -> list[Sequence[Any]]:
@@ -249,7 +258,7 @@ def costs(rows: Iterable[Row]) -> str:
             error = "" if r.get("error") is None else f"{r['error']:.0e}"
             body.append((name, runtime, *ahead, _ms(r["load"]), _ms(r["first"]), _mb(r["memory"]), error))
             name = ""
-    return _table(header, body)
+    return table(header, body)
 
 
 def _aicc_cost(row: Row) -> tuple[str, str, str]:
@@ -287,7 +296,8 @@ def _mb(count: float | None) -> str:
     return "" if count is None else f"{count / 1e6:.0f}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown."""
     text = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     text += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(text)

@@ -29,7 +29,7 @@ from aicc.tools.bench.environments import python_of
 from aicc.tools.bench.peers import AICC, Peer
 from aicc.tools.bench.rounds import Contestant, Plan, compile_ahead, measure
 from aicc.tools.inputs import random_inputs, specs_of_model
-from benchmarks import chart, machine, report, store
+from benchmarks import chart, machine, report, shortfalls, store
 from benchmarks.compile_cost import CompileFailed, compile_cost, compile_once
 from benchmarks.zoo import CACHE, DIMS, MODELS, ROOT, exported, module_of
 
@@ -93,7 +93,8 @@ def available(peers: list[Peer], install: bool) -> list[Peer]:
 
 def write_page(everything: dict[str, Any]) -> None:
     rows = report.ordered(everything["models"], MODELS)
-    console.write_text(PAGE, report.page(everything["machine"], rows, CHART.name))
+    remarks = shortfalls.section(report.lines(rows))
+    console.write_text(PAGE, report.page(everything["machine"], rows, CHART.name, remarks))
     console.write_text(CHART, chart.svg(rows))
 
 
