@@ -1,16 +1,17 @@
 """Quantized tensors: what they stand for, and arithmetic on them in integers.
 
-Products of 8-bit numbers are summed exactly: in i32 by a matmul, in f64 by a convolution.
+Products of 8-bit numbers are summed exactly, in i32.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from aicc.dialects.convolution import Conv
 from aicc.dialects.narrow import INTEGER_BITS
+from aicc.dialects.quantization import QUANTIZED, Dequantize, IntegerConv, IntegerMatMul, Quantize
 from aicc.dialects.types import NARROW_FLOAT, DType
 from aicc.importer.compose import Compose
 from aicc.importer.convolution import _kernel
@@ -28,7 +29,11 @@ def dequantize_linear(n: Node) -> Any:
     c = Compose(n)
     code = n.attr("output_dtype", 0)
     to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else n.info(n.required(1)).dtype
-    x = centered(n, n.required(0), _over_blocks(n, n.input(2)))
+    x = n.required(0)
+    parameters = _parameters(n)
+    if parameters is not None and n.info(x).dtype in QUANTIZED | {DType.I32}:
+        return c.cast(n.build(Dequantize, x, *parameters.values, axis=parameters.axis), to)
+    x = centered(n, x, _over_blocks(n, n.input(2)))
     scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
     return c.cast(c("mul", c.cast(x, DType.F32), scale), to)
 
@@ -44,9 +49,41 @@ def quantize_linear(n: Node) -> Any:
         to = n.info(zero).dtype
     else:
         to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else DType.U8
-    scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
-    y = c("div", c.cast(n.required(0), DType.F32), scale)
+    x = c.cast(n.required(0), DType.F32)
+    parameters = _parameters(n)
+    if parameters is not None and to in QUANTIZED:
+        return n.build(Quantize, x, *parameters.values, to=to, axis=parameters.axis)
+    y = c("div", x, c.cast(_over_blocks(n, n.required(1)), DType.F32))
     return quantized(n, y, _over_blocks(n, zero), to)
+
+
+class _Parameters(NamedTuple):
+    """The scale in f32 and the zero point, scalars or vectors along `axis`."""
+
+    values: tuple[Any, Any | None]
+    axis: int
+
+
+def _parameters(n: Node) -> _Parameters | None:
+    """None for parameters of blocks."""
+    c, rank = Compose(n), n.info(n.required(0)).rank
+    scale, zero = c.cast(n.required(1), DType.F32), n.input(2)
+    found = [None if v is None else scalar_or_vector(n, v) for v in (scale, zero)]
+    ranks = {n.info(v).rank for v in found if v is not None}
+    if ranks == {0}:
+        return _Parameters((found[0], found[1]), 0)
+    if max(ranks) > 1 or rank == 0 or n.attr("block_size", 0):
+        return None
+    return _Parameters((found[0], found[1]), axis_of(n, n.attr("axis", 1), rank))
+
+
+def scalar_or_vector(n: Node, value: Any) -> Any:
+    """A tensor of one element as a scalar; others as they are."""
+    t = n.info(value)
+    if t.rank == 0 or any(d != 1 for d in t.shape):
+        return value
+    known = n.importer.constant_of(value)
+    return Compose(n).reshape(value) if known is None else n.const(known.reshape(()))
 
 
 def quantized(n: Node, y: Any, zero: Any | None, to: DType) -> Any:
@@ -116,8 +153,8 @@ def matmul_integer(n: Node) -> Any:
 
 
 def _integer_matmul(n: Node, a: int, b: int, a_zero: int, b_zero: int) -> Any:
-    left = centered(n, n.required(a), per_row(n, n.input(a_zero)))
-    return Compose(n)("matmul", left, centered(n, n.required(b), n.input(b_zero)))
+    zeros = per_row(n, n.input(a_zero)), n.input(b_zero)
+    return n.build(IntegerMatMul, n.required(a), n.required(b), *zeros)
 
 
 def per_row(n: Node, value: Any | None) -> Any | None:
@@ -129,11 +166,20 @@ def per_row(n: Node, value: Any | None) -> Any | None:
 
 @onnx_op("QLinearMatMul")
 def qlinear_matmul(n: Node) -> Any:
+    """`saturate(round(Σ (a - a_zero)(b - b_zero) · (a_scale · b_scale / y_scale)) + y_zero)`, the factor in f32."""
     c = Compose(n)
     product = c.cast(_integer_matmul(n, 0, 3, 2, 5), DType.F32)
     scales = [c.cast(v, DType.F32) for v in (per_row(n, n.required(1)), n.required(4), n.required(6))]
     factor = c("div", c("mul", scales[0], scales[1]), scales[2])
-    return quantized(n, c("mul", product, factor), n.required(7), n.info(n.required(7)).dtype)
+    return _requantized(n, c("mul", product, factor), n.required(7))
+
+
+def _requantized(n: Node, y: Any, zero: Any) -> Any:
+    """`saturate(round(y) + zero)`; the factor of the scales is in y already."""
+    zero, to = scalar_or_vector(n, zero), n.info(zero).dtype
+    if to in QUANTIZED and n.info(zero).rank == 0:
+        return n.build(Quantize, y, n.const(1.0, DType.F32), zero, to=to)
+    return quantized(n, y, zero, to)
 
 
 @onnx_op("ConvInteger")
@@ -143,13 +189,15 @@ def conv_integer(n: Node) -> Any:
 
 @onnx_op("QLinearConv")
 def qlinear_conv(n: Node) -> Any:
+    """`saturate(round((Σ (x - x_zero)(w - w_zero) + bias) · (x_scale · w_scale / y_scale)) + y_zero)`, the factor
+    in f32."""
     c = Compose(n)
     product = c.cast(_integer_conv(n, n.required(3), n.input(2), n.input(5), n.input(8)), DType.F32)
     rank = n.info(product).rank
     scale = c.cast(_per_channel(n, n.required(4), rank - 2), DType.F32)
-    factor = c("mul", c.cast(n.required(1), DType.F32), scale)
-    y = c("mul", product, c("div", factor, c.cast(n.required(6), DType.F32)))
-    return quantized(n, y, n.required(7), n.info(n.required(7)).dtype)
+    factor = c("mul", c.cast(scalar_or_vector(n, n.required(1)), DType.F32), scale)
+    factor = c("div", factor, c.cast(scalar_or_vector(n, n.required(6)), DType.F32))
+    return _requantized(n, c("mul", product, factor), n.required(7))
 
 
 def _per_channel(n: Node, value: Any, following: int) -> Any:
@@ -161,11 +209,27 @@ def _per_channel(n: Node, value: Any, following: int) -> Any:
 
 
 def _integer_conv(n: Node, w: Any, x_zero: Any, w_zero: Any, bias: Any) -> Any:
-    """The i32 convolution of what is left of the zero points; sums in f64 are exact."""
+    """The i32 convolution of what is left of the zero points."""
     c, x = Compose(n), n.required(0)
+    attrs = window_attributes(n, _kernel(n, w), n.info(x).shape[2:])
+    attrs["group"] = n.attr("group", 1)
     if w_zero is not None:
         w_zero = _per_channel(n, w_zero, n.info(w).rank - 1)
-    left, right = (c.cast(centered(n, *p), DType.F64) for p in ((x, x_zero), (w, w_zero)))
-    attrs = window_attributes(n, _kernel(n, w), n.info(x).shape[2:])
+    if x_zero is not None:
+        x_zero = scalar_or_vector(n, x_zero)
+    known = None if x_zero is None else n.importer.constant_of(x_zero)
+    if x_zero is not None and (known is None or known.ndim):
+        return _convolved_in_f64(n, (x, x_zero), (w, w_zero), bias, attrs)
+    pad_value = 0 if known is None else int(known)
+    y = n.build(IntegerConv, x, w, x_zero, w_zero, pad_value=pad_value, **attrs)
+    return y if bias is None else c("add", y, _per_channel(n, bias, n.info(y).rank - 2))
+
+
+def _convolved_in_f64(
+    n: Node, x: tuple[Any, Any], w: tuple[Any, Any], bias: Any, attrs: dict[str, Any]
+) -> Any:
+    """With a zero point that is known at run time only, whose pads no constant is: sums in f64 are exact."""
+    c = Compose(n)
+    left, right = (c.cast(centered(n, *p), DType.F64) for p in (x, w))
     bias = None if bias is None else c.cast(bias, DType.F64)
-    return c.cast(n.build(Conv, left, right, bias, group=n.attr("group", 1), **attrs), DType.I32)
+    return c.cast(n.build(Conv, left, right, bias, **attrs), DType.I32)

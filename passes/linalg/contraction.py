@@ -16,7 +16,7 @@ from typing import Any
 from aicc.bindings import ir
 from aicc.dialects.contraction import label_sizes, split_equation
 from aicc.dialects.types import TensorType
-from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.scalars import Scalars, cast
 
@@ -27,12 +27,19 @@ Operand = tuple[Any, TensorType, str]
 @lowering("matmul")
 def matmul(b: Builder, n: Lowered) -> Any:
     a, c = n.typed(0), n.typed(1)
+    left, right, out = matmul_terms(a, c, **n.attrs)
+    return contract(b, [(n.operands[0], a, left), (n.operands[1], c, right)], out, n.results[0])
+
+
+def matmul_terms(
+    a: TensorType, c: TensorType, trans_a: bool = False, trans_b: bool = False
+) -> tuple[str, str, str]:
+    """The labels of the operands' dims and of the result's."""
     rank = max(a.rank, c.rank) - 2
     batch = [chr(ord("A") + i) for i in range(max(rank, 0))]
-    left = _term(a, batch, "mk", n.attrs["trans_a"], "k")
-    right = _term(c, batch, "kn", n.attrs["trans_b"], "k")
-    out = "".join(batch) + ("m" if a.rank > 1 else "") + ("n" if c.rank > 1 else "")
-    return contract(b, [(n.operands[0], a, left), (n.operands[1], c, right)], out, n.results[0])
+    left = _term(a, batch, "mk", trans_a, "k")
+    right = _term(c, batch, "kn", trans_b, "k")
+    return left, right, "".join(batch) + ("m" if a.rank > 1 else "") + ("n" if c.rank > 1 else "")
 
 
 def _term(t: TensorType, batch: Sequence[str], matrix: str, transposed: bool, vector: str) -> str:
@@ -52,11 +59,15 @@ def einsum(b: Builder, n: Lowered) -> Any:
     return contract(b, operands, out, n.results[0])
 
 
-def contract(b: Builder, operands: Sequence[Operand], out: str, result: TensorType) -> Any:
-    """The sum of products of one or two labelled operands; halves accumulate in f32."""
+def contract(
+    b: Builder, operands: Sequence[Operand], out: str, result: TensorType, product: Body | None = None
+) -> Any:
+    """The sum of products of one or two labelled operands; halves accumulate in f32. With `product(a, b, sum)`
+    two operands of other dtypes are read as they are."""
     wide = compute_dtype(result.dtype)
     s = Scalars(wide)
-    operands = [(*_widened(b, v, t, wide), term) for v, t, term in operands]
+    if product is None:
+        operands = [(*_widened(b, v, t, wide), term) for v, t, term in operands]
     labels = dim_order([term for _, _, term in operands], out)
     sizes = label_sizes([term for _, _, term in operands], [t.shape for _, t, _ in operands])
     position = {label: i for i, label in enumerate(labels)}
@@ -69,6 +80,8 @@ def contract(b: Builder, operands: Sequence[Operand], out: str, result: TensorTy
     def body(*xs: Any) -> Any:
         if is_copy:
             return xs[0]
+        if product is not None:
+            return product(*xs)
         return s.add(xs[-1], xs[0] if len(operands) == 1 else s.mul(xs[0], xs[1]))
 
     value = b.generic(

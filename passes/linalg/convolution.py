@@ -8,7 +8,8 @@ last), or batch, [group,] output channels, spatial, input channels, kernel (chan
 have no dim, so that a pointwise convolution is a matrix product. A depthwise convolution (one input channel
 a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
 
-Kinds with a better form are lowered elsewhere: `transposed_convolution`, `dilated_convolution`, `grouped_convolution`.
+Kinds with a better form are lowered elsewhere: `few_channels`, `transposed_convolution`, `dilated_convolution`,
+`grouped_convolution`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 from aicc.bindings import ir
 from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
 from aicc.dialects.symbolic import DimLike
-from aicc.dialects.types import TensorType
+from aicc.dialects.types import DType, TensorType
 from aicc.dialects.windows import Window, channel_axis, spatial_axes
-from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
 from aicc.passes.linalg.dilated_convolution import batched_phases
 from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.few_channels import products_first
 from aicc.passes.linalg.grouped_convolution import grouped_lanes
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.transposed_convolution import phase_convolution
@@ -34,15 +36,30 @@ from aicc.passes.linalg.views import insert_slice, pad, pad_value
 
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
-    n = _one_each(b, n)
-    for special in (phase_convolution, batched_phases, grouped_lanes):
+    n = one_each(b, n)
+    for special in (products_first, phase_convolution, batched_phases, grouped_lanes):
         if (result := special(b, n)) is not None:
             return result
-    attrs = n.attrs
     out_t = n.results[0]
-    channels_last = attrs["layout"] == "NHWC"
     wide = compute_dtype(out_t.dtype)
-    x, x_t = padded_input(b, n)
+    s = Scalars(wide)
+    y, acc_t = sum_of_products(b, n, wide, lambda u, v, acc: s.add(acc, s.mul(u, v)), wide)
+    channels = len(acc_t.shape) - len(out_t.shape) + 1
+    at_end = 0 if n.attrs["layout"] == "NHWC" else len(out_t.shape) - 2
+    y = add_bias(b, y, acc_t, n.operands[2], out_t.dtype, channels, at_end)
+    return b.reshape(y, acc_t.with_dtype(out_t.dtype), out_t.shape)[0]
+
+
+def sum_of_products(
+    b: Builder, n: Lowered, acc: DType, body: Body, wide: DType | None = None, fill: int = 0
+) -> tuple[Any, TensorType]:
+    """The contraction of a convolution, of dtype `acc`, with channels as `[group, channels of a group]`.
+
+    `body(x, w, sum)` gets the elements as they are stored, or as `wide`; pads are `fill`.
+    """
+    attrs, out_t = n.attrs, n.results[0]
+    channels_last = attrs["layout"] == "NHWC"
+    x, x_t = padded_input(b, n, fill)
     out_channels, in_channels, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
     windows = conv_windows(kernel, attrs)
     group = attrs["group"]
@@ -71,24 +88,21 @@ def conv(b: Builder, n: Lowered) -> Any:
     x_map = d.map([batch, *read, *groups, *ic] if channels_last else [batch, *groups, *ic, *read])
     w_map = d.map([*kernel_dims, *ic, *groups, *oc] if hwio else [*groups, *oc, *ic, *kernel_dims])
     out_map = d.map([batch, *at, *groups, *oc] if channels_last else [batch, *groups, *oc, *at])
-    acc_t = TensorType(_split_shape(out_t, attrs["layout"], group, bool(oc)), wide)
-    x, w = widen(b, x, x_t, wide), widen(b, w, w_t, wide)
-    s = Scalars(wide)
+    acc_t = TensorType(_split_shape(out_t, attrs["layout"], group, bool(oc)), acc)
+    if wide is not None:
+        x, w = widen(b, x, x_t, wide), widen(b, w, w_t, wide)
     y = b.generic(
         [acc_t],
         [(x, x_map), (w, w_map)],
         d.iterators,
-        lambda u, v, acc: s.add(acc, s.mul(u, v)),
+        body,
         out_maps=[out_map],
         inits=[b.fill(acc_t, 0)],
     )[0]
-    channels = len(acc_t.shape) - len(out_t.shape) + 1
-    at_end = 0 if channels_last else len(windows)
-    y = add_bias(b, y, acc_t, n.operands[2], out_t.dtype, channels, at_end)
-    return b.reshape(y, acc_t.with_dtype(out_t.dtype), out_t.shape)[0]
+    return y, acc_t
 
 
-def _one_each(b: Builder, n: Lowered) -> Lowered:
+def one_each(b: Builder, n: Lowered) -> Lowered:
     """A depthwise convolution with several results of a channel as one with a single result of each: the input's
     channels are repeated, so that vectors of results read vectors of inputs."""
     x_t, group = n.typed(0), n.attrs["group"]
@@ -119,8 +133,8 @@ def _position(o: Any, w: Window, k: Any) -> Any:
     return base + (k if w.dilation == 1 else k * w.dilation)
 
 
-def padded_input(b: Builder, n: Lowered) -> tuple[Any, TensorType]:
-    """The input with `input_dilations` and pads applied, zeros between and around its elements."""
+def padded_input(b: Builder, n: Lowered, fill: int = 0) -> tuple[Any, TensorType]:
+    """The input with `input_dilations` and pads applied, `fill` between and around its elements."""
     attrs, x, x_t = n.attrs, n.operands[0], n.typed(0)
     _, _, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
     axes = spatial_axes(attrs["layout"], x_t.rank)
@@ -130,7 +144,7 @@ def padded_input(b: Builder, n: Lowered) -> tuple[Any, TensorType]:
     for axis, win, step in zip(axes, conv_windows(kernel, attrs), input_dilations(attrs), strict=True):
         low[axis], high[axis] = win.pads(dilated(x_t.shape[axis], step))
         steps[axis] = step
-    zero = pad_value(x_t.dtype, 0)
+    zero = pad_value(x_t.dtype, fill)
     if all(step == 1 for step in steps):
         return pad(b, x, x_t, low, high, zero)
     inside = [max(p, 0) if isinstance(p, int) else p for p in low]
@@ -140,7 +154,7 @@ def padded_input(b: Builder, n: Lowered) -> tuple[Any, TensorType]:
         for size, step, lo, hi in zip(x_t.shape, steps, inside, rest_high, strict=True)
     )
     wide_t = TensorType(shape, x_t.dtype)
-    y = insert_slice(b, x, x_t, b.fill(wide_t, 0), inside, steps)
+    y = insert_slice(b, x, x_t, b.fill(wide_t, fill), inside, steps)
     crop_low = [lo - i for lo, i in zip(low, inside, strict=True)]
     crop_high = [hi - i for hi, i in zip(high, rest_high, strict=True)]
     return pad(b, y, wide_t, crop_low, crop_high, zero)
