@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
@@ -52,6 +52,13 @@ class Run:
     step: int
     tap: int
     stride: int
+
+    def single(self) -> list[Run]:
+        """Its phases, each a run of its own."""
+        return [
+            replace(self, first=self.first + j, phases=1, tap=self.tap - j if self.taps else 0)
+            for j in range(self.phases)
+        ]
 
 
 def runs(size: int, step: int, dilation: int, pad_begin: int, inputs: int, count: int) -> list[Run]:

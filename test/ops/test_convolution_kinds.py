@@ -56,6 +56,19 @@ PLAIN: dict[str, Kind] = {
     "groups_of_sound": ((1, 16, 21), (16, 4, 5), {"group": 4, "pads": [2, 2]}),
 }
 
+FEW_CHANNELS: dict[str, tuple[str, Kind]] = {
+    "image_s2": ("ConvTranspose", ((1, 32, 8, 9), (32, 3, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]})),
+    "image_s3": ("ConvTranspose", ((2, 64, 8, 9), (64, 1, 5, 4), {"strides": [3, 2], "pads": [0, 2, 1, 0]})),
+    "image_s2_more": (
+        "ConvTranspose",
+        ((1, 32, 8, 9), (32, 3, 3, 3), {"strides": [2, 2], "pads": [3, 1, 2, 1], "output_padding": [1, 0]}),
+    ),
+    "mask": ("Conv", ((1, 32, 8, 9), (1, 32, 3, 3), {"pads": [1, 1, 1, 1]})),
+    "flow": ("Conv", ((2, 48, 9, 11), (2, 48, 5, 3), {})),
+    "depth": ("Conv", ((1, 32, 9, 10), (1, 32, 3, 3), {"dilations": [2, 3], "pads": [2, 3, 2, 3]})),
+    "wave": ("Conv", ((1, 48, 80), (1, 48, 7), {"pads": [3, 3]})),
+}
+
 
 def network(kinds: dict[str, tuple[str, Kind]], rng: np.random.Generator) -> onnx.ModelProto:
     """For each: convolution, ReLU, times a number of each channel, plus an input of the result's shape."""
@@ -96,6 +109,7 @@ def network(kinds: dict[str, tuple[str, Kind]], rng: np.random.Generator) -> onn
 def test_against_onnxruntime(rng: np.random.Generator, tmp_path: Path, level: int) -> None:
     kinds = {f"t_{n}": ("ConvTranspose", k) for n, k in TRANSPOSED.items()}
     kinds |= {f"c_{n}": ("Conv", k) for n, k in PLAIN.items() if "-1" not in str(k[2].get("pads"))}
+    kinds |= {f"f_{name}": kind for name, kind in FEW_CHANNELS.items()}
     model = network(kinds, rng)
     feeds = {
         i.name: rng.standard_normal([d.dim_value for d in i.type.tensor_type.shape.dim]).astype(np.float32)
@@ -131,6 +145,14 @@ def test_runs_are_the_convolution(size: int, step: int) -> None:
             ]
             inside = [triple for triple in found if 0 <= triple[2] < inputs]
             assert sorted(inside) == sorted(wanted)
+
+
+def test_few_channels_are_sums_of_products(rng: np.random.Generator) -> None:
+    """One product of matrices for each convolution to few channels, whose columns are the taps."""
+    text = compile_model(network(FEW_CHANNELS, rng), None, Options(stop_after="linalg")).text
+    taps = {word for word in text.split() if word.startswith("@") and word.split("(")[0].endswith(".taps")}
+    found = {name for name in FEW_CHANNELS if any(word.startswith(f"@{name}_w.") for word in taps)}
+    assert found == set(FEW_CHANNELS)
 
 
 def test_activations_join_the_kernel(rng: np.random.Generator) -> None:
