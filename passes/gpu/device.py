@@ -81,6 +81,8 @@ def _is_small(module: Any) -> bool:
             values += list(op.regions[0].blocks[0].arguments)
             if any(isinstance(v.type, ir.IndexType) for v in values):
                 return False
+        if op.name == "memref.reinterpret_cast" and not op.results[0].type.has_static_shape:
+            values = [op.operands[0]] if op.operands[0].type.rank else values  # a flat view of an argument
         for value in values:
             if isinstance(value.type, ir.MemRefType) and not _fits(value.type):
                 return False

@@ -15,10 +15,9 @@ from aicc.target import Target
 # matches every kernel.
 SCHEDULES: dict[str, tuple[str, ...]] = {
     "cpu": ("recurrent", "winograd", "attention", "contraction", "window", "rows", "pointwise", "affine"),
-    "cuda": ("threads",),
-    "rocm": ("threads",),
-    "simt": ("threads",),
 }
+_GPU = ("rows", "pointwise", "threads")
+SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
 
 @cache
