@@ -27,7 +27,7 @@ from aicc.passes.linalg.builder import Builder, Lowered
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.scalars import Scalars
-from aicc.passes.linalg.transposed_convolution import Run, runs
+from aicc.passes.linalg.transposed_convolution import Run, runs, static_sizes
 from aicc.passes.linalg.views import extract_slice, pad, pad_value
 from aicc.passes.weight_ops import LOAD, loaded_symbol
 from aicc.weights import Recipe
@@ -49,23 +49,26 @@ def products_first(b: Builder, n: Lowered) -> Any | None:
         return None
     if any(stride != 1 for stride in attrs["strides"]) or out_t.dtype.bits < 32:
         return None
-    sizes = (*x_t.shape, *out_t.shape, *kernel, channels, in_channels)
-    if not all(isinstance(size, int) and size > 0 for size in sizes):
+    sizes, results = static_sizes(x_t.shape), static_sizes(out_t.shape)
+    taps, last = static_sizes(kernel), static_sizes((channels, in_channels))
+    if sizes is None or results is None or taps is None or last is None:
+        return None
+    if 0 in (*sizes, *results, *taps):
         return None
     weight = defining_op(n.operands[1])
-    if weight is None or weight.name != LOAD or prod(x_t.shape[1:-1]) < _FEWEST_POSITIONS:
+    if weight is None or weight.name != LOAD or prod(sizes[1:-1]) < _FEWEST_POSITIONS:
         return None
     steps = input_dilations(attrs)
     cut = []
     for window, size, out, step in zip(
-        conv_windows(kernel, attrs), x_t.shape[1:-1], out_t.shape[1:-1], steps, strict=True
+        conv_windows(kernel, attrs), sizes[1:-1], results[1:-1], steps, strict=True
     ):
         begin, _ = window.pads(dilated(size, step))
         cut.append(runs(window.size, step, window.dilation, begin, size, -(-out // step)))
-    if not _pays(cut, kernel, channels, in_channels):
+    if not _pays(cut, taps, *last):
         return None
     singles = [[phase for run in found for phase in run.single()] for found in cut]
-    return _Sums(b, n, steps, singles, kernel, channels, in_channels).build(loaded_symbol(weight))
+    return _Sums(b, n, steps, singles, taps, *last).build(loaded_symbol(weight))
 
 
 def _pays(cut: Sequence[Sequence[Run]], kernel: Sequence[int], channels: int, in_channels: int) -> bool:

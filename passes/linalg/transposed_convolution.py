@@ -98,7 +98,7 @@ def phase_convolution(b: Builder, n: Lowered) -> Any | None:
         return None
     if attrs["kernel_layout"] != "HWIO" or _weight(n.operands[1]) is None:
         return None
-    sizes, results = _static(x_t.shape), _static(n.results[0].shape)
+    sizes, results = static_sizes(x_t.shape), static_sizes(n.results[0].shape)
     if sizes is None or results is None or 0 in results:
         return None
     if not isinstance(channels, int) or not isinstance(in_channels, int):
@@ -119,7 +119,7 @@ def phase_convolution(b: Builder, n: Lowered) -> Any | None:
     return _Phases(b, n, steps, cut, channels, in_channels).build()
 
 
-def _static(shape: Sequence[DimLike]) -> tuple[int, ...] | None:
+def static_sizes(shape: Sequence[DimLike]) -> tuple[int, ...] | None:
     """The sizes, None when one is not known."""
     sizes = tuple(size for size in shape if isinstance(size, int))
     return sizes if len(sizes) == len(shape) else None
@@ -270,4 +270,4 @@ class _Phases:
         return b.weight(b.weights.add_recipe(f"{symbol}.phases", t, recipe)), t
 
 
-__all__ = ["Run", "phase_convolution", "runs"]
+__all__ = ["Run", "phase_convolution", "runs", "static_sizes"]
