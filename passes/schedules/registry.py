@@ -14,9 +14,19 @@ from aicc.target import Target
 # Module names, `aicc.passes.schedules.<kind>.<name>`, the most specialized first; the last of a kind
 # matches every kernel.
 SCHEDULES: dict[str, tuple[str, ...]] = {
-    "cpu": ("recurrent", "winograd", "attention", "contraction", "window", "rows", "pointwise", "affine"),
+    "cpu": (
+        "recurrent",
+        "winograd",
+        "attention",
+        "dot",
+        "contraction",
+        "window",
+        "rows",
+        "pointwise",
+        "affine",
+    ),
 }
-_GPU = ("rows", "pointwise", "threads")
+_GPU = ("contraction", "rows", "pointwise", "threads")
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
 

@@ -1,0 +1,133 @@
+"""The launch of a contraction: blocks over tiles, the loop over the sums, the results."""
+
+from __future__ import annotations
+
+from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cuda.contraction.plan import Plan, vector_of
+from aicc.passes.schedules.cuda.contraction.products import PlainProducts, Products, TensorProducts
+from aicc.passes.schedules.cuda.contraction.results import result_lanes, slab_of, store_results
+from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.contraction.tiles import Loader, tile_of
+from aicc.passes.schedules.cuda.emitter import GpuEmitter, decompose
+
+_GROUP = 8
+"""Tiles of rows that blocks go through before the next column: they share what the caches hold."""
+
+
+def emit_contraction(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
+    """One launch if nothing is read or written in vectors, else two, of which the host takes the one that fits how
+    the arguments are aligned."""
+    vectors = max(roles.left.vector, roles.right.vector, result_lanes(roles))
+    if vectors == 1:
+        _emit(e, roles, plan, False)
+        return
+    buffers = [access.buffer for access in roles.arrangement.layout.accesses.values()]
+    with e.when(e.all_aligned(buffers)):
+        _emit(e, roles, plan, True)
+        e.otherwise()
+        _emit(e, roles, plan, False)
+
+
+def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
+    """
+    gpu.launch blocks(tiles, batches) {
+      acc = 0
+      for k = 0 to sums step depth { tiles of both operands to shared memory, some turns ahead; acc += products }
+      stages on acc, stores
+    }
+    """
+    extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
+
+    def product(axes: tuple[int, ...]) -> Index:
+        total: Index = 1
+        for axis in axes:
+            total = e.mul(total, extents[axis])
+        return total
+
+    down = e.ceil_div(product(roles.rows), plan.rows)
+    across = e.ceil_div(product(roles.columns), plan.columns)
+    batch = product(roles.batch)
+    left = tile_of(e, roles.left, plan, plan.rows, vector_of(roles.left, aligned))
+    right = tile_of(e, roles.right, plan, plan.columns, vector_of(roles.right, aligned))
+    maker = TensorProducts if plan.tensor else PlainProducts
+    lanes = result_lanes(roles) if aligned else 1
+    rows = maker(GpuEmitter(e.nest), plan, left, right, 0).slabs[1]
+    slab = slab_of(e, plan, rows)
+    grid = e.mul(e.mul(down, across), batch)
+    with e.launch([grid], [plan.threads], [left.array, right.array, slab]) as where:
+        thread = where.thread[0]
+        block = where.block[0]
+        number, one = e.rem(block, e.mul(down, across)), e.div(block, e.mul(down, across))
+        row, column = _swizzle(e, number, down, across)
+        place: list[Index] = [0] * len(extents)
+        decompose(e, one, roles.batch, extents, place)
+        corner = e.mul(row, plan.rows), e.mul(column, plan.columns)
+        loaders = []
+        for tile, start in ((left, corner[0]), (right, corner[1])):
+            base = e.size(tile.side.access.offset)
+            for axis in roles.batch:
+                coef = tile.side.access.coefs[axis]
+                if coef.terms:
+                    base = e.add(base, e.mul(place[axis], e.size(coef)))
+            loaders.append(Loader(e, roles, plan, tile, thread, start, base))
+        products = maker(e, plan, left, right, thread)
+        turns = e.ceil_div(loaders[0].depth, plan.depth)
+        if all(loader.asynchronous for loader in loaders):
+            sums = _streamed(e, plan, loaders, products, turns)
+        else:
+            sums = _through_registers(e, plan, loaders, products, turns)
+        store_results(e, roles, plan, products, sums, slab, place, corner, lanes)
+
+
+def _swizzle(e: GpuEmitter, number: Index, down: Index, across: Index) -> tuple[Index, Index]:
+    """Tile number to row and column: groups of rows, column by column."""
+    if isinstance(down, int) and down <= _GROUP:
+        return e.rem(number, down), e.div(number, down)
+    group = e.div(number, e.mul(across, _GROUP))
+    first = e.mul(group, _GROUP)
+    height = e.min(e.sub(down, first), _GROUP)
+    inside = e.rem(number, e.mul(across, _GROUP))
+    return e.add(first, e.rem(inside, height)), e.div(inside, height)
+
+
+def _through_registers(
+    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, turns: Index
+) -> list[str]:
+    """The next tile is read into registers while the products of this one are added; two stages take turns."""
+    starts, kinds = products.start()
+    for loader in loaders:
+        loader.write(loader.read(0), 0)
+    e.barrier()
+    with e.loop(0, turns, 1, starts, kinds) as loop:
+        stage, other = e.rem(loop.index, 2), e.rem(e.add(loop.index, 1), 2)
+        ahead = e.mul(e.add(loop.index, 1), plan.depth)
+        values = [loader.read(ahead) for loader in loaders]
+        loop.next = products.add(loop.args, stage)
+        for loader, value in zip(loaders, values, strict=True):
+            loader.write(value, other)
+        e.barrier()
+    return loop.results
+
+
+def _streamed(
+    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, turns: Index
+) -> list[str]:
+    """Copies run `stages - 1` tiles ahead of the products."""
+    starts, kinds = products.start()
+    ahead = plan.stages - 1
+    for number in range(ahead):
+        _copy(e, loaders, number * plan.depth, number)
+    with e.loop(0, turns, 1, starts, kinds) as loop:
+        coming = e.add(loop.index, ahead)
+        group = _copy(e, loaders, e.mul(coming, plan.depth), e.rem(coming, plan.stages))
+        e.do(f"nvgpu.device_async_wait {group} {{numGroups = {ahead} : i32}}")
+        e.barrier()
+        loop.next = products.add(loop.args, e.rem(loop.index, plan.stages))
+        e.barrier()
+    return loop.results
+
+
+def _copy(e: GpuEmitter, loaders: list[Loader], first: Index, stage: Index) -> str:
+    """One group of copies; past the end of the sums it copies nothing that is used."""
+    tokens = [token for loader in loaders for token in loader.copy(first, stage)]
+    return e.op(f"nvgpu.device_async_create_group {', '.join(tokens)}")

@@ -1,0 +1,117 @@
+"""What becomes of the sums: the stages after the contraction on them, and the stores.
+
+Sums go through shared memory in slabs of rows, so that neighbouring threads have neighbouring columns, and the
+stages are written out once for each slab instead of once for each sum.
+"""
+
+from __future__ import annotations
+
+from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cpu.inline import uniform, varying, widened
+from aicc.passes.schedules.cpu.read import read_scalar
+from aicc.passes.schedules.cpu.reduction.point import Row, RowPoint
+from aicc.passes.schedules.cpu.reduction.shift import Shifted
+from aicc.passes.schedules.cuda.contraction.plan import Plan
+from aicc.passes.schedules.cuda.contraction.products import Products
+from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared, decompose
+
+PAD = 4
+"""Elements between rows of a slab, so that rows lie in different banks."""
+
+
+def result_lanes(roles: Roles) -> int:
+    """Columns a thread takes at once: 16 bytes of sums where everything lies so, else 1."""
+    arrangement = roles.arrangement
+    layout, space = arrangement.layout, arrangement.tree.space
+    if space.guarded or space.extracts or space.fixed:
+        return 1
+    inner = roles.columns[-1]
+    lanes = ACCESS_BITS // 32
+    extent = arrangement.extent(inner).static
+    if any(element_bits(t) > 32 for t in space.elements) or extent is None:
+        return 1
+    operands = (roles.left.access, roles.right.access)
+    for access in dict.fromkeys(layout.accesses.values()):
+        if access in operands:
+            continue
+        if not access.linear or access.coef(inner) not in (0, 1):
+            return 1
+        if access.coef(inner) == 0:
+            continue
+        steps = [access.offset.static, *(access.coef(a) for a in range(len(layout.extents)) if a != inner)]
+        while lanes > 1 and any(step is None or step % lanes for step in steps):
+            lanes //= 2
+    while lanes > 1 and extent % lanes:
+        lanes //= 2
+    return lanes
+
+
+def slab_of(e: GpuEmitter, plan: Plan, rows: int) -> Shared:
+    """Shared memory for the sums of a slab."""
+    return e.shared((rows, plan.columns + PAD), "f32")
+
+
+def store_results(
+    e: GpuEmitter,
+    roles: Roles,
+    plan: Plan,
+    products: Products,
+    sums: list[str],
+    slab: Shared,
+    place: list[Index],
+    corner: tuple[Index, Index],
+    lanes: int,
+) -> None:
+    """Gives all sums away. `place` has the batch's indices, `corner` is the tile's first row and column."""
+    count, rows = products.slabs
+    extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
+    last_row, last_column = _product(e, roles.rows, extents), _product(e, roles.columns, extents)
+    for number in range(count):
+
+        def take(row: Index, column: Index, value: str, width: int) -> None:
+            e.store_shared(value, slab, [row, column], width)
+
+        products.give(sums, number, take)
+        e.barrier()
+        each = plan.columns // lanes
+        with e.loop(products.thread, rows * each, plan.threads) as loop:
+            row, column = e.div(loop.index, each), e.mul(e.rem(loop.index, each), lanes)
+            m, n = e.add(corner[0], products.first_row(number, row)), e.add(corner[1], column)
+            inside = e.op(
+                f"arith.andi {e.compare('slt', m, last_row)}, {e.compare('slt', n, last_column)} : i1"
+            )
+            with e.when(inside):
+                at = list(place)
+                decompose(e, m, roles.rows, extents, at)
+                decompose(e, n, roles.columns, extents, at)
+                value = e.load_shared(slab, [row, column], lanes)
+                _store_point(e, roles, at, value, lanes)
+        if number + 1 < count:
+            e.barrier()
+
+
+def _product(e: GpuEmitter, axes: tuple[int, ...], extents: list[Index]) -> Index:
+    total: Index = 1
+    for axis in axes:
+        total = e.mul(total, extents[axis])
+    return total
+
+
+def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int) -> None:
+    tree, layout = roles.arrangement.tree, roles.arrangement.layout
+    step = tree.steps[0]
+    start = read_scalar(e, step.starts[0].value, "f32")
+    total = e.op(f"arith.addf {value}, {e.broadcast(start, 'f32', lanes)} : {_kind(lanes)}")
+    row = Row()
+    row.given[step.stage, 0] = varying(total) if lanes > 1 else uniform(total)
+    point = RowPoint(e, roles.arrangement, Shifted(), lanes, at, None, row, {})
+    pairs = [(layout.accesses[o.access], point.value(o.node)) for o in tree.outputs]
+    for access, found in pairs:
+        element = access.buffer.element
+        address = e.address(access, lambda axis: at[axis])
+        e.store(widened(e, found, element, lanes), e.base(access.buffer), address, element, lanes)
+
+
+def _kind(lanes: int) -> str:
+    return "f32" if lanes == 1 else f"vector<{lanes}xf32>"
