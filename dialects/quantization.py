@@ -87,8 +87,8 @@ class Dequantize(Op, name="dequantize"):
 class IntegerMatMul(Op, name="integer_matmul"):
     """`matmul` of 8-bit integers, summed in i32, which wraps: `Σ (a - a_zero) · (b - b_zero)`.
 
-    Shapes and `trans_b` are those of `matmul`. Zero points broadcast against the operands; the pass
-    `split-zero-points` leaves none.
+    Shapes are those of `matmul`. Zero points broadcast against the operands; the pass `split-zero-points` leaves
+    none.
     """
 
     operands = (
@@ -97,18 +97,16 @@ class IntegerMatMul(Op, name="integer_matmul"):
         Operand("a_zero", BYTES, optional=True, like="a"),
         Operand("b_zero", BYTES, optional=True, like="b"),
     )
-    attributes = tuple(a for a in MatMul.attributes if a.name == "trans_b")
 
     @staticmethod
     def infer(
-        a: TensorType, b: TensorType, a_zero: TensorType | None, b_zero: TensorType | None, *, trans_b: bool
+        a: TensorType, b: TensorType, a_zero: TensorType | None, b_zero: TensorType | None
     ) -> TensorType:
-        return MatMul.infer(a, b, trans_a=False, trans_b=trans_b).with_dtype(DType.I32)
+        return MatMul.infer(a, b, trans_a=False, trans_b=False).with_dtype(DType.I32)
 
     @staticmethod
-    def fold(a: Array, b: Array, a_zero: Array | None, b_zero: Array | None, *, trans_b: bool) -> Array:
-        left, right = centered(a, a_zero), centered(b, b_zero)
-        out: Array = np.matmul(left, np.swapaxes(right, -1, -2) if trans_b else right)
+    def fold(a: Array, b: Array, a_zero: Array | None, b_zero: Array | None) -> Array:
+        out: Array = np.matmul(centered(a, a_zero), centered(b, b_zero))
         return out
 
 

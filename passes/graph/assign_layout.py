@@ -46,7 +46,7 @@ class AssignLayout(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         rw = Rewriter(module, ctx)
-        if not any(op.name == "aicc.conv" for op in module_ops(module)):
+        if not any(kind(op) in ("conv", "integer_conv") for op in module_ops(module)):
             return
         rw.run((channel_shuffle,))
         ops = [op for op in top_level_ops(rw.main) if not len(op.results) or not rw.is_dead(op)]

@@ -84,13 +84,13 @@ def _layout(rw: Rewriter, op: Any, operands: list[Any], perm: Perm) -> tuple[lis
 
 
 def _conv(rw: Rewriter, op: Any, operands: list[Any], perm: Perm) -> tuple[list[Any], dict[str, Any]]:
-    x, w, bias = operands
+    x, w, *rest = operands
     attrs = {**rw.attrs(op), "layout": "NHWC"}
     if rw.is_weight(w) and attrs["kernel_layout"] == "OIHW":
         rank = len(perm)
         w = rw.build("transpose", w, perm=(*range(2, rank), 1, 0))
         attrs["kernel_layout"] = "HWIO"
-    return [x, w, bias], attrs
+    return [x, w, *rest], attrs
 
 
 def _per_dim(index: int) -> Callable[[Rewriter, Any, list[Any], Perm], tuple[list[Any], dict[str, Any]]]:
@@ -147,6 +147,11 @@ def _is_nchw(rw: Rewriter, op: Any) -> bool:
     return bool(rw.attrs(op)["layout"] == "NCHW")
 
 
+def _is_split_nchw(rw: Rewriter, op: Any) -> bool:
+    """Without a zero point of the weights, which would have to be laid out as they are."""
+    return _is_nchw(rw, op) and rw.operands(op)[3] is None
+
+
 def _followers() -> dict[str, Follower]:
     table: dict[str, Follower] = {}
     elementwise = Follower(None, _unchanged)
@@ -170,6 +175,8 @@ def _followers() -> dict[str, Follower]:
     table["tile"] = Follower((0,), _per_dim(1), _known(1))
     table["reshape"] = Follower((0,), _reshape, _reshapes_space)
     table["conv"] = Follower((0,), _conv, _is_nchw, required=True)
+    table["integer_conv"] = Follower((0,), _conv, _is_split_nchw, required=True)
+    table["quantize"] = table["dequantize"] = Follower((0,), _axis)
     for name in ("max_pool", "average_pool", "lp_pool", "depth_to_space", "space_to_depth"):
         table[name] = Follower((0,), _layout, _is_nchw, preferred=True)
     return {name: f for name, f in table.items() if name in OPS}

@@ -86,16 +86,16 @@ class Grid:
             return -(-self._config.block // step) * step
         # Neighbouring lines of a window share what they read: the distance between two is what a line costs.
         row = abs(roles.a.coefs[along].guess()) * element_bits(roles.a.buffer.element) // 8
-        depth = roles.depth().guess() * element_bits(roles.a.buffer.element) // 8
+        depth = roles.depth().guess() * roles.group * element_bits(roles.a.buffer.element) // 8
         if self._height is None:
             row = max(row, min(depth, 4 * row))
-        panel = roles.panel * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8
+        panel = roles.step * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8
         traffic = Traffic(row, panel, -(-axes.extents[axes.column].guess() // roles.panel))
         return block_rows(target, self._extent(along), traffic, tiles, step, float(roles.flops))
 
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles
-        size = roles.depth() * roles.panel
+        size = roles.depth() * roles.step
         if not roles.packed or roles.b.coefs[-2] != size:
             return False
         if self._config.ahead >= 0:
@@ -103,7 +103,8 @@ class Grid:
         if self._waits_for_memory():
             return False
         columns = roles.axes.extents[roles.axes.column].guess()
-        return columns * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8 > target.l2 // 2
+        size_of_b = columns * roles.depth().guess() * roles.group * element_bits(roles.b.buffer.element) // 8
+        return size_of_b > target.l2 // 2
 
     def _sum_parts(self, target: Target) -> int:
         """Parts of the sum; one where rows are lines, or their number or that of the steps is not known."""
@@ -121,7 +122,7 @@ class Grid:
         waiting = self._tiles_of_block() * self.shapes[0].wide * roles.panel * size
         if waiting > target.l2 // 4:
             return 1
-        parts = self._config.parts or sum_parts(target, depth, depth * roles.panel * size, self._config.ku)
+        parts = self._config.parts or sum_parts(target, depth, depth * roles.step * size, self._config.ku)
         return parts if depth % parts == 0 else 1
 
     def _waits_for_memory(self) -> bool:
@@ -133,7 +134,7 @@ class Grid:
     def _panels_at_once(self, target: Target) -> int:
         """Panels of B in one tile of few rows: the hardware reads several streams ahead sooner than one."""
         roles = self.roles
-        size = roles.depth() * roles.panel
+        size = roles.depth() * roles.step
         columns, rows = roles.axes.extents[roles.axes.column].static, roles.rows_total().static
         if columns is None or rows is None or not self._waits_for_memory():
             return 1
@@ -201,13 +202,17 @@ class Grid:
 
     # Emission --------------------------------------------------------------------------------------
 
+    def tile(self, e: KernelEmitter, roles: Roles) -> TileEmitter:
+        """What emits register tiles."""
+        return TileEmitter(e, roles, self.lanes, self._config.ku, self.vectors * self._streams)
+
     def emit(self, e: KernelEmitter) -> None:
         """The whole kernel."""
         roles, axes = self.roles, self.roles.axes
         inside = roles
         if self._stage:
             inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
-        tile = TileEmitter(e, inside, self.lanes, self._config.ku, self.vectors * self._streams)
+        tile = self.tile(e, inside)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
         full = e.div(columns, roles.panel)
@@ -286,7 +291,7 @@ class Grid:
             columns = e.size(self._extent(roles.axes.column))
             if isinstance(columns, int):
                 vectors = -(-(columns % roles.panel) // self.lanes)
-        size = e.mul(e.size(roles.depth()), roles.panel)
+        size = e.mul(e.size(roles.depth()), roles.step)
         if self._parts > 1:
             size = e.div(size, self._parts)
         part: Part | None = None

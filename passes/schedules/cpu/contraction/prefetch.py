@@ -57,7 +57,7 @@ class Prefetch:
         if ahead is None:
             self._share = None
             return
-        each = steps * self._roles.panel
+        each = steps * self._roles.step
         start = e.add(panel, ahead.size)
         if not isinstance(ahead.shares, int) or not isinstance(ahead.size, int):
             share = e.div(e.mul(ahead.number, ahead.size), ahead.shares)

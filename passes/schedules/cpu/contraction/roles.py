@@ -46,7 +46,8 @@ class Roles:
 
     `panel` is the number of columns of a panel; `groups[axis]` the root dimensions an axis stands for;
     `epilogue` the stages after the root, each with the root dimension its dimensions are, and
-    `accesses` what they and the stores read and write, over axes.
+    `accesses` what they and the stores read and write, over axes. A step of the sum takes `group` elements of A
+    and of each column of B, which lie side by side in a panel; the extent of the last axis of sums counts steps.
     """
 
     nest: Nest
@@ -63,6 +64,12 @@ class Roles:
     accesses: dict[tuple[Generic, int] | Store, Access]
     dimensions: dict[Generic, tuple[int | None, ...]]
     staged: bool = False
+    group: int = 1
+
+    @property
+    def step(self) -> int:
+        """Elements of a panel that a step of the sum reads."""
+        return self.panel * self.group
 
     @property
     def packed(self) -> bool:
@@ -82,11 +89,11 @@ class Roles:
     def panel_elements(self) -> int | None:
         """Elements of a panel of B, when that is known."""
         depth = self.depth().static
-        return None if depth is None else depth * self.panel
+        return None if depth is None else depth * self.step
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions, unknown extents guessed."""
+        """Multiplications and additions of steps, unknown extents guessed."""
         return 2 * guess_product(self.axes.extents)
 
     def rows_total(self) -> Size:
@@ -94,7 +101,7 @@ class Roles:
         return product(self.axes.extents[axis] for axis in self.axes.rows)
 
     def depth(self) -> Size:
-        """Length of the sums."""
+        """Steps of the sums."""
         return product(self.axes.extents[axis] for axis in self.axes.sums)
 
 
@@ -182,7 +189,7 @@ def _assign(
     drop = [Expr() if d in units else Expr.dim(d) for d in range(len(extents))]
     a_raw = access_of(a.source, [x.substitute(drop, extents) for x in a.indices], extents)
     moves_b = {d for x in b.indices for d in x.used()} - units
-    column = _unit_column(root, b) if unit else _column(root, a_raw, moves_b, raw, units)
+    column = _unit_column(root, b) if unit else choose_column(root, a_raw, moves_b, raw, units)
     width = _width(b, column, panel_for(extents[column], init.element))
     split_extents = (*extents, Size.of(_panels(extents[column], width)), Size.of(width))
     split = list(drop)
@@ -213,10 +220,10 @@ def _assign(
         sums.sort(key=lambda d: -b_raw.coefs[d].guess())
     others = [a_raw, *raw.values()]
     groups = [
-        *_merge([*others, b_raw], extents, outer, fixed),
-        *_merge(others, extents, rows, fixed),
+        *merge_dims([*others, b_raw], extents, outer, fixed),
+        *merge_dims(others, extents, rows, fixed),
         (column,),
-        *_merge([a_raw, b_raw], extents, sums, set()),
+        *merge_dims([a_raw, b_raw], extents, sums, set()),
     ]
     axis_of = {group[-1]: axis for axis, group in enumerate(groups)}
     sizes = tuple(product(extents[d] for d in group) for group in groups)
@@ -260,7 +267,7 @@ def _width(b: Operand, column: int, panel: int) -> int:
     return layout.inner_tiles[0]
 
 
-def _column(
+def choose_column(
     root: Generic,
     a: Access,
     moves_b: set[int],
@@ -288,7 +295,7 @@ def _unit_column(root: Generic, b: Operand) -> int:
     return found[0]
 
 
-def _merge(
+def merge_dims(
     accesses: Sequence[Access], extents: Sequence[Size], dims: Sequence[int], fixed: set[int]
 ) -> list[tuple[int, ...]]:
     if fixed & set(dims):

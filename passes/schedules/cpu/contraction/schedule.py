@@ -68,7 +68,7 @@ class Contraction(Schedule):
         """Multiply-adds at the rate of the register tile, or the bytes of A, B and the output."""
         assert isinstance(config, ContractionConfig)
         roles = self._roles(kernel, target, config, before_packing=True)
-        grid = Grid(roles, target, config)
+        grid = self._grid(roles, target, config)
         axes = roles.axes
         lanes, vectors = grid.lanes, grid.vectors
         columns = axes.extents[axes.column].guess()
@@ -78,7 +78,7 @@ class Contraction(Schedule):
         peak = 2.0 * rates.fmas * lanes * rates.clock
         work = roles.flops * padded / (peak * rates.share * efficiency)
         work += stage_seconds(roles.epilogue, target, lanes)
-        size = element_bits(roles.root.inits[0].element) // 8
+        size = element_bits(roles.b.buffer.element) // 8 * roles.group
         outer = guess_product(axes.extents[axis] for axis in axes.outer)
         rows, depth = roles.rows_total().guess(), roles.depth().guess()
         panels = outer * columns * depth * size
@@ -110,13 +110,16 @@ class Contraction(Schedule):
         """Raises NoMatch."""
         assert isinstance(config, ContractionConfig)
         roles = self._roles(func, target, config)
-        grid = Grid(roles, target, config)
+        grid = self._grid(roles, target, config)
         e = KernelEmitter(roles.nest, target)
         grid.emit(e)
         grain = max(1, round(TILE_FLOPS / max(grid.tile_flops(), 1.0)))
         count = grid.tiles(KernelEmitter(roles.nest)) if grid.static_tiles() else None
         text = e.finish(count if isinstance(count, int) else grid.tiles, grain)
         replace_function(module, func, text)
+
+    def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
+        return Grid(roles, target, config)
 
     def _roles(
         self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False

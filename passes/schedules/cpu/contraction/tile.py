@@ -17,6 +17,8 @@ from aicc.passes.schedules.cpu.nest import Buffer
 
 # Enough accumulators to hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
+# Math that is an instruction, not a polynomial.
+_INSTRUCTIONS = frozenset({"math.roundeven", "math.absf", "math.fma", "math.sqrt"})
 # No register tile has more accumulators.
 _MOST_VECTORS = 64
 
@@ -50,7 +52,8 @@ class Part:
 def _is_long(roles: Roles) -> bool:
     """Whether the epilogue holds functions that become polynomials."""
     bodies = [stage.block.operations for stage in roles.epilogue]
-    return any(op.operation.name.startswith("math.") for body in bodies for op in body)
+    names = (op.operation.name for body in bodies for op in body)
+    return any(name.startswith("math.") and name not in _INSTRUCTIONS for name in names)
 
 
 class TileEmitter:
@@ -104,17 +107,17 @@ class TileEmitter:
             last = part.steps
             a_at = e.add(a_at, e.mul(part.first, e.size(roles.a.coefs[axes.sums[-1]])))
             b_at = e.add(b_at, e.mul(part.first, e.size(roles.b.coefs[axes.sums[-1]])))
-        self._part = part
-        steps = unroll(last, self._ku)
+        self._part, self._b_at = part, b_at
+        steps = unroll(last, self._ku) if last != 0 else 1
         copies = 1
         # As many as in a whole tile: every column is summed in one order, so that equal columns stay equal.
         whole = len(place.rows) * self._vectors
         while static and copies * whole < _ENOUGH and copies * 2 <= steps:
             copies *= 2
         zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
-        accumulators = self._first(count) + [zero] * (count * (copies - 1))
         self._a, self._b = (a_base, roles.a.buffer.element), (b_base, roles.b.buffer.element)
         self._rows, self._place, self._copies = row_offsets, place, copies
+        accumulators = self._first(count) + [zero] * (count * (copies - 1))
         self._prefetch.panel(ahead, b_at, steps)
         self._prefetch.epilogue(place.at, place.rows, place.vectors)
         result = self._sum(0, accumulators, a_at, b_at, 0)
@@ -223,6 +226,25 @@ class TileEmitter:
                 a_in, b_in = inside(loop.index)
                 loop.next = self._sum(level + 1, loop.args, a_in, b_in, e.add(done, e.mul(loop.index, inner)))
             return loop.results
+        return self._end(self._steps(acc, a_at, b_at, done), *inside(extent))
+
+    def _end(self, acc: list[str], a_at: Index, b_at: Index) -> list[str]:
+        """What is left of the innermost sum after the last whole step, at the addresses of the next."""
+        return acc
+
+    def _steps(self, acc: list[str], a_at: Index, b_at: Index, done: Index) -> list[str]:
+        """The loop over the innermost axis of the sum."""
+        e, roles = self._e, self._roles
+        axis = roles.axes.sums[-1]
+        extent = e.size(roles.axes.extents[axis]) if self._part is None else self._part.steps
+        a_coef, b_coef = e.size(roles.a.coefs[axis]), e.size(roles.b.coefs[axis])
+        kinds = [self._kind] * len(acc)
+        if extent == 0:
+            return acc
+
+        def inside(k: Index) -> tuple[Index, Index]:
+            return e.add(a_at, e.mul(k, a_coef)), e.add(b_at, e.mul(k, b_coef))
+
         steps = unroll(extent if isinstance(extent, int) else None, self._ku)
         whole = e.mul(e.div(extent, steps), steps)
         result = acc
