@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Node"], "Any | Sequence[Any]"]
 _RULES: dict[tuple[str, str], Rule] = {}
-_NOT_RULES = {"registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose"}
+_NOT_RULES = {"registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose", "kv_cache"}
 
 
 def onnx_op(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:

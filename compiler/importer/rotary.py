@@ -13,6 +13,8 @@ from aicc.dialects.elementwise import Add, Mul, Sub
 from aicc.dialects.indexing import Gather
 from aicc.dialects.movement import Concat, Slice
 from aicc.dialects.shape import Reshape, Unsqueeze
+from aicc.importer.compose import Compose
+from aicc.importer.kv_cache import positions as counting
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -22,15 +24,54 @@ def rotary_embedding(n: Node) -> Any:
     return rotate(n, n.required(0), n.required(1), n.required(2), n.input(3))
 
 
-def rotate(n: Node, x: Any, cos: Any, sin: Any, positions: Any | None) -> Any:
-    """x is `[B, H, S, D]` or `[B, S, H*D]`; cos and sin are tables, or per position without `positions`."""
+@onnx_op("RotaryEmbedding", domain="com.microsoft")
+def contrib_rotary_embedding(n: Node) -> Any:
+    """Inputs x, position_ids, cos_cache, sin_cache. One position is that of the first token of all samples."""
+    if n.attr("is_packed_batching", 0):
+        raise n.error("AICC-1006", "attribute 'is_packed_batching' is 1, which is not supported.")
+    c, x, at = Compose(n), n.required(0), _counted(n)
+    width = n.info(n.required(2)).shape[1]
+    rotated = 2 * width if isinstance(width, int) else n.attr("rotary_embedding_dim", 0)
+    heads = n.attr("num_heads", 0)
+    if n.info(x).rank == 3 and not heads:
+        size = n.info(x).shape[2]
+        if not isinstance(size, int) or not rotated:
+            raise n.error("AICC-1006", "attribute 'num_heads' is missing.")
+        heads = size // rotated
+    y = rotate(n, x, n.required(2), n.required(3), at, rotated=rotated, heads=heads)
+    scale = n.attr("scale", 1.0)
+    return y if scale == 1 else c("mul", y, scale)
+
+
+def _counted(n: Node) -> Any:
+    """`[B, S]`, or `[1, S]` counted from the one position there is."""
+    c, x, at = Compose(n), n.required(0), n.required(1)
+    if n.info(at).rank == 2:
+        return at
+    steps = counting(n, x, 1 if n.info(x).rank == 3 else 2)
+    return c.unsqueeze(c("add", c.reshape(at, 1), steps), 0)
+
+
+def rotate(
+    n: Node,
+    x: Any,
+    cos: Any,
+    sin: Any,
+    positions: Any | None,
+    rotated: Any = 0,
+    heads: int | None = None,
+) -> Any:
+    """x is `[B, H, S, D]` or `[B, S, H*D]`; cos and sin are tables, or per position without `positions`.
+
+    `rotated` elements of each head are turned: as many as `rotary_embedding_dim` says, or all, unless given.
+    """
     flat = n.info(x).rank == 3
     if flat:
-        shape = n.build(Reshape, x, n.ints([0, 0, n.required_attr("num_heads"), -1]))
+        shape = n.build(Reshape, x, n.ints([0, 0, heads or n.required_attr("num_heads"), -1]))
     else:
         shape = x
     head = n.info(shape).shape[3]
-    rotated = n.attr("rotary_embedding_dim", 0) or head
+    rotated = rotated or n.attr("rotary_embedding_dim", 0) or head
     if not isinstance(rotated, int) or not isinstance(head, int):
         raise n.error(
             "AICC-1005", "the head size is not static.", hint="set 'rotary_embedding_dim' and fix the shape."
