@@ -1,103 +1,40 @@
-"""Expands ONNX functions: model-local ones, and schema-defined ones that have no import rule."""
+"""Expands ONNX functions: model-local ones ahead, operators that their schema defines as one when they are met.
+
+A schema's function may be written for the call at hand: which optional inputs it has and of which types its
+inputs are. Both are known where the node is imported, so that is where its body takes its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
 
 import onnx
 import onnx.inliner
-import onnx.shape_inference
 
-from aicc.errors import ImportError_
-from aicc.importer.registry import normalize_domain, rules
+from aicc.dialects.symbolic import Dim
+from aicc.importer.compound import is_compound
+from aicc.importer.node import Node
+from aicc.importer.registry import normalize_domain
 
 
 def expand_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` with every call to a model-local function, and every operator without an import rule
-    that its schema defines as a function, replaced by the function's body.
+    """`model` with every call to a model-local function replaced by the function's body.
 
     Initializers stay out of the expansion (it serializes the model): they are declared to it as typed values.
     """
-    if model.functions:
-        model = _without_initializers(model, onnx.inliner.inline_local_functions)
-    for _ in range(8):  # a function's body may use functions
-        wanted = sorted(set(_nodes_without_rule(model.graph)))
-        if not wanted:
-            return model
-        model = _without_initializers(model, lambda m, w=wanted: _inline_schema_functions(m, w))
-    return model
-
-
-def _nodes_without_rule(graph: onnx.GraphProto) -> Iterator[tuple[str, str]]:
-    for node in graph.node:
-        domain = normalize_domain(node.domain)
-        if (domain, node.op_type) not in rules() and _is_function(node.op_type, node.domain):
-            yield (node.domain, node.op_type)
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from _nodes_without_rule(attribute.g)
-
-
-def _is_function(op_type: str, domain: str) -> bool:
-    try:
-        schema: Any = onnx.defs.get_schema(op_type, normalize_domain(domain))  # its stubs lack these two
-    except onnx.defs.SchemaError:
-        return False
-    return bool(schema.has_function or schema.has_context_dependent_function)
-
-
-def _inline_schema_functions(model: onnx.ModelProto, wanted: list[tuple[str, str]]) -> onnx.ModelProto:
-    _write_defaults(model.graph, set(wanted))
-    try:
-        return onnx.inliner.inline_selected_functions(
-            model, wanted, exclude=False, inline_schema_functions=True
-        )
-    except RuntimeError as error:
-        # onnx's inliner gives up on an absent optional input whose type the body asks for
-        names = ", ".join(op for _, op in wanted)
-        raise ImportError_(
-            "AICC-1003",
-            f"operator {names} is not supported with these inputs: onnx cannot write out its definition "
-            f"({str(error).splitlines()[0]}).",
-            stage="import",
-        ) from error
-
-
-def _write_defaults(graph: onnx.GraphProto, wanted: set[tuple[str, str]]) -> None:
-    """Attributes that a node leaves out get their defaults: onnx's inliner does not put those into a body."""
-    for node in graph.node:
-        if (node.domain, node.op_type) in wanted:
-            given = {a.name for a in node.attribute}
-            schema = onnx.defs.get_schema(node.op_type, normalize_domain(node.domain))
-            for name, attribute in schema.attributes.items():
-                default = attribute.default_value
-                if name not in given and default.type != onnx.AttributeProto.UNDEFINED:
-                    node.attribute.append(default)
-        for inner in node.attribute:
-            if inner.type == onnx.AttributeProto.GRAPH:
-                _write_defaults(inner.g, wanted)
-
-
-def _without_initializers(model: onnx.ModelProto, expand: object) -> onnx.ModelProto:
-    """Applies `expand` to the model with its initializers taken out, then puts them back."""
-    assert callable(expand)
-    bare = onnx.ModelProto()
-    bare.CopyFrom(_skeleton(model))
-    expanded: onnx.ModelProto = expand(bare)
+    if not model.functions:
+        return model
     names = {t.name for t in model.graph.initializer}
-    kept = [i for i in expanded.graph.input if i.name not in names or i.name in _input_names(model)]
+    inputs = {i.name for i in model.graph.input}
+    expanded: onnx.ModelProto = onnx.inliner.inline_local_functions(_skeleton(model, inputs))
+    kept = [i for i in expanded.graph.input if i.name not in names or i.name in inputs]
     del expanded.graph.input[:]
     expanded.graph.input.extend(kept)
     expanded.graph.initializer.extend(model.graph.initializer)
     return expanded
 
 
-def _input_names(model: onnx.ModelProto) -> set[str]:
-    return {i.name for i in model.graph.input}
-
-
-def _skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
+def _skeleton(model: onnx.ModelProto, inputs: set[str]) -> onnx.ModelProto:
     """`model` with each initializer declared as an input of its type."""
     bare = onnx.ModelProto(ir_version=model.ir_version, producer_name=model.producer_name)
     bare.opset_import.extend(model.opset_import)
@@ -108,8 +45,82 @@ def _skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
-    present = _input_names(model)
     for t in model.graph.initializer:
-        if t.name not in present:
+        if t.name not in inputs:
             graph.input.append(onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)))
     return bare
+
+
+def body_of(n: Node) -> onnx.FunctionProto | None:
+    """The function that defines the operator of `n` for its inputs and opset, attributes put in.
+
+    None when the operator is none. Raises ImportError_ AICC-1003 when its definition does not cover the call.
+    """
+    domain = normalize_domain(n.proto.domain)
+    try:
+        schema = onnx.defs.get_schema(n.op_type, n.opset, domain)
+    except onnx.defs.SchemaError:
+        return None
+    if not (schema.has_function or schema.has_context_dependent_function):
+        return None
+    try:
+        text = _written(n, schema)
+    except RuntimeError as error:
+        raise n.error(
+            "AICC-1003",
+            f"operator {n.op_type} is not supported with these inputs: "
+            f"its definition cannot be written out ({str(error).splitlines()[0]}).",
+        ) from error
+    body = onnx.FunctionProto.FromString(text)
+    attributes = {a.name: a for a in n.proto.attribute}
+    for name, declared in schema.attributes.items():
+        default = declared.default_value
+        if name not in attributes and default.type != onnx.AttributeProto.UNDEFINED:
+            attributes[name] = default
+    _put_in(body.node, attributes)
+    return body
+
+
+def _written(n: Node, schema: onnx.defs.OpSchema) -> bytes:
+    """The definition of the newest opset that is not newer than the node's, serialized."""
+    if schema.has_function:
+        versions = [v for v in schema.function_opset_versions if v <= n.opset]
+        return bytes(schema.get_function_with_opset_version(max(versions, default=schema.since_version)))
+    versions = [v for v in schema.context_dependent_function_opset_versions if v <= n.opset]
+    kinds = [_type_of(n, value).SerializeToString() for value in n.inputs]
+    return bytes(
+        schema.get_context_dependent_function_with_opset_version(
+            max(versions, default=schema.since_version), n.proto.SerializeToString(), kinds
+        )
+    )
+
+
+def _type_of(n: Node, value: object) -> onnx.TypeProto:
+    """What is known of an input; nothing of an absent one, a sequence or an optional."""
+    if value is None or is_compound(value):
+        return onnx.TypeProto()
+    info = n.info(value)
+    shape = [str(d) if isinstance(d, Dim) else d for d in info.shape]
+    return onnx.helper.make_tensor_type_proto(info.dtype.onnx, shape)
+
+
+def _put_in(nodes: Iterable[onnx.NodeProto], attributes: dict[str, onnx.AttributeProto]) -> None:
+    """Attributes that refer to the function's become its call's; those that the call lacks go."""
+    for node in nodes:
+        kept = []
+        for attribute in node.attribute:
+            if attribute.ref_attr_name:
+                given = attributes.get(attribute.ref_attr_name)
+                if given is None:
+                    continue
+                named = onnx.AttributeProto()
+                named.CopyFrom(given)
+                named.name = attribute.name
+                kept.append(named)
+                continue
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _put_in(attribute.g.node, attributes)
+            kept.append(attribute)
+        kept = [onnx.AttributeProto.FromString(a.SerializeToString()) for a in kept]
+        del node.attribute[:]
+        node.attribute.extend(kept)

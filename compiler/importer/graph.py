@@ -17,6 +17,7 @@ from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
 from aicc.importer.compound import flattened
+from aicc.importer.functions import body_of
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
@@ -171,10 +172,10 @@ class GraphImporter:
         )
         return module
 
-    def nodes(self, nodes: Sequence[onnx.NodeProto]) -> None:
-        """Imports nodes in order at the current insertion point."""
+    def nodes(self, nodes: Sequence[onnx.NodeProto], name_of_all: str = "") -> None:
+        """Imports nodes in order at the current insertion point; each goes by its own name, or by one for all."""
         for proto in nodes:
-            name = proto.name or (proto.output[0] if proto.output else proto.op_type)
+            name = name_of_all or proto.name or (proto.output[0] if proto.output else proto.op_type)
             with ir.Location.name(name):
                 self._node(proto)
 
@@ -182,6 +183,8 @@ class GraphImporter:
         domain = normalize_domain(proto.domain)
         rule = rules().get((domain, proto.op_type))
         label = f'"{proto.name}" ({proto.op_type})'
+        if rule is None and self._function(proto, domain):
+            return
         if rule is None:
             same = sorted(op for d, op in rules() if d == domain)
             raise ImportError_(
@@ -205,6 +208,29 @@ class GraphImporter:
         for name, value in zip(proto.output, results, strict=False):
             if name and value is not None:
                 self.scopes[-1][name] = value
+
+    def _function(self, proto: onnx.NodeProto, domain: str) -> bool:
+        """Imports the body of an operator that its schema defines as a function; False when it is none."""
+        node = Node(proto, self, self.opsets.get(domain, 1))
+        body = body_of(node)
+        if body is None:
+            return False
+        scope: dict[str, Any] = dict.fromkeys(body.input)
+        scope.update(zip(body.input, node.inputs, strict=False))
+        outer = self.scopes, self.opsets
+        self.scopes = [scope]
+        self.opsets = outer[1] | {normalize_domain(o.domain): o.version for o in body.opset_import}
+        try:
+            self.nodes(body.node, proto.name or proto.output[0])
+            results = {
+                name: self.value(inner)
+                for name, inner in zip(proto.output, body.output, strict=False)
+                if name
+            }
+        finally:
+            self.scopes, self.opsets = outer
+        self.scopes[-1].update(results)
+        return True
 
 
 def dtype_of(code: int, what: str) -> DType:
