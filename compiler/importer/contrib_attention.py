@@ -119,9 +119,7 @@ def attention_of(n: Node, qkv: Any, mask: int, past: int, bias: int) -> Any:
     if sizes is None:
         raise n.error("AICC-1005", "the width of the projection must be static.")
     ends = [sizes[0], sizes[0] + sizes[1], sum(sizes)]
-    q, k, v = (
-        split_heads(n, c.slice(qkv, 2, e - s, e), heads) for s, e in zip(sizes, ends, strict=True)
-    )
+    q, k, v = (split_heads(n, c.slice(qkv, 2, e - s, e), heads) for s, e in zip(sizes, ends, strict=True))
     new_keys = None
     if n.input(past) is not None:
         new_keys = n.info(k).shape[2]

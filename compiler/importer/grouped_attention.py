@@ -59,9 +59,18 @@ def group_query_attention(n: Node) -> Any:
 
 def _heads(n: Node) -> tuple[Any, Any, Any]:
     """q, k and v as `[B, N, S, D]`; without keys they are the query's columns."""
-    c, x, heads, groups = Compose(n), n.required(0), n.required_attr("num_heads"), n.required_attr("kv_num_heads")
+    c, x, heads, groups = (
+        Compose(n),
+        n.required(0),
+        n.required_attr("num_heads"),
+        n.required_attr("kv_num_heads"),
+    )
     if n.input(1) is not None:
-        return split_heads(n, x, heads), split_heads(n, n.required(1), groups), split_heads(n, n.required(2), groups)
+        return (
+            split_heads(n, x, heads),
+            split_heads(n, n.required(1), groups),
+            split_heads(n, n.required(2), groups),
+        )
     width = n.info(x).shape[2]
     if not isinstance(width, int):
         raise n.error("AICC-1005", "the width of packed queries, keys and values must be static.")
@@ -100,9 +109,18 @@ def _with_sink(n: Node, c: Compose, operands: Any, v: Any, sink: Any, attrs: dic
     weights = c.slice(whole, 3, 0, -1)
     groups, heads = n.required_attr("kv_num_heads"), n.required_attr("num_heads")
     # [B, N, S, T] -> [B, groups, N/groups, S, T]; the values of a group are shared
-    split = c("reshape", weights, c.concat(
-        [c("shape", weights, start=0, end=1), n.ints([groups, heads // groups]), c("shape", weights, start=2, end=4)], 0
-    ))
+    split = c(
+        "reshape",
+        weights,
+        c.concat(
+            [
+                c("shape", weights, start=0, end=1),
+                n.ints([groups, heads // groups]),
+                c("shape", weights, start=2, end=4),
+            ],
+            0,
+        ),
+    )
     y = c("matmul", split, c.unsqueeze(v, 2))
     return c("reshape", y, c.concat([c("shape", weights, start=0, end=3), c("shape", v, start=3, end=4)], 0))
 

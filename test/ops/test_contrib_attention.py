@@ -49,7 +49,9 @@ def test_key_padding_masks(mask: Array, qkv: tuple[Array, Array, Array]) -> None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (B, 1), (1, N), (B, N)])
-def test_bias_of_scores(shape: tuple[int, int], qkv: tuple[Array, Array, Array], rng: np.random.Generator) -> None:
+def test_bias_of_scores(
+    shape: tuple[int, int], qkv: tuple[Array, Array, Array], rng: np.random.Generator
+) -> None:
     bias = normal(rng, *shape, S, T)
     check("MultiHeadAttention", *qkv, None, None, bias, num_heads=N, symbols={S: "s", T: "t"})
     if shape == (B, N):
@@ -83,7 +85,16 @@ def test_packed_is_the_same(qkv: tuple[Array, Array, Array], rng: np.random.Gene
     q, k, v, bias = *qkv, normal(rng, 3 * N * H)
     heads = [x.reshape(B, -1, N, H) for x in (q, k, v)]
     plain = check("MultiHeadAttention", q, k, v, bias, num_heads=N)
-    check("MultiHeadAttention", q, np.stack(heads[1:], 3), None, bias, num_heads=N, expected=plain, symbols=SYMBOLS)
+    check(
+        "MultiHeadAttention",
+        q,
+        np.stack(heads[1:], 3),
+        None,
+        bias,
+        num_heads=N,
+        expected=plain,
+        symbols=SYMBOLS,
+    )
     plain = check("MultiHeadAttention", q, q[:, ::-1].copy(), q, bias, num_heads=N)
     packed = np.stack([heads[0], heads[0][:, ::-1], heads[0]], 3)
     check("MultiHeadAttention", packed, None, None, bias, num_heads=N, expected=plain, symbols=SYMBOLS)
@@ -131,8 +142,17 @@ def test_decoder_masked(rng: np.random.Generator) -> None:
     x = [normal(rng, B, 1, N * H) for _ in range(3)]
     past = [normal(rng, B, N, P, H) for _ in range(2)]
     length = np.array([P], np.int32)
-    check("DecoderMaskedMultiHeadAttention", *x, None, None, *past, length, num_heads=N, outputs=3,
-          expected=check("MultiHeadAttention", *x, None, None, None, *past, num_heads=N, outputs=3))
+    check(
+        "DecoderMaskedMultiHeadAttention",
+        *x,
+        None,
+        None,
+        *past,
+        length,
+        num_heads=N,
+        outputs=3,
+        expected=check("MultiHeadAttention", *x, None, None, None, *past, num_heads=N, outputs=3),
+    )
 
 
 def test_decoder_masked_in_a_buffer(rng: np.random.Generator) -> None:
@@ -143,5 +163,11 @@ def test_decoder_masked_in_a_buffer(rng: np.random.Generator) -> None:
     buffers = [np.concatenate([p, room], 2) for p in past]
     expected = [plain[0], *(np.concatenate([p, room[:, :, 1:]], 2) for p in plain[1:])]
     inputs = (*x, None, None, *buffers, np.array([P], np.int32))
-    check("DecoderMaskedMultiHeadAttention", *inputs, num_heads=N, past_present_share_buffer=1, outputs=3,
-          expected=expected)
+    check(
+        "DecoderMaskedMultiHeadAttention",
+        *inputs,
+        num_heads=N,
+        past_present_share_buffer=1,
+        outputs=3,
+        expected=expected,
+    )
