@@ -87,12 +87,12 @@ def _is_init_only(fill: Any) -> bool:
 
 
 def is_kernel_loop(op: Any) -> bool:
-    """A loop nest over scalars and tensor elements, or a recurrent layer's over time; another one that holds linalg
-    ops is host control flow."""
+    """A loop nest over scalars and tensor elements, its temporaries included, or a recurrent layer's over time;
+    another one that holds linalg ops is host control flow."""
     return (
         is_recurrence(op)
         or all(
-            o.name in ("scf.for", "scf.if", "scf.yield", "tensor.extract", "tensor.insert")
+            o.name in ("scf.for", "scf.if", "scf.yield", "tensor.empty", "tensor.extract", "tensor.insert")
             or o.name.startswith(("arith.", "math."))
             for o in nested_ops(op)
         )

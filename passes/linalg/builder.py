@@ -53,6 +53,8 @@ class Builder:
     weights: WeightStore
     symbols: dict[str, Any] = field(default_factory=dict)
     """Index values of symbolic dims by symbol name."""
+    device: bool = False
+    """Whether kernels run on a GPU: rows are threads there, and have no memory of their own."""
 
     # sizes ------------------------------------------------------------------------------------
     def index(self, value: int) -> Any:

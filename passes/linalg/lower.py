@@ -53,7 +53,7 @@ class LowerToLinalg(Pass):
             if key in old.attributes:
                 new.attributes[key] = old.attributes[key]
         entry = new.add_entry_block()
-        b = Builder(ctx.weights)
+        b = Builder(ctx.weights, device=ctx.target.is_device)
         values: dict[Any, Any] = {}
         with ir.InsertionPoint(entry):
             for argument, value in zip(block.arguments, entry.arguments, strict=True):

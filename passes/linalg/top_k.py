@@ -1,23 +1,28 @@
-"""The k best elements of rows: insertion into a sorted list for few, a heap for many.
+"""The k best elements of rows: insertion into a sorted list for few, selection for some, a heap for many.
 
-Of equal elements the one that comes first is better; no element is better than a NaN among the first k.
+Of equal elements the one that comes first is better. A NaN is the greatest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aicc.bindings import arith, tensor
 from aicc.dialects.sizes import elements
-from aicc.dialects.types import DType
+from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.loops import loop, loop_nest
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.shape import name_symbol
+from aicc.passes.linalg.sort_keys import key_bits, sort_key
+from aicc.passes.linalg.top_k_select import BLOCK, MOST, Row, Selection, blocks_above
 
-# Up to here moving all that is worse by one place is faster than a heap.
 _SORTED = 8
+"""Up to here moving all that is worse by one place is faster than a heap."""
+_SHORT = 256
+"""Up to here it also beats selection."""
 _BITS = 40
 
 
@@ -33,10 +38,18 @@ def topk(b: Builder, n: Lowered) -> Any:
         name_symbol(b, values_t.shape[axis], k)
         name_symbol(b, indices_t.shape[axis], k)
     count = values_t.shape[axis]
-    better = "gt" if n.attrs["largest"] else "lt"
-    rows = _Rows(b, x, axis, b.size(count), b.size(x_t.shape[axis]), Scalars(x_t.dtype), better)
-    if isinstance(count, int) and count <= _SORTED:
+    rows = _Rows(b, x, axis, b.size(count), b.size(x_t.shape[axis]), x_t.dtype, bool(n.attrs["largest"]))
+    short = isinstance(x_t.shape[axis], int) and x_t.shape[axis] <= _SHORT
+    selects = key_bits(x_t.dtype) == 32 and not b.device
+    if isinstance(count, int) and count <= (_SORTED if short or not selects else 1):
         row = rows.insertion
+    elif isinstance(count, int) and count <= MOST and selects:
+        selection = Selection(b, count, x_t.shape[axis])
+        if all(d == 1 for i, d in enumerate(x_t.shape) if i != axis):
+            return _alone(b, selection, rows.row([b.index(0)] * (x_t.rank - 1)), values_t, indices_t)
+
+        def row(position: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
+            return selection.row(rows.row(position), carried)
     else:
         levels = b.index(count.bit_length()) if isinstance(count, int) else _bit_length(b, rows.k)
 
@@ -45,6 +58,18 @@ def topk(b: Builder, n: Lowered) -> Any:
 
     others = [b.size(d) for i, d in enumerate(x_t.shape) if i != axis]
     return loop_nest(b, others, [b.empty(values_t), b.empty(indices_t)], row)
+
+
+def _alone(b: Builder, selection: Selection, row: Row, values: TensorType, indices: TensorType) -> list[Any]:
+    """A single row in a loop, which makes its steps one kernel. A loop of one round would be folded away: the second
+    one finds an empty row."""
+
+    def turn(number: Any, carried: Sequence[Any]) -> list[Any]:
+        first = arith.CmpIOp(arith.CmpIPredicate.eq, number, b.index(0)).result
+        size = arith.SelectOp(first, row.size, b.index(0)).result
+        return selection.row(replace(row, size=size), carried)
+
+    return loop(b, b.index(2), [b.empty(values), b.empty(indices)], turn)
 
 
 def _bit_length(b: Builder, k: Any) -> Any:
@@ -59,9 +84,19 @@ def _bit_length(b: Builder, k: Any) -> Any:
 class _Rows:
     """What is the same for all rows: sizes, the order."""
 
-    def __init__(self, b: Builder, x: Any, axis: int, k: Any, size: Any, s: Scalars, better: str) -> None:
-        self.b, self.x, self.axis, self.k, self.size, self.s, self.better = b, x, axis, k, size, s, better
-        self.i64 = Scalars(DType.I64)
+    def __init__(self, b: Builder, x: Any, axis: int, k: Any, size: Any, dtype: DType, largest: bool) -> None:
+        self.b, self.x, self.axis, self.k, self.size = b, x, axis, k, size
+        self.dtype, self.largest = dtype, largest
+        self.s, self.i64 = Scalars(dtype), Scalars(DType.I64)
+        self.keys = Scalars(DType.I64 if key_bits(dtype) == 64 else DType.I32)
+
+    def row(self, position: Sequence[Any]) -> Row:
+        """The row at `position` of the other dims."""
+        return Row(self.x, self.dtype, self.size, lambda t: self.at(position, t), self.largest)
+
+    def better(self, left: Any, right: Any) -> Any:
+        """Whether element `left` is better than `right`, wherever they are."""
+        return self.keys.cmp("gt", *(sort_key(v, self.dtype, self.largest) for v in (left, right)))
 
     def at(self, position: Sequence[Any], t: Any) -> list[Any]:
         """Place `t` of a row."""
@@ -73,16 +108,24 @@ class _Rows:
 
     def insertion(self, position: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
         """
-        for t: if x[t] beats the k-th: for j < k: swap it in, the rest moves down
+        for blocks with an x[t] that beats the k-th (on a GPU for all): for t: if x[t] beats the k-th:
+            for j < k: swap it in, the rest moves down
         """
-        b, s, k, better = self.b, self.s, self.k, self.better
+        b, s, k = self.b, self.s, self.k
         last = arith.MaxSIOp(arith.SubIOp(k, b.index(1)).result, b.index(0)).result
+
+        def block(number: Any, state: Sequence[Any]) -> list[Any]:
+            start = arith.MulIOp(number, b.index(BLOCK)).result
+            worst = tensor.ExtractOp(state[0], self.at(position, last)).result
+            threshold = sort_key(worst, self.dtype, self.largest)
+            begins = arith.CmpIOp(arith.CmpIPredicate.slt, start, k).result
+            return blocks_above(b, self.row(position), state, threshold, begins, step, start)
 
         def step(t: Any, state: Sequence[Any]) -> list[Any]:
             candidate = tensor.ExtractOp(self.x, self.at(position, t)).result
             worst = tensor.ExtractOp(state[0], self.at(position, last)).result
             not_full = arith.CmpIOp(arith.CmpIPredicate.slt, t, k).result
-            enters = s.or_(not_full, s.cmp(better, candidate, worst))
+            enters = s.or_(not_full, self.better(candidate, worst))
             length = arith.SelectOp(enters, k, b.index(0)).result
 
             def shift(j: Any, inner: Sequence[Any]) -> list[Any]:
@@ -91,7 +134,7 @@ class _Rows:
                 here = tensor.ExtractOp(values, place).result
                 index_here = tensor.ExtractOp(indices, place).result
                 empty = arith.CmpIOp(arith.CmpIPredicate.sge, j, t).result
-                moving = s.or_(s.or_(moving, empty), s.cmp(better, value, here))
+                moving = s.or_(s.or_(moving, empty), self.better(value, here))
                 values = tensor.InsertOp(s.select(moving, value, here), values, place).result
                 indices = tensor.InsertOp(s.select(moving, index, index_here), indices, place).result
                 value, index = s.select(moving, here, value), s.select(moving, index_here, index)
@@ -100,7 +143,10 @@ class _Rows:
             no = Scalars(DType.BOOL).const(0)
             return loop(b, length, [*state, candidate, self.number(t), no], shift)[:2]
 
-        return loop(b, self.size, carried, step)
+        if b.device:
+            return loop(b, self.size, carried, step)
+        blocks = arith.CeilDivSIOp(self.size, b.index(BLOCK)).result
+        return loop(b, blocks, carried, block)
 
     def heap(self, position: Sequence[Any], carried: Sequence[Any], levels: Any) -> list[Any]:
         """
@@ -125,7 +171,7 @@ class _Rows:
             t = arith.AddIOp(i, k).result
             candidate = tensor.ExtractOp(self.x, self.at(position, t)).result
             worst = tensor.ExtractOp(state[0], self.at(position, b.index(0))).result
-            enters = self.s.cmp(self.better, candidate, worst)
+            enters = self.better(candidate, worst)
             rounds = arith.SelectOp(enters, levels, b.index(0)).result
             return self._sink(position, state, (candidate, self.number(t)), b.index(0), k, rounds)
 
@@ -151,10 +197,10 @@ class _Rows:
 
     def _worse(self, left: tuple[Any, Any], right: tuple[Any, Any]) -> Any:
         """Whether `left` comes after `right`."""
-        s = self.s
-        behind = s.cmp(self.better, right[0], left[0])
+        s = self.keys
+        one, other = (sort_key(item[0], self.dtype, self.largest) for item in (left, right))
         later = arith.CmpIOp(arith.CmpIPredicate.sgt, left[1], right[1]).result
-        return s.or_(behind, s.and_(s.cmp("eq", left[0], right[0]), later))
+        return s.or_(s.cmp("gt", other, one), s.and_(s.cmp("eq", one, other), later))
 
     def _sink(
         self,

@@ -52,6 +52,55 @@ def test_top_k_of_many(
         np.testing.assert_array_equal(got[1], want[1])
 
 
+SELECTED = {
+    "some": ((16, 1000), 5, 1, np.float32),
+    "many": ((3, 5000), 100, 1, np.float32),
+    "most": ((2, 600), 512, 1, np.float32),
+    "one_row": ((1, 5000), 100, 1, np.float32),
+    "first_axis": ((300, 7), 33, 0, np.float32),
+    "half": ((2, 700), 40, 1, np.float16),
+    "bytes": ((2, 700), 40, 1, np.uint8),
+    "whole": ((4, 3000), 40, 1, np.int32),
+}
+
+
+def _numbers(name: str, kind: str, rng: Rng) -> Any:
+    shape, _, _, dtype = SELECTED[name]
+    if np.dtype(dtype).kind != "f":
+        info = np.iinfo(dtype)
+        spread = rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+        return np.where(rng.random(shape) < 0.1, rng.choice([info.min, info.max], shape), spread).astype(
+            dtype
+        )
+    x = rng.standard_normal(shape)
+    if kind == "equal":
+        x = rng.choice([0.0, -0.0, 1.0], shape)
+    elif kind == "rising":
+        x = np.sort(x, axis=SELECTED[name][2])
+    elif kind == "special":
+        for value in (np.nan, -np.nan, np.inf, -np.inf):
+            x[rng.random(shape) < 0.02] = value
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("largest", [1, 0])
+@pytest.mark.parametrize("name", SELECTED)
+def test_top_k_selects(name: str, largest: int, rng: Rng, tmp_path: Path) -> None:
+    """Against a stable sort: equal ones in order, both zeros equal, a NaN the greatest."""
+    _, k, axis, dtype = SELECTED[name]
+    kinds = ("plain", "equal", "rising", "special") if np.dtype(dtype).kind == "f" else ("whole",)
+    for kind in kinds:
+        x = _numbers(name, kind, rng)
+        got, _, _ = _run(tmp_path, "TopK", x, np.array([k]), 2, axis=axis, largest=largest)
+        wide = x.astype(np.float64)
+        order = np.where(np.isnan(wide), np.inf, wide) * (-1 if largest else 1)
+        later = np.isnan(wide) != bool(largest)
+        places = np.broadcast_to(np.arange(x.shape[axis]).reshape((-1, 1) if axis == 0 else (1, -1)), x.shape)
+        wanted = np.take(np.lexsort((places, later, order), axis=axis), range(k), axis=axis)
+        np.testing.assert_array_equal(got[1], wanted, err_msg=kind)
+        np.testing.assert_array_equal(got[0], np.take_along_axis(x, wanted, axis), err_msg=kind)
+
+
 def test_rows_are_tiles(rng: Rng, tmp_path: Path) -> None:
     x = rng.standard_normal((64, 3000)).astype(np.float32)
     got, want, tiles = _run(tmp_path, "TopK", x, np.array([20]), 2)

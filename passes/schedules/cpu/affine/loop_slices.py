@@ -42,15 +42,17 @@ def _has_memory(op: Any) -> bool:
 
 
 def independent(loop: Any) -> bool:
-    """Whether what an iteration writes is read and written by no other: it is all at one place of a dimension."""
+    """Whether what an iteration writes is read and written by no other: it is all at one place of a dimension, or in
+    memory that the iteration allocates."""
     counter = loop.regions[0].blocks[0].arguments[0]
     stores, loads = walk(loop, *_STORES), walk(loop, *_LOADS)
-    if any(_has_memory(op) for op in walk(loop, "memref.copy", "memref.alloc", "memref.alloca")):
+    if walk(loop, "memref.copy"):
         return False
+    own = {op.results[0] for op in walk(loop, "memref.alloc", "memref.alloca")}
     written: dict[Any, set[int]] = {}
     for op, first in [*((op, 1) for op in stores), *((op, 0) for op in loads)]:
         buffer = _root(op.operands[first])
-        if first == 0 and buffer not in written:
+        if buffer in own or (first == 0 and buffer not in written):
             continue
         places = {i for i, value in enumerate(list(op.operands)[first + 1 :]) if value == counter}
         written[buffer] = places & written.get(buffer, places)
