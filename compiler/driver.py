@@ -25,6 +25,7 @@ from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.plan import PlanArena
 from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
+from aicc.passes.kernels.casts import FoldCasts
 from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
 from aicc.passes.kernels.outline import FormKernels
@@ -68,12 +69,14 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
 
 
 def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
-    """The module passes for GPUs, in order: those for CPUs, but the host program leaves memory to the runtime.
+    """The module passes for GPUs, in order: those for CPUs, but contractions take 16-bit operands, and the host program
+    leaves memory to the runtime.
 
     Kernels go on by `codegen/device_build.py`.
     """
     target = target or Target.cuda()
     pipeline = cpu_pipeline(target, opt_level)
+    pipeline.insert_before("form-kernels", FoldCasts())
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
     pipeline.append("buffers", DeviceMemory())
     return pipeline

@@ -63,6 +63,10 @@ def lower_device(module: Any, target: Target) -> None:
         PassManager.parse(f"builtin.module(gpu.module({inner}))").run(module.operation)
     except ir.MLIRError as error:
         raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
+    for op in device_module(module).regions[0].blocks[0].operations:
+        if op.operation.name == "llvm.mlir.global" and "array<0 x" in str(op.operation.attributes["global_type"]):
+            # Memory whose size the launch says: `.extern .shared`.
+            op.operation.attributes["linkage"] = ir.Attribute.parse("#llvm.linkage<external>")
     left = sorted(
         {op.name for op in nested_ops(device_module(module)) if op.name.split(".")[0] not in _LOWERED}
     )
@@ -76,6 +80,8 @@ _LOWERED = ("llvm", "nvvm", "rocdl", "gpu")
 def _is_small(module: Any) -> bool:
     """Whether 32-bit indices address every element: all shapes are static, and small."""
     for op in nested_ops(device_module(module)):
+        if op.name.startswith("nvgpu."):
+            return False  # their conversion knows 64-bit indices only
         values = list(op.results)
         if op.name == "gpu.func":
             values += list(op.regions[0].blocks[0].arguments)

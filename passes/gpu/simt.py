@@ -45,7 +45,7 @@ def lower_to_simt(module: Any, target: Target) -> dict[str, tuple[bool, int]]:
     texts = []
     for function in functions:
         names = {op.name for op in nested_ops(function)}
-        text = _SPACE.sub("", str(function.get_asm(enable_debug_info=False, use_local_scope=True)))
+        text = str(function.get_asm(enable_debug_info=False, use_local_scope=True))
         rewriter = _Rewriter(text)
         facts[rewriter.name] = (bool(names & set(_WAITING)), rewriter.shared)
         texts.append(rewriter.text())
@@ -65,7 +65,7 @@ def _symbol(op: Any) -> str:
 
 
 class _Rewriter:
-    """One function, in a module of its own, without memory spaces."""
+    """One function, in a module of its own."""
 
     def __init__(self, text: str) -> None:
         self.module = ir.Module.parse(f"gpu.module @one {{\n{text}\n}}")
@@ -78,9 +78,9 @@ class _Rewriter:
         outer.erase()
 
     def text(self) -> str:
-        """The module with the function and what it calls."""
+        """The module with the function and what it calls, all memory in one space."""
         self.module.operation.verify()
-        return str(self.module)
+        return _SPACE.sub("", str(self.module.operation.get_asm(use_local_scope=True)))
 
     def _build(self) -> None:
         old = self.function.regions[0].blocks[0]

@@ -126,10 +126,11 @@ def is_copy(op: Any) -> bool:
 
 
 def is_contraction(op: Any) -> bool:
-    """A generic with reductions, two inputs and the body `acc + a * b`."""
+    """A generic with reductions, two inputs and the body `acc + a * b`, the factors perhaps widened."""
     if not is_generic(op) or is_parallel(op) or n_inputs(op) != 2 or len(op.results) != 1:
         return False
-    return body_op_names(op) in (["arith.mulf", "arith.addf"], ["arith.muli", "arith.addi"])
+    names = [name for name in body_op_names(op) if name != "arith.extf"]
+    return names in (["arith.mulf", "arith.addf"], ["arith.muli", "arith.addi"])
 
 
 def is_projection(m: Any) -> bool:

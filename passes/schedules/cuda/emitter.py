@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
@@ -29,6 +30,11 @@ class Shared:
         """Its type."""
         return f"memref<{'x'.join(map(str, self.shape))}x{self.element}, {SHARED}>"
 
+    @property
+    def bytes(self) -> int:
+        """Its size, up to the next multiple of 128."""
+        return -(-prod(self.shape) * element_bits(self.element) // 1024) * 128
+
 
 @dataclass(frozen=True)
 class Thread:
@@ -50,9 +56,14 @@ class GpuEmitter(KernelEmitter):
 
     @contextmanager
     def launch(
-        self, grid: Sequence[Index], block: Sequence[int], shared: Sequence[Shared] = ()
+        self,
+        grid: Sequence[Index],
+        block: Sequence[int],
+        shared: Sequence[Shared] = (),
+        dynamic: Sequence[tuple[Shared, int]] = (),
     ) -> Iterator[Thread]:
-        """A launch; sizes are x first, missing ones 1."""
+        """A launch; sizes are x first, missing ones 1. `dynamic` arrays lie at places (bytes) of the dynamic shared
+        memory, of which there may be more than of the other, and may overlap."""
         sizes = [self.index(s) for s in [*grid, *[1] * (3 - len(grid))]]
         sizes += [self.index(s) for s in [*block, *[1] * (3 - len(block))]]
         names = [[self.name() for _ in range(3)] for _ in range(4)]
@@ -60,11 +71,20 @@ class GpuEmitter(KernelEmitter):
         blocks = ", ".join(f"{g[i]} = {sizes[i]}" for i in range(3))
         threads = ", ".join(f"{s[i]} = {sizes[3 + i]}" for i in range(3))
         memory = ", ".join(f"{array.name} : {array.kind}" for array in shared)
+        size = max((at + array.bytes for array, at in dynamic), default=0)
+        wanted = f" dynamic_shared_memory_size {self.constant(str(size), 'i32')}" if size else ""
         self.do(
             f"gpu.launch blocks({', '.join(b)}) in ({blocks}) threads({', '.join(t)}) in ({threads})"
-            f"{f' workgroup({memory})' if memory else ''} {{"
+            f"{wanted}{f' workgroup({memory})' if memory else ''} {{"
         )
         with self.scope():
+            if dynamic:
+                whole = f"memref<?xi8, {SHARED}>"
+                base = self.op(f"gpu.dynamic_shared_memory : {whole}")
+                for array, at in dynamic:
+                    self.do(
+                        f"{array.name} = memref.view {base}[{self.index(at)}][] : {whole} to {array.kind}"
+                    )
             yield Thread((b[0], b[1], b[2]), (t[0], t[1], t[2]))
             self.do("gpu.terminator")
         self.do("}")

@@ -54,7 +54,9 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     rows = maker(GpuEmitter(e.nest), plan, left, right, 0).slabs[1]
     slab = slab_of(e, plan, rows)
     grid = e.mul(e.mul(down, across), batch)
-    with e.launch([grid], [plan.threads], [left.array, right.array, slab]) as where:
+    # The slab takes the place of the operands' tiles, which are no longer needed then.
+    memory = [(left.array, 0), (right.array, left.array.bytes), (slab, 0)]
+    with e.launch([grid], [plan.threads], dynamic=memory) as where:
         thread = where.thread[0]
         block = where.block[0]
         number, one = e.rem(block, e.mul(down, across)), e.div(block, e.mul(down, across))

@@ -60,7 +60,7 @@ def plan_for(roles: Roles, target: Target, config: ContractionConfig) -> Plan:
             chosen = option
             break
     warps = chosen[2]
-    stages = config.stages or (3 if tensor else 2)
+    stages = config.stages or (4 if tensor else 2)
     depth = 32 if tensor else 16
     return Plan(chosen[0], chosen[1], depth, stages, warps[0] * warps[1] * 32, tensor, warps)
 

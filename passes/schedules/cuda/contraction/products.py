@@ -156,13 +156,13 @@ class TensorProducts(Products):
             column = e.add(first, e.mul(e.div(lane, 16), 8))
         both = self._matrices(self.right, stage, line, column, not self.right.by_sums)
         parts = []
-        for half in range(2):
-            parts.append(
-                e.op(
-                    f"vector.extract_strided_slice {both} {{offsets = [{2 * half}], sizes = [2], strides = [1]}} : "
-                    f"vector<4x2x{t}> to vector<2x2x{t}>"
-                )
-            )
+        pair, kind = f"vector<2x{t}>", f"vector<2x2x{t}>"
+        for first_of in (0, 2):
+            part = e.constant("dense<0.0>", kind)
+            for i in range(2):
+                one = e.op(f"vector.extract {both}[{first_of + i}] : {pair} from vector<4x2x{t}>")
+                part = e.op(f"vector.insert {one}, {part} [{i}] : {pair} into {kind}")
+            parts.append(part)
         return parts
 
     @property
