@@ -17,7 +17,7 @@ from aicc.codegen.objects import compile_llvm_text
 from aicc.codegen.workers import build_kernels
 from aicc.errors import AiccWarning, CompileError
 from aicc.kernel_facts import KernelFacts, kernel_facts, traffic
-from aicc.kernel_texts import SEPARATOR, emitted, kernel_texts
+from aicc.kernel_texts import HOST, SEPARATOR, emitted, kernel_texts
 from aicc.knobs import knobs
 from aicc.passes.base import PassContext
 from aicc.passes.buffers.entry import ENTRY, SHAPES
@@ -29,6 +29,10 @@ from aicc.signature import BOUNDS, Signature
 
 if TYPE_CHECKING:
     from aicc.driver import Options
+
+
+DEVICE_TEXTS = ("gpu", "nvvm", "ptx")
+"""What `--emit` prints of kernels for a device."""
 
 
 def build_program(module: Any, ctx: PassContext, options: Options, out: Path | None) -> Path | None:
@@ -46,9 +50,12 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         texts = [kernel_texts(job) for job in jobs]
         ctx.stats["text"] = SEPARATOR.join(getattr(t, options.stop_after) for t in texts)
         return None
+    if options.emit in DEVICE_TEXTS:
+        ctx.stats["text"] = _device_text(jobs, options.emit, ctx)
+        return None
     if options.emit in ("llvm", "asm"):
         irs = {f"kernel {job.name}": kernel_texts(job).llvm_ir for job in jobs}
-        irs["host program"] = _host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options)
+        irs[HOST] = _host_llvm_ir(module, {job.name: job.symbol for job in jobs}, ctx, options)
         ctx.stats["text"] = emitted(options.emit, irs, ctx.target)
         return None
     results = _objects(jobs, facts, ctx, options)
@@ -63,7 +70,25 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         objects = {r.symbol: r.built.object for r in results}
         link_relocatable([host, *objects.values()], out, ctx.target.host_side, options.linker)
         return out
+    if ctx.target.kind == "rocm":
+        raise CompileError(
+            "AICC-3002", "AMD GPUs are supported as far as objects.", stage="link", hint="use --emit obj."
+        )
     return _link(results, host, signature, facts, ctx, options, out)
+
+
+def _device_text(jobs: list[KernelJob], kind: str, ctx: PassContext) -> str:
+    """All kernels in the gpu dialect, in the dialect of the device's instructions, or as PTX."""
+    if not ctx.target.is_device or (kind == "ptx" and ctx.target.kind != "cuda"):
+        raise CompileError(
+            "AICC-4002",
+            f"--emit {kind}: the target {ctx.target.kind} has no such thing.",
+            hint="use --target cuda.",
+        )
+    texts = {f"kernel {job.name}": kernel_texts(job) for job in jobs}
+    if kind == "ptx":
+        return emitted("asm", {title: text.llvm_ir for title, text in texts.items()}, ctx.target)
+    return SEPARATOR.join(t.loops if kind == "gpu" else t.llvm for t in texts.values())
 
 
 def _functions(module: Any) -> dict[str, Any]:

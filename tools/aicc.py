@@ -2,6 +2,7 @@
 
 aicc model.onnx                                 model.so for this machine
 aicc model.onnx -o out.so --mcpu x86-64-v3      for every CPU with AVX2
+aicc model.onnx --target cuda --mcpu sm_90      for NVIDIA GPUs
 aicc model.onnx --dim batch=8 --stats           a fixed batch; what was built
 aicc model.onnx --dump ir/                      the IR after every stage
 aicc ir/03-linalg.mlir --start-from kernels     goes on from there
@@ -15,6 +16,7 @@ import click
 
 import aicc.runtime
 from aicc.driver import PIPELINES, Options, compile_model
+from aicc.kernel_jobs import DEVICE_TEXTS
 from aicc.knobs import knobs
 from aicc.pipeline import STAGES
 from aicc.target import Target
@@ -26,7 +28,7 @@ from aicc.tools.stats import report
 EMIT_STAGE = {"mlir": "graph", "linalg": "linalg"}
 """What `--emit` prints that is the IR after a stage."""
 
-EMITS = (*EMIT_STAGE, "llvm", "asm", "obj", "so")
+EMITS = (*EMIT_STAGE, *DEVICE_TEXTS, "llvm", "asm", "obj", "so")
 
 
 def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -42,7 +44,12 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     "-o", "output", type=click.Path(path_type=Path), help="Default: MODEL.so here; IR goes to stdout."
 )
 @click.option("--target", type=click.Choice(list(PIPELINES)), default="cpu", show_default=True)
-@click.option("--mcpu", default="native", show_default=True, help="LLVM CPU name, or x86-64-v2, -v3, -v4.")
+@click.option(
+    "--mcpu",
+    default="native",
+    show_default=True,
+    help="LLVM CPU name, or x86-64-v2, -v3, -v4; of GPUs sm_80, sm_90, gfx90a.",
+)
 @click.option("--mtriple", default=None, help="LLVM triple to compile for; default: this machine's.")
 @click.option(
     "--dim", multiple=True, metavar="NAME=N|A..B", help="Fix a symbolic dimension, or bound it; repeatable."
@@ -106,7 +113,7 @@ def main(
         if stop_after:
             raise click.UsageError("--emit and --stop-after exclude each other")
         stop_after = EMIT_STAGE[emit]
-    text_only = bool(stop_after) or emit in ("llvm", "asm")
+    text_only = bool(stop_after) or emit in ("llvm", "asm", *DEVICE_TEXTS)
     machine = Target.named(target, mcpu, mtriple)
     chosen = load_pipeline(pipeline, machine, opt_level) if pipeline else None
     if print_pipeline:

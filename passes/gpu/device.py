@@ -47,7 +47,8 @@ def lower_device(module: Any, target: Target) -> None:
 
     Raises CompileError AICC-2002.
     """
-    if device_module(module) is None:
+    device = device_module(module)
+    if device is None:
         return
     nvgpu = "convert-nvgpu-to-nvvm," if target.kind == "cuda" else ""
     bits = 32 if _is_small(module) else 64
@@ -63,7 +64,9 @@ def lower_device(module: Any, target: Target) -> None:
         PassManager.parse(f"builtin.module(gpu.module({inner}))").run(module.operation)
     except ir.MLIRError as error:
         raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
-    for op in device_module(module).regions[0].blocks[0].operations:
+    device = device_module(module)
+    assert device is not None
+    for op in device.regions[0].blocks[0].operations:
         if op.operation.name == "llvm.mlir.global" and "array<0 x" in str(op.operation.attributes["global_type"]):
             # Memory whose size the launch says: `.extern .shared`.
             op.operation.attributes["linkage"] = ir.Attribute.parse("#llvm.linkage<external>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aicc.passes.schedules.cpu.emit import Index, element_bits
-from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter, aliased_arguments
 from aicc.passes.schedules.cpu.inline import uniform, widened
 from aicc.passes.schedules.cpu.pointwise.tree import Constant
 from aicc.passes.schedules.cpu.read import read_scalar
@@ -52,6 +52,9 @@ def emit_rows(e: GpuEmitter, arrangement: Arrangement, threads: int, block: int,
     }
     """
     rows = _rows(e, arrangement)
+    if threads > 1 and shares_columns(arrangement):
+        _emit_columns(e, arrangement, rows, threads)
+        return
     each = block // threads
     grid = e.max(e.min(e.ceil_div(rows, each), MAX_GRID), 1)
     warps = threads // WARP
@@ -77,6 +80,31 @@ def emit_rows(e: GpuEmitter, arrangement: Arrangement, threads: int, block: int,
             all_rows(1)
 
 
+def shares_columns(arrangement: Arrangement) -> bool:
+    """Whether neighbouring results read neighbouring elements, so that a warp is to have one result a lane, and
+    threads that share a result are to be of different warps."""
+    aliased = aliased_arguments(arrangement.tree.nest.func)
+    if arrangement.along or not arrangement.kept or aliased:
+        return False
+    last = arrangement.kept[-1]
+    loads = [a for a in arrangement.full_accesses if a.linear and a.moves(last)]
+    return bool(loads) and all(a.coef(last) == 1 for a in loads)
+
+
+def _emit_columns(e: GpuEmitter, arrangement: Arrangement, rows: Index, slices: int) -> None:
+    """A block has a warp of neighbouring results, and `slices` warps that share their points.
+
+    Lanes after the last result compute it again, so that all threads meet at the barriers.
+    """
+    exchange = [e.shared((slices, WARP), t) for t in ("f32", "i32")]
+    grid = e.max(e.min(e.ceil_div(rows, WARP), MAX_GRID), 1)
+    with e.launch([grid], [WARP, slices], exchange) as place:
+        first = e.mul(place.block[0], WARP)
+        with e.loop(first, rows, e.mul(grid, WARP)) as loop:
+            row = e.min(e.add(loop.index, place.thread[0]), e.sub(rows, 1))
+            _Row(e, arrangement, row, place.thread[1], slices, 1, exchange, place.thread[0]).emit()
+
+
 def _rows(e: KernelEmitter, arrangement: Arrangement) -> Index:
     total: Index = 1
     for axis in arrangement.kept:
@@ -96,9 +124,12 @@ class _Row:
         threads: int,
         lanes: int,
         exchange: Sequence[Shared],
+        column: Index | None = None,
     ) -> None:
+        """`column`: the lane, when the threads of a row are one of each warp."""
         self.e, self.arrangement = e, arrangement
         self.thread, self.threads, self.lanes = thread, threads, lanes
+        self.column = column
         self.exchange = {array.element: array for array in exchange}
         self.shifted: Shifted = find_shifted(arrangement.tree)
         self.row = Row()
@@ -217,6 +248,8 @@ class _Row:
     def _joined(self, combiner: str, value: str, element: str) -> str:
         """Partial results of the row's threads, known to all of them."""
         e = self.e
+        if self.column is not None:
+            return self._joined_column(combiner, value, element, self.column)
         value = across_lanes(e, combiner, value, element, self.lanes)
         distance = min(self.threads, WARP) // 2
         while distance:
@@ -233,5 +266,16 @@ class _Row:
         total = e.load_shared(array, [0])
         for number in range(1, warps):
             total = combine(e, combiner, total, e.load_shared(array, [number]), element, 1)
+        e.barrier()
+        return total
+
+    def _joined_column(self, combiner: str, value: str, element: str, column: Index) -> str:
+        """Partial results of one lane of all warps."""
+        e, array = self.e, self.exchange[element]
+        e.store_shared(value, array, [self.thread, column])
+        e.barrier()
+        total = e.load_shared(array, [0, column])
+        for number in range(1, self.threads):
+            total = combine(e, combiner, total, e.load_shared(array, [number, column]), element, 1)
         e.barrier()
         return total

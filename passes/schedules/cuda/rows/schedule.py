@@ -14,11 +14,15 @@ from aicc.passes.schedules.cpu.reduction.tree import build
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.cuda.costs import BANDWIDTH, FLOPS, LAUNCH
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter
-from aicc.passes.schedules.cuda.rows.launch import emit_rows, row_lanes
+from aicc.passes.schedules.cuda.rows.launch import emit_rows, row_lanes, shares_columns
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
 
 BLOCK = 256
+_MANY = 1 << 16
+"""Results that keep a device busy with one thread each."""
+_SLICES = (8, 32)
+"""Warps that share a column of results."""
 _SHUFFLED = ("f32", "i32")
 """Types of partial results that lanes can give each other."""
 
@@ -55,8 +59,9 @@ class Rows(Schedule):
         moved = touched_bytes(accesses, arrangement.layout.extents)
         points = guess_product(arrangement.layout.extents)
         loads = len(arrangement.full_accesses) * points * arrangement.tree.levels
-        # A load that hits a cache takes as long as several operations.
-        return max(moved / BANDWIDTH, (loads * 4.0 + arrangement.tree.space.operations()) / FLOPS) + LAUNCH
+        # A load that hits a cache takes as long as several operations, and many if a warp's do not lie together.
+        each = 4.0 if _threads(arrangement, RowsConfig()) == 1 or _together(arrangement) else 32.0
+        return max(moved / BANDWIDTH, (loads * each + arrangement.tree.space.operations()) / FLOPS) + LAUNCH
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
@@ -100,6 +105,13 @@ def _arranged(kernel: Any, config: RowsConfig) -> Arrangement:
     return along if contiguous and length >= WARP else across
 
 
+def _together(arrangement: Arrangement) -> bool:
+    """Whether the loads of a warp whose threads share results are of neighbouring elements."""
+    if not arrangement.along:
+        return shares_columns(arrangement)
+    return all(a.linear and a.coef(arrangement.vector) in (0, 1) for a in arrangement.full_accesses)
+
+
 def _threads(arrangement: Arrangement, config: RowsConfig) -> int:
     """Threads of a row."""
     steps = arrangement.tree.steps
@@ -112,8 +124,12 @@ def _threads(arrangement: Arrangement, config: RowsConfig) -> int:
     rows = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
     if arrangement.along:
         return WARP if length <= 1024 and rows >= 64 else BLOCK if length <= 16384 else 4 * BLOCK
-    # Few results of many elements each: threads of a warp share them, though they are not neighbours.
-    return WARP if rows < 4096 and length >= 4 * WARP else 1
+    # Few results of many elements each: threads share them.
+    if length < 64 or rows >= _MANY:
+        return 1
+    if not shares_columns(arrangement):
+        return WARP if rows < _MANY // 16 else 1
+    return _SLICES[1] if rows < _MANY // 16 and length >= 512 else _SLICES[0]
 
 
 SCHEDULE = Rows()
