@@ -32,6 +32,7 @@ from aicc.passes.kernels.outline import FormKernels
 from aicc.passes.kernels.reshapes import SinkReshapes
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
+from aicc.passes.kernels.widening import InlineWidening
 from aicc.passes.linalg.lower import LowerToLinalg
 from aicc.passes.schedules.registry import bound_schedules
 from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
@@ -55,6 +56,7 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
                 "kernels",
                 [
                     InlineConstants(),
+                    InlineWidening(),
                     FoldWeightViews(),
                     SinkReshapes(),
                     FoldTransposes(),

@@ -4,8 +4,8 @@
         -->  cast(integer_conv(x, w, z) + bias / (s · t)) · (s · t)
     matmul(dequantize(a, s, z), dequantize(w, t))
         -->  cast(integer_matmul(a, w, z)) · (s · t)
-    quantize(relu(y · c + b), s, z)
-        -->  quantize(relu(y · (c / s) + b / s), 1, z)
+    quantize(relu(y · c + dequantize(r, t)), s, z)
+        -->  quantize(relu(y · (c / s) + dequantize(r, t / s)), 1, z)
 
 for constant weights, whose scale may differ by output channel. The sums are exact in i32 where the float graph
 rounds each of them, and `y · (c / s)` is rounded once where the graph rounds twice: results differ from the float
@@ -169,7 +169,12 @@ def merge_scales(rw: Rewriter, op: Any) -> bool:
 
 
 def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
-    """`value / scale`, the factor merged into a product's; None where there is none."""
+    """`value / scale`, the factor merged into those of products and dequantized tensors; None where there is none."""
+    source = quantized(rw, value)
+    if source is not None:
+        x, _, zero = rw.operands(source.op)
+        factor = rw.const((source.scale / scale).astype(np.float32))
+        return rw.build("dequantize", x, factor, zero, axis=source.axis)
     mul = _product(rw, value)
     if mul is not None:
         factor = array_of(rw, mul.operands[1])
@@ -178,11 +183,8 @@ def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
     if op is None:
         return None
     if kind(op) == "add":
-        constant = array_of(rw, op.operands[1])
-        inner = None if constant is None else _divided(rw, op.operands[0], scale)
-        if inner is None or constant is None:
-            return None
-        return rw.build("add", inner, rw.const((constant / scale).astype(np.float32)))
+        parts = [_divided(rw, v, scale) or _constant_divided(rw, v, scale) for v in op.operands]
+        return None if any(v is None for v in parts) else rw.build("add", *parts)
     inner = _divided(rw, op.operands[0], scale)
     bounds = clip_bounds(rw, op)
     if inner is None or bounds is None:
@@ -191,6 +193,11 @@ def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
         return rw.build("relu", inner)
     low, high = (rw.const(np.asarray(np.float32(b) / scale, np.float32)) for b in bounds)
     return rw.build("clip", inner, low, high)
+
+
+def _constant_divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
+    constant = array_of(rw, value)
+    return None if constant is None else rw.const((constant / scale).astype(np.float32))
 
 
 PATTERNS = (convolve_integers, multiply_integers, bias_of_product, merge_scales)

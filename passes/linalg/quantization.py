@@ -14,11 +14,16 @@ from typing import Any
 import numpy as np
 
 from aicc.bindings import arith, ir
+from aicc.dialects.convolution import conv_windows, kernel_shape
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.contraction import contract, matmul_terms
 from aicc.passes.linalg.convolution import one_each, padded_input, sum_of_products
+from aicc.passes.linalg.convolution_dims import Dims
 from aicc.passes.linalg.scalars import Scalars, cast, scalar_type
+
+_FEW_CHANNELS = 7
+"""Channels up to which the taps of a row are summed as one."""
 
 
 @lowering("dequantize")
@@ -68,8 +73,48 @@ def integer_conv(b: Builder, n: Lowered) -> Any:
         unpadded = {**n.attrs, "pads": (0,) * len(n.attrs["pads"]), "auto_pad": "NOTSET"}
         n = replace(n, operands=[x, *n.operands[1:]], types=[x_t, *n.types[1:]], attrs=unpadded)
     n = _centered(b, n)
+    if (merged := _rows_of_taps(b, n)) is not None:
+        return merged
     y, t = sum_of_products(b, n, DType.I32, _multiply_add(n), fill=n.attrs["pad_value"])
     return b.reshape(y, t, n.results[0].shape)[0]
+
+
+def _rows_of_taps(b: Builder, n: Lowered) -> Any | None:
+    """A convolution of few channels, with the channels of neighbouring taps as one sum: an image has three, which
+    fill no group of four, but a row of a 7x7 window has 21.
+
+    `x[n, h + kh, w + kw, c] * w[kh, kw, c, f] --> x[n, h + kh, (w, c) + j] * w[kh, j, f]`; None where it does not fit.
+    """
+    attrs, t = n.attrs, n.typed(0)
+    channels, each, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
+    if attrs["layout"] != "NHWC" or attrs["kernel_layout"] != "HWIO" or attrs["group"] != 1:
+        return None
+    if not isinstance(each, int) or each % 4 == 0 or each > _FEW_CHANNELS or attrs["dilations"][-1] != 1:
+        return None
+    taps = [k for k in kernel if isinstance(k, int)]
+    if len(taps) != len(kernel) or taps[-1] == 1:
+        return None
+    windows = conv_windows(kernel, attrs)
+    x, t = padded_input(b, n, attrs["pad_value"])
+    if 0 in n.results[0].shape:
+        return None
+    x, _ = b.reshape(x, t, (*t.shape[:-2], t.shape[-2] * each))
+    w, _ = b.reshape(n.operands[1], n.typed(1), (*taps[:-1], taps[-1] * each, channels))
+    d = Dims()
+    batch, *at = (d.new("parallel") for _ in range(t.rank - 1))
+    f = d.new("parallel")
+    ks = [d.new("reduction") for _ in taps]
+    read = [o * v.stride + k * v.dilation for o, v, k in zip(at[:-1], windows[:-1], ks[:-1], strict=True)]
+    read.append(at[-1] * (windows[-1].stride * each) + ks[-1])
+    out = TensorType(n.results[0].shape, DType.I32)
+    return b.generic(
+        [out],
+        [(x, d.map([batch, *read])), (w, d.map([*ks, f]))],
+        d.iterators,
+        _multiply_add(n),
+        out_maps=[d.map([batch, *at, f])],
+        inits=[b.fill(out, 0)],
+    )[0]
 
 
 def _centered(b: Builder, n: Lowered) -> Lowered:
