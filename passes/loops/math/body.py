@@ -261,6 +261,12 @@ class Body:
             result = self.fma(result, x, c)
         return x.like(result)
 
+    def split_polynomial(self, x: Value, square: Value, coefficients: Sequence[float]) -> Value:
+        """The same from even and odd powers, `square` being x x: half as long a chain of operations that wait for each
+        other, for one more."""
+        even = self.polynomial(square, coefficients[::2])
+        return self.fma(x, self.polynomial(square, coefficients[1::2]), even)
+
     def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
         """a + b exactly, as a rounded sum and its error (Knuth)."""
         total = a + b

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from aicc.passes.loops.math.body import Body, Value
 
@@ -55,13 +56,13 @@ def exp(b: Body, x: Value) -> Value:
 
 def exp_scaled(b: Body, x: Value, bias: int) -> Value:
     """2^bias e^x, without overflow in between; bias is -1 or 0."""
-    power, fraction = split(b, b.clamp(x, *RANGE[x.element]))
+    power, rest = split(b, b.clamp(x, *RANGE[x.element]))
     half = b.power_of_two(power)
-    return (fraction * half) * (half if bias == 0 else b.power_of_two(power, bias))
+    return b.fma(rest, half, half) * (half if bias == 0 else b.power_of_two(power, bias))
 
 
 def split(b: Body, x: Value) -> tuple[Value, Value]:
-    """(h, e^r) with x = 2h ln 2 + r; h lies in the low bits of a float.
+    """(h, e^r - 1) with x = 2h ln 2 + r; h lies in the low bits of a float.
 
     The exponent is kept even, so that 2^h twice scales without leaving the format's range: wider r costs one
     term, two separate powers of two cost more.
@@ -71,7 +72,13 @@ def split(b: Body, x: Value) -> tuple[Value, Value]:
     h = power - f.magic
     high, low = LN2[f.name]
     r = b.fma(h, -2 * low, b.fma(h, -2 * high, x))
-    return power, exp_polynomial(b, r)
+    return power, expm1_polynomial(b, r, EXP[r.element])
+
+
+def expm1_polynomial(b: Body, r: Value, coefficients: Sequence[float]) -> Value:
+    """e^r - 1 for |r| as far as the coefficients go."""
+    square = r * r
+    return b.fma(square, b.split_polynomial(r, square, coefficients), r)
 
 
 def exp_polynomial(b: Body, r: Value) -> Value:
@@ -91,7 +98,8 @@ def exp_fast(b: Body, x: Value) -> Value:
     n = power - f.magic
     high, low = LN2[f.name]
     r = b.fma(n, -low, b.fma(n, -high, x))
-    return b.polynomial(r, (1.0, 1.0, *EXP_FAST[f.name])) * b.power_of_two(power)
+    whole = b.power_of_two(power)
+    return b.fma(expm1_polynomial(b, r, EXP_FAST[f.name]), whole, whole)
 
 
 def exp2(b: Body, x: Value) -> Value:
