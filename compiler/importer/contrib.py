@@ -14,6 +14,7 @@ from aicc.dialects.types import FLOAT, DType
 from aicc.importer.compose import Compose, static_shape
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
+from aicc.importer.packed_weights import packed_nbits
 from aicc.importer.quantization import centered, per_row, quantized
 from aicc.importer.registry import onnx_op
 
@@ -118,6 +119,9 @@ def matmul_nbits(n: Node) -> Any:
     bits, block, k, rows = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
     if bits not in (4, 8) or n.input(4) is not None:
         raise n.error("AICC-1006", f"{bits} bits, or weights in another order, are not supported.")
+    packed = packed_nbits(n)
+    if packed is not None:
+        return packed
     blocks = -(-k // block)
     dtype = n.info(x).dtype
     weights = c.reshape(_unpacked(c, n.required(1), bits), rows, blocks, block)

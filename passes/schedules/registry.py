@@ -19,6 +19,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "winograd",
         "attention",
         "dot",
+        "packed",
         "contraction",
         "window",
         "rows",

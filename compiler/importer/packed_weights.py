@@ -1,0 +1,49 @@
+"""Weights of few bits: read where they are, packed, by the kernels that multiply with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aicc.bindings import ir
+from aicc.dialects.packed_weights import PackedMatMul
+from aicc.dialects.types import DType
+from aicc.importer.compose import Compose
+from aicc.importer.node import Node
+from aicc.weight_packing import Array, nibbles_of, packable, words_of
+
+
+def stored_array(n: Node, value: Any) -> Array | None:
+    """The elements of a constant or of an initializer of any size; None for what run time computes."""
+    owner = value.owner
+    if not isinstance(owner, ir.Block) and owner.name == "aicc.weight":
+        return n.importer.weights.load(ir.StringAttr(owner.attributes["sym"]).value)
+    return n.importer.constant_of(value)
+
+
+def packed_nbits(n: Node) -> Any | None:
+    """MatMulNBits of constant weights with `packed_matmul`; None when blocks or zero points do not fit it."""
+    bits, block, depth, columns = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
+    zero = n.input(3)
+    if not packable(depth, block, bits) or (zero is not None and n.info(zero).dtype is not DType.U8):
+        return None
+    stored, scale = stored_array(n, n.required(1)), stored_array(n, n.required(2))
+    zeros = None if zero is None else stored_array(n, zero)
+    if stored is None or scale is None or (zero is not None and zeros is None):
+        return None
+    blocks, middle = depth // block, 1 << (bits - 1)
+    q = stored if bits == 8 else nibbles_of(stored)
+    q = (q.reshape(columns, depth).astype(np.int16) - middle).astype(np.int8)
+    words = words_of(q.T, bits, block)
+    z = None
+    if zeros is not None:
+        if bits == 4:
+            zeros = nibbles_of(zeros.reshape(columns, -1))[:, :blocks]
+        z = np.ascontiguousarray((zeros.reshape(columns, blocks).astype(np.int16) - middle).astype(np.int8).T)
+    s = np.ascontiguousarray(scale.astype(np.float32).reshape(columns, blocks).T)
+    c, x = Compose(n), n.required(0)
+    dtype = n.info(x).dtype
+    given = [c.constant(words), c.constant(s), None if z is None or not z.any() else c.constant(z)]
+    y = c.cast(n.build(PackedMatMul, c.cast(x, DType.F32), *given), dtype)
+    return y if n.input(5) is None else c("add", y, n.input(5))

@@ -1,0 +1,73 @@
+"""Products with weights that stay small in memory: numbers of 4, 8 or 16 bits, a scale for each block of a column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aicc.dialects.numerics import Array
+from aicc.dialects.op import Op, Operand, TypeRuleError
+from aicc.dialects.types import DType, TensorType
+
+F32 = frozenset({DType.F32})
+STORED = frozenset({DType.U32, DType.I8, DType.F16, DType.BF16})
+"""What weights are stored as; words of 32 bits hold eight numbers of 4."""
+
+NIBBLES = 8
+"""Numbers of 4 bits in a word, the first in the lowest bits."""
+
+
+class PackedMatMul(Op, name="packed_matmul"):
+    """`x · W` in f32, `W[k, n] = (q[k, n] - zero[k / block, n]) · scale[k / block, n]`.
+
+    `x` is `[..., K]`, the result `[..., N]`. `weights` hold q as `[K / block, block, N]` i8, f16 or bf16, or as words
+    `[K / block, block / 8, N]` of eight numbers of 4 bits, of which 8 is to be subtracted. Weights of 16 bits have no
+    scale. Without zero points these are 0.
+    """
+
+    operands = (
+        Operand("x", F32),
+        Operand("weights", STORED),
+        Operand("scale", F32, optional=True),
+        Operand("zero", frozenset({DType.I8}), optional=True),
+    )
+
+    @staticmethod
+    def infer(
+        x: TensorType, weights: TensorType, scale: TensorType | None, zero: TensorType | None
+    ) -> TensorType:
+        if weights.rank != 3 or not weights.is_static:
+            raise TypeRuleError(f"operand 'weights' must be [blocks, block, columns], got {weights}")
+        blocks, steps, columns = weights.shape
+        depth = blocks * steps * per_word(weights.dtype)
+        if x.rank < 1 or (isinstance(x.shape[-1], int) and x.shape[-1] != depth):
+            raise TypeRuleError(f"operand 'x' is {x}; its last dim must be {depth}")
+        if (scale is None) != weights.dtype.is_float or (scale is None and zero is not None):
+            raise TypeRuleError("integers have a scale, floats have none")
+        for name, t in (("scale", scale), ("zero", zero)):
+            if t is not None and t.shape != (blocks, columns):
+                raise TypeRuleError(f"operand '{name}' is {t}; expected shape [{blocks}, {columns}]")
+        return TensorType((*x.shape[:-1], columns), DType.F32)
+
+    @staticmethod
+    def fold(x: Array, weights: Array, scale: Array | None, zero: Array | None) -> Array:
+        out: Array = np.matmul(x, unpacked(weights, scale, zero))
+        return out
+
+
+def per_word(dtype: DType) -> int:
+    """Numbers in an element of the stored weights."""
+    return NIBBLES if dtype is DType.U32 else 1
+
+
+def unpacked(weights: Array, scale: Array | None, zero: Array | None) -> Array:
+    """The weights as f32 `[K, N]`."""
+    if weights.dtype == np.uint32:
+        shifts = np.arange(0, 32, 4, np.uint32)[:, None]
+        numbers = ((weights[:, :, None] >> shifts) & 15).astype(np.float32) - 8
+        weights = numbers.reshape(weights.shape[0], -1, weights.shape[-1])
+    out = weights.astype(np.float32)
+    if zero is not None:
+        out = out - zero.astype(np.float32)[:, None]
+    if scale is not None:
+        out = out * scale[:, None]
+    return out.reshape(-1, out.shape[-1])

@@ -1,0 +1,63 @@
+"""Products with packed weights in linalg: one generic that unpacks each number where it is multiplied.
+
+before --> after
+  aicc.packed_matmul(x, words, scale)
+    -->  linalg.generic (.., n, block, step, number) { shrui, andi, subi, sitofp, mulf scale, mulf x, addf }
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.bindings import arith, ir, linalg
+from aicc.dialects.packed_weights import per_word
+from aicc.dialects.types import DType, TensorType
+from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.scalars import Scalars, cast
+
+
+@lowering("packed_matmul")
+def packed_matmul(b: Builder, n: Lowered) -> Any:
+    x, stored = n.typed(0), n.typed(1)
+    blocks, steps, _ = stored.shape
+    numbers = per_word(stored.dtype)
+    split, _ = b.reshape(n.operands[0], x, (*x.shape[:-1], blocks, steps, numbers))
+    rows = x.rank - 1
+    dims = [ir.AffineExpr.get_dim(d) for d in range(rows + 4)]
+    column, block, step, number = dims[rows:]
+    present = [i for i in (2, 3) if n.operands[i] is not None]
+
+    def over(*exprs: Any) -> Any:
+        return ir.AffineMap.get(rows + 4, 0, list(exprs))
+
+    ins = [(split, over(*dims[:rows], block, step, number)), (n.operands[1], over(block, step, column))]
+    ins += [(n.operands[i], over(block, column)) for i in present]
+    out = TensorType(n.results[0].shape, DType.F32)
+
+    def body(value: Any, word: Any, *others: Any) -> Any:
+        f = Scalars(DType.F32)
+        weight = _number(word, stored.dtype, rows + 3)
+        if len(present) == 2:
+            weight = f.sub(weight, cast(others[1], DType.I8, DType.F32))
+        if present:
+            weight = f.mul(weight, others[0])
+        return f.add(others[-1], f.mul(value, weight))
+
+    return b.generic(
+        [out],
+        ins,
+        ["parallel"] * (rows + 1) + ["reduction"] * 3,
+        body,
+        out_maps=[over(*dims[: rows + 1])],
+        inits=[b.fill(out, 0)],
+    )[0]
+
+
+def _number(word: Any, stored: DType, dim: int) -> Any:
+    """A stored number as f32; the index of dim `dim` says which of a word's."""
+    if stored is not DType.U32:
+        return cast(word, stored, DType.F32)
+    i = Scalars(DType.I32)
+    which = arith.IndexCastOp(i.type, linalg.IndexOp(dim).result).result
+    shifted = arith.ShRUIOp(word, i.mul(which, i.const(4))).result
+    return cast(i.sub(i.and_(shifted, i.const(15)), i.const(8)), DType.I32, DType.F32)

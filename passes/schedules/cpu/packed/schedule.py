@@ -1,0 +1,105 @@
+"""The packed schedule: products of f32 with weights of 4, 8 or 16 bits, on the engine of `contraction`.
+
+before: a root `linalg.generic` `out += x * ((unpack(w) - zero) * scale)`, and elementwise stages that read its result
+after:  register tiles of `mr x nv` vectors; weights are read packed, become f32 in registers, and all is summed in f32
+
+A product of few rows takes as long as its weights take from memory; one of many rows shares the unpacking among rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, vectors_for
+from aicc.passes.schedules.cpu.contraction.roles import Roles
+from aicc.passes.schedules.cpu.contraction.schedule import Contraction
+from aicc.passes.schedules.cpu.contraction.tile import TileEmitter
+from aicc.passes.schedules.cpu.emit import element_bits
+from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.op_costs import stage_seconds
+from aicc.passes.schedules.cpu.packed.roles import PackedRoles, find_packed_roles
+from aicc.passes.schedules.cpu.packed.tile import PackedTile
+from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.machine import machine
+from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout
+from aicc.target import Target
+
+# Vector operations that make one vector of f32 of stored numbers.
+_UNPACKING = {"i32": 3.0, "i8": 2.0, "f16": 1.0, "bf16": 2.0}
+
+
+class PackedGrid(Grid):
+    """The loops around register tiles with packed weights."""
+
+    def __init__(self, roles: PackedRoles, target: Target, config: ContractionConfig) -> None:
+        self._target = target
+        super().__init__(roles, target, config)
+
+    def _sum_parts(self, target: Target) -> int:
+        """Packed panels are small: a sum is taken whole."""
+        return 1
+
+    def _panels_at_once(self, target: Target) -> int:
+        """As in other products, but half the accumulators are sums of a block."""
+        streams, rows = super()._panels_at_once(target), self.roles.rows_total().static or 1
+        while streams > 1 and streams * self.vectors * rows > target.registers // 4:
+            streams //= 2
+        return streams
+
+    def tile(self, e: KernelEmitter, roles: Roles) -> TileEmitter:
+        """What emits register tiles."""
+        assert isinstance(roles, PackedRoles)
+        vectors = self.vectors * self._streams
+        return PackedTile(e, roles, self.lanes, self._config.ku, vectors, self._target)
+
+
+class Packed(Contraction):
+    """See the module."""
+
+    name = "packed"
+
+    def cost(self, kernel: Any, target: Target, config: Config) -> float:
+        """Multiply-adds and unpacking, or the bytes of the weights."""
+        assert isinstance(config, ContractionConfig)
+        roles = self._roles(kernel, target, config, before_packing=True)
+        grid = self._grid(roles, target, config)
+        rates, element = machine(target), roles.b.buffer.element
+        columns = roles.axes.extents[roles.axes.column].guess()
+        rows, stored = roles.rows_total().guess(), roles.depth().guess() * columns
+        numbers = stored * roles.numbers
+        shared = -(-rows // max(shape.rows for shape in grid.shapes))
+        operations = numbers * (rows / rates.fmas + shared * _UNPACKING[element] / (2 * rates.ops))
+        work = operations / (grid.lanes * rates.clock * rates.share)
+        work += stage_seconds(roles.epilogue, target, grid.lanes)
+        memory = rates.cold(stored * element_bits(element) // 8)
+        return max(work, memory) + rates.start
+
+    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
+        """Weights, scales and zero points in panels of columns."""
+        assert isinstance(config, ContractionConfig)
+        return dict(self._roles(kernel, target, config, before_packing=True).layouts)
+
+    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
+        """Weights are only read in panels."""
+        return False
+
+    def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
+        assert isinstance(roles, PackedRoles)
+        return PackedGrid(roles, target, config)
+
+    def _roles(
+        self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False
+    ) -> PackedRoles:
+        lanes = target.lanes(32)
+
+        def panel_for(columns: Size) -> int:
+            return (config.nv or vectors_for(columns, target, lanes)) * lanes
+
+        roles = find_packed_roles(kernel, panel_for, before_packing)
+        if roles.panel % lanes:
+            raise NoMatch("the panels of the weights do not fit this target's vectors")
+        return roles
+
+
+SCHEDULE = Packed()
