@@ -39,7 +39,8 @@ class FoldQuantized(Pass):
     pass_name: ClassVar[str] = "fold-quantized"
 
     def run(self, module: Any, ctx: PassContext) -> None:
-        apply(module, ctx, PATTERNS)
+        apply(module, ctx, PRODUCTS)
+        apply(module, ctx, SCALES)
 
 
 def _activation(rw: Rewriter, value: Any) -> Quantized | None:
@@ -168,6 +169,25 @@ def merge_scales(rw: Rewriter, op: Any) -> bool:
     return rw.replace(op, rw.build("quantize", y, one, rw.operands(op)[2], to=q.dtype))
 
 
+@pattern("dequantize")
+def stay_in_float(rw: Rewriter, op: Any) -> bool:
+    """`dequantize(quantize(x, 1, z), t, z) --> clip(round(x), low - z, high - z) · t`
+
+    Exact: whole numbers of 16 bits are the same in f32 and in integers.
+    """
+    to = quantized(rw, op.results[0])
+    made = rw.inner(op.operands[0], "quantize")
+    source = None if made is None else quantizes(rw, made)
+    if to is None or made is None or source is None or not (to.per_tensor and source.per_tensor):
+        return False
+    if float(source.scale) != 1.0 or to.zero != source.zero:
+        return False
+    limits, zero = np.iinfo(to.dtype.numpy), int(to.zero)
+    low, high = (rw.const(np.float32(bound - zero)) for bound in (limits.min, limits.max))
+    whole = rw.build("clip", rw.build("round", made.operands[0]), low, high)
+    return rw.replace(op, rw.build("mul", whole, rw.const(to.scale)))
+
+
 def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
     """`value / scale`, the factor merged into those of products and dequantized tensors; None where there is none."""
     source = quantized(rw, value)
@@ -175,7 +195,7 @@ def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
         x, _, zero = rw.operands(source.op)
         factor = rw.const((source.scale / scale).astype(np.float32))
         return rw.build("dequantize", x, factor, zero, axis=source.axis)
-    mul = _product(rw, value)
+    mul = _product(rw, value) or _rounded(rw, value)
     if mul is not None:
         factor = array_of(rw, mul.operands[1])
         return None if factor is None else rw.build("mul", mul.operands[0], rw.const(factor / scale))
@@ -195,9 +215,19 @@ def _divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
     return rw.build("clip", inner, low, high)
 
 
+def _rounded(rw: Rewriter, value: Any) -> Any | None:
+    """The op `clip(round(x)) · constant` that makes `value`, used once: see `stay_in_float`."""
+    mul = rw.inner(value, "mul")
+    clip = None if mul is None else rw.producer(mul.operands[0], "clip")
+    if mul is None or clip is None or rw.producer(clip.operands[0], "round") is None:
+        return None
+    return mul if rw.is_weight(mul.operands[1]) else None
+
+
 def _constant_divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
     constant = array_of(rw, value)
     return None if constant is None else rw.const((constant / scale).astype(np.float32))
 
 
-PATTERNS = (convolve_integers, multiply_integers, bias_of_product, merge_scales)
+PRODUCTS = (convolve_integers, multiply_integers, bias_of_product)
+SCALES = (merge_scales, stay_in_float)

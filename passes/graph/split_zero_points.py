@@ -76,7 +76,7 @@ def split_matmul(rw: Rewriter, op: Any) -> bool:
         columns = rw.build("reduce_sum", _wide(rw, right.x), axes=(rw.rank(b) - 2,), keepdims=True)
         if rw.rank(b) == 2:
             columns = rw.build("reshape", columns, rw.const(np.asarray([-1], np.int64)), allowzero=False)
-        y = rw.build("sub", y, rw.build("mul", columns, left.zero))
+        y = rw.build("add", y, rw.build("neg", rw.build("mul", columns, left.zero)))
     if right.zero is not None:
         wide = _wide(rw, left.x)
         wide = wide if left.zero is None else rw.build("sub", wide, left.zero)
@@ -101,8 +101,8 @@ def split_conv(rw: Rewriter, op: Any) -> bool:
     y = rw.build("integer_conv", left.x, right.x, **attrs)
     if left.zero is not None:
         filters = rw.build("reduce_sum", _wide(rw, right.x), axes=tuple(range(1, len(shape))), keepdims=False)
-        filters = rw.build("mul", filters, left.zero)
-        y = rw.build("sub", y, _reshaped(rw, filters, per_channel))
+        filters = rw.build("neg", rw.build("mul", filters, left.zero))
+        y = rw.build("add", y, _reshaped(rw, filters, per_channel))
     if right.zero is not None:
         group = attrs["group"]
         if group not in (1, shape[0]):

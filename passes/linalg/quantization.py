@@ -44,16 +44,22 @@ def dequantize(b: Builder, n: Lowered) -> Any:
 def quantize(b: Builder, n: Lowered) -> Any:
     target = n.results[0]
     limits = np.iinfo(target.dtype.numpy)
-    is_one = n.typed(1).value is not None and bool((np.asarray(n.typed(1).value) == 1).all())
+    is_one, is_zero = _all(n, 1, 1), _all(n, 2, 0)
 
     def body(x: Any, scale: Any, *zero: Any) -> Any:
         f = Scalars(DType.F32)
         y = f.math("roundeven", x if is_one else f.div(x, scale))
-        if zero:
+        if zero and not is_zero:
             y = f.add(y, cast(zero[0], target.dtype, DType.F32))
         return saturated(y, int(limits.min), int(limits.max), target.dtype)
 
     return _with_parameters(b, n, target, body)
+
+
+def _all(n: Lowered, operand: int, number: int) -> bool:
+    """Whether an operand is known to be that number everywhere."""
+    t = n.types[operand]
+    return t is not None and t.value is not None and bool((np.asarray(t.value) == number).all())
 
 
 @lowering("integer_matmul")
