@@ -140,6 +140,7 @@ def double_dashes(arguments: list[str]) -> list[str]:
 @click.option(
     "--mlir-print-ir-after-all", "print_after_all", is_flag=True, help="Print the IR after every pass."
 )
+@click.option("--target", "kind", default="cpu", show_default=True, help="Kind of target the passes see.")
 @click.option("--mcpu", default="x86-64-v3", show_default=True, help="CPU the passes see.")
 @click.option(
     "--mtriple", default="x86_64-unknown-linux-gnu", show_default=True, help="Triple the passes see."
@@ -152,6 +153,7 @@ def main(
     output: Path | None,
     split_input_file: bool,
     verify_diagnostics: bool,
+    kind: str,
     allow_unregistered_dialect: bool,
     mcpu: str,
     mtriple: str,
@@ -165,7 +167,7 @@ def main(
     files = [a for a in arguments if not a.startswith("--")]
     if len(files) > 1:
         raise click.UsageError(f"more than one input: {', '.join(files)}")
-    target = Target.cpu_named(mcpu, mtriple)
+    target = Target.cpu_named(mcpu, mtriple) if kind == "cpu" else Target.named(kind, mcpu, mtriple)
     steps = parse_pipeline(pass_pipeline, target)
     for flag in (a[2:] for a in arguments if a.startswith("--")):
         name, _, text = flag.partition("=")

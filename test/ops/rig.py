@@ -4,9 +4,9 @@
     check("Clip", x, low, None, constant=(1,), modes=("static",))
     check_all([case("Add", a, b), case("Mul", a, b)])   # many in one compile
 
-Two back ends: the compiler itself (`RIG_OPT_LEVEL=1`), and MLIR's own passes and JIT on the linalg stage
-(`RIG_BACK_END=upstream`), which tells whether a wrong number comes from a lowering to linalg or from the
-stages after it.
+Two back ends: the compiler itself (`RIG_OPT_LEVEL=1`, `RIG_TARGET=simt`), and MLIR's own passes and JIT on the
+linalg stage (`RIG_BACK_END=upstream`), which tells whether a wrong number comes from a lowering to linalg or from
+the stages after it.
 """
 
 from __future__ import annotations
@@ -202,5 +202,6 @@ def _back_end() -> Callable[[onnx.ModelProto, dict[str, Array]], list[Array]]:
 
 def _run_compiled(model: onnx.ModelProto, feeds: dict[str, Array]) -> list[Array]:
     aicc = importlib.import_module("aicc")
-    out = aicc.compile(model, opt_level=int(os.environ.get("RIG_OPT_LEVEL", "1")))(**feeds)
+    target = os.environ.get("RIG_TARGET", "cpu")
+    out = aicc.compile(model, target, opt_level=int(os.environ.get("RIG_OPT_LEVEL", "1")))(**feeds)
     return [np.asarray(y) for y in (out if isinstance(out, (list, tuple)) else [out])]
