@@ -213,28 +213,47 @@ def _llvm_features(cpu: str, triple: str) -> frozenset[str]:
     """LLVM does not list a CPU's features through its C API: unknown names get the triple's baseline."""
     arch = triple.split("-")[0]
     if arch == "x86_64":
-        wide = (
-            "znver4",
-            "znver5",
-            "skylake-avx512",
-            "cascadelake",
-            "icelake",
-            "sapphirerapids",
-            "graniterapids",
-        )
-        narrow = ("haswell", "broadwell", "skylake", "alderlake", "raptorlake", "znver1", "znver2", "znver3")
-        if cpu.startswith(wide):
-            return frozenset(_BASELINE["x86-64-v4"])
-        if cpu.startswith(narrow):
-            return frozenset(_BASELINE["x86-64-v3"])
+        for names, level, more in _X86_FAMILIES:
+            if cpu.startswith(names):
+                return frozenset((*_BASELINE[level], *more))
         if cpu in ("generic", "x86-64"):
             return frozenset(_BASELINE["x86-64"])
+        known = ", ".join(name for names, _, _ in _X86_FAMILIES for name in names)
         raise CompileError(
             "AICC-3002",
             f"CPU '{cpu}' is unknown for {triple}.",
-            hint=f"use native, one of {', '.join(_BASELINE)}, or one of {', '.join(narrow + wide)}.",
+            hint=f"use native, one of {', '.join(_BASELINE)}, or one of {known}.",
         )
-    return frozenset({"neon"} if arch == "aarch64" else ())
+    if arch != "aarch64":
+        return frozenset()
+    return frozenset({"neon"}.union(*(more for names, more in _ARM_FAMILIES if cpu.startswith(names))))
+
+
+# Prefixes of CPU names, the psABI level they have, and instructions beyond it; the first row that fits.
+_X86_FAMILIES: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (
+        ("znver4", "znver5", "cascadelake", "icelake", "sapphirerapids", "graniterapids"),
+        "x86-64-v4",
+        ("avx512vnni",),
+    ),
+    (("skylake-avx512",), "x86-64-v4", ()),
+    (("alderlake", "raptorlake"), "x86-64-v3", ("avxvnni",)),
+    (("haswell", "broadwell", "skylake", "znver1", "znver2", "znver3"), "x86-64-v3", ()),
+)
+
+# Arm, "Arm Architecture Reference Manual": dot products are optional from 8.2 on, products of bytes of either sign
+# from 8.6 on.
+_ARM_FAMILIES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        ("neoverse", "cortex-a76", "cortex-a77", "cortex-a78", "cortex-x", "apple-m", "apple-a14"),
+        ("dotprod",),
+    ),
+    (
+        ("neoverse-v", "neoverse-n2", "neoverse-n3", "cortex-x2", "cortex-x3", "cortex-x4"),
+        ("dotprod", "i8mm"),
+    ),
+    (("apple-m2", "apple-m3", "apple-m4"), ("dotprod", "i8mm")),
+)
 
 
 @cache
