@@ -23,6 +23,7 @@ from aicc.target import Target
 from aicc.tools.agreement import compare
 from aicc.tools.inputs import random_inputs
 from test.models import FAMILIES
+from test.ops.quantized import Graph, numbers
 
 Array = NDArray[Any]
 
@@ -87,3 +88,21 @@ def test_x86_64(name: str, cpu: str) -> None:
     inputs = random_inputs(model)
     results = aicc.compile(model, target=target)(dict(inputs))
     agree(model, inputs, list(results) if isinstance(results, tuple) else [results])
+
+
+@cross
+@pytest.mark.parametrize("cpu", ["neoverse-n1", "neoverse-v1"])
+def test_products_of_bytes_on_aarch64(cpu: str, tmp_path: Path) -> None:
+    """The dot products of both generations: what one subtracts from its operands is put back."""
+    rng = np.random.default_rng(5)
+    graph = Graph()
+    for shape in ((7, 66, 33), (20, 64, 48)):
+        a, b = numbers(rng, shape[:2], np.uint8, "ends"), numbers(rng, shape[1:], np.int8)
+        product = graph.node("MatMulInteger", graph.input(a), graph.constant(b, np.int8))
+        graph.output(product, (a.astype(np.int64) @ b.astype(np.int64)).astype(np.int32))
+    library = tmp_path / "libmodel.so"
+    target = Target.cpu_named(cpu, "aarch64-unknown-linux-gnu")
+    compile_model(graph.model(), library, Options(target=target, linker=CC))
+    like = list(graph.expected.values())
+    for got, want in zip(run_on_arm(library, tmp_path, graph.inputs, like), like, strict=True):
+        np.testing.assert_array_equal(got, want)
