@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from aicc.bindings import ir
+from aicc.dialects.strings import STRINGS
 from aicc.dialects.types import DType
 
 DimChoice: TypeAlias = "int | tuple[int, int]"
@@ -27,7 +28,8 @@ class Port:
 @dataclass(frozen=True)
 class Signature:
     """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes;
-    `bounds` are the least and largest value of symbolic dims that have them."""
+    `bounds` are the least and largest value of symbolic dims that have them; `strings` are those that the model
+    names, by number."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -35,6 +37,7 @@ class Signature:
     arena_bytes: int
     has_shapes: bool
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    strings: tuple[str, ...] = ()
 
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
@@ -47,6 +50,7 @@ class Signature:
             int(ir.IntegerAttr(arena).value) if arena is not None else 0,
             has_shapes,
             read_bounds(entry),
+            _strings(entry.operation.parent),
         )
 
     @property
@@ -68,6 +72,10 @@ def read_bounds(function: Any) -> dict[str, tuple[int, int]]:
         return {}
     entries = {a.name: list(ir.DenseI64ArrayAttr(a.attr)) for a in ir.DictAttr(function.attributes[BOUNDS])}
     return {name: (low, high) for name, (low, high) in entries.items()}
+
+
+def _strings(module: Any) -> tuple[str, ...]:
+    return tuple(str(ir.StringAttr(a).value) for a in module.attributes.get(STRINGS, []))
 
 
 def _port(attributes: Any, fallback: str) -> Port:

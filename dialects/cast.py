@@ -32,6 +32,8 @@ class Cast(Op, name="cast"):
 
     @staticmethod
     def infer(x: TensorType, *, to: DType, saturate: bool | None, rounding: str | None) -> TensorType:
+        if DType.STRING in (x.dtype, to):
+            raise TypeRuleError("dtype string is not converted to other ones")
         if rounding is not None and rounding not in ROUNDINGS:
             raise TypeRuleError(f"attribute 'rounding' is '{rounding}', expected {', '.join(ROUNDINGS)}")
         return x.with_dtype(to)

@@ -27,7 +27,7 @@ class Comparison(Binary):
 class Equal(Comparison, name="equal"):
     """`a == b`; false where one is NaN."""
 
-    operands = (Operand("a", WIDE), Operand("b", WIDE, like="a"))
+    operands = (Operand("a", WIDE | {DType.STRING}), Operand("b", WIDE | {DType.STRING}, like="a"))
     symbolic = True
 
     @staticmethod

@@ -14,7 +14,10 @@ from aicc.dialects.symbolic import Dim, Shape, fresh_dim
 
 
 class DType(Enum):
-    """An element type: (MLIR text at the aicc level, NumPy dtype, ONNX TensorProto.DataType)."""
+    """An element type: (MLIR text at the aicc level, NumPy dtype, ONNX TensorProto.DataType).
+
+    A string is its number in the runtime's table (see `aicc.dialects.strings`): moved, never computed with.
+    """
 
     F32 = ("f32", np.float32, 1)
     U8 = ("ui8", np.uint8, 2)
@@ -23,6 +26,7 @@ class DType(Enum):
     I16 = ("i16", np.int16, 5)
     I32 = ("i32", np.int32, 6)
     I64 = ("i64", np.int64, 7)
+    STRING = ("si64", np.int64, 8)
     BOOL = ("i1", np.bool_, 9)
     F16 = ("f16", np.float16, 10)
     F64 = ("f64", np.float64, 11)
@@ -47,7 +51,7 @@ class DType(Enum):
 
     @staticmethod
     def from_onnx(code: int) -> DType:
-        """Raises KeyError for a type that is not supported (string, complex)."""
+        """Raises KeyError for a type that is not supported (complex)."""
         return _BY_ONNX[code]
 
     @staticmethod
@@ -89,11 +93,13 @@ class DType(Enum):
         """MLIR element type from the linalg level on: signless, bool and the narrow types as i8."""
         if self in NARROW:
             return "i8"
+        if self is DType.STRING:
+            return "i64"
         return "i8" if self is DType.BOOL else self.mlir.removeprefix("u") if self.is_unsigned else self.mlir
 
 
 _BY_ONNX = {d.onnx: d for d in DType}
-_BY_NUMPY = {d.numpy: d for d in DType}
+_BY_NUMPY = {d.numpy: d for d in DType if d is not DType.STRING}
 _BY_MLIR = {d.mlir: d for d in DType}
 
 FLOAT = frozenset({DType.F16, DType.BF16, DType.F32, DType.F64})

@@ -40,6 +40,7 @@ _NARROW_CODES = {
     DType.U4: ("kDLUInt", 4),
     DType.I2: ("kDLInt", 2),
     DType.U2: ("kDLUInt", 2),
+    DType.STRING: ("kDLOpaqueHandle", 128),
 }
 
 
@@ -81,7 +82,7 @@ class ModelInfo:
     """What the runtime knows of a model; sizes in bytes.
 
     `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
-    host object defines `aicc_model_shapes` (some output dim is dynamic).
+    host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelInfo:
     weights_file: str | None = None
     weights_id: str | None = None
     has_shapes: bool = False
+    strings: tuple[str, ...] = ()
 
 
 def model_info_source(info: ModelInfo) -> str:
@@ -134,6 +136,7 @@ def model_info_source(info: ModelInfo) -> str:
     lines += _array(
         "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.host_side.features)), "NULL"]
     )
+    lines += _array("static const aicc_string strings", [_text(s) for s in info.strings])
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
@@ -156,6 +159,8 @@ def model_info_source(info: ModelInfo) -> str:
         "weights_bytes": info.weights_bytes,
         "main": "aicc_model_main",
         "shapes": "aicc_model_shapes" if info.has_shapes else "NULL",
+        "n_strings": len(info.strings),
+        "strings": "strings",
     }
     lines += ["const struct aicc_model_desc aicc_model = {"]
     lines += [f"  .{name} = {value}," for name, value in fields.items()]
@@ -201,6 +206,10 @@ def _array(declaration: str, items: Sequence[str]) -> list[str]:
         head, _, name = declaration.rpartition(" ")
         return [f"{head} {name}[1];"]
     return [f"{declaration}[] = {{{', '.join(items)}}};"]
+
+
+def _text(text: str) -> str:
+    return f"{{{_string(text)}, {len(text.encode())}}}"
 
 
 def _string(text: str | None) -> str:

@@ -56,6 +56,7 @@ def link_model(
         arena_bytes=signature.arena_bytes,
         weights_bytes=size,
         has_shapes=signature.has_shapes,
+        strings=signature.strings,
     )
 
     def write(file: Writable) -> None:

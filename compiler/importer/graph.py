@@ -13,6 +13,7 @@ from aicc.bindings import func, ir
 from aicc.dialects.constants import CONSTANT_BYTES, Constant, Weight
 from aicc.dialects.op import TypeRuleError, as_array, declaration, operand_values
 from aicc.dialects.shapes import Shapes
+from aicc.dialects.strings import STRINGS, StringOf
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
@@ -46,6 +47,8 @@ class GraphImporter:
         self._evaluated: dict[Any, Array | None] = {}
         self.scopes: list[dict[str, Any]] = [{}]
         """Values by ONNX name, the innermost graph's last."""
+        self.strings: dict[str, int] = {}
+        """Strings that the model names, and their numbers."""
         self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}
 
     def value(self, name: str) -> Any:
@@ -72,6 +75,8 @@ class GraphImporter:
             self.scopes.pop()
 
     def _initializer(self, proto: onnx.TensorProto) -> Any:
+        if proto.data_type == onnx.TensorProto.STRING:
+            return self.constant(self.tensor_array(proto), proto.name)
         t = self._tensor_type(proto)
         load = tensor_loader(proto, self.directory)
         if t.size * t.dtype.numpy.itemsize <= CONSTANT_BYTES:
@@ -87,12 +92,27 @@ class GraphImporter:
         return tensor_loader(proto, self.directory)()
 
     def constant(self, array: Array, hint: str) -> Any:
-        """A constant op, or an entry of the weight store when it is large."""
+        """A constant op, or an entry of the weight store when it is large; of strings, their numbers."""
+        if array.dtype.kind in "OSU":
+            return StringOf.build(self.constant(self.string_numbers(array), hint), shapes=self.shapes)
         if array.nbytes <= CONSTANT_BYTES:
             return Constant.build(value=array, shapes=self.shapes)
         sym = self.weights.add_array(hint, array)
         t = self.weights.type(sym)
         return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+
+    def string_numbers(self, array: Array) -> Array:
+        """The numbers of strings, text or UTF-8, in the model's table. Raises ImportError_ AICC-1004."""
+        numbers = [self._string_number(s) for s in array.flat]
+        return np.asarray(numbers, np.int64).reshape(array.shape)
+
+    def _string_number(self, text: str | bytes) -> int:
+        if isinstance(text, bytes):
+            try:
+                text = text.decode()
+            except UnicodeDecodeError as error:
+                raise ImportError_("AICC-1004", f"a string is not UTF-8: {text!r}.") from error
+        return self.strings.setdefault(text, len(self.strings))
 
     def constant_of(self, value: Any) -> Array | None:
         """The concrete array behind a value: constants, folded shape arithmetic, and weights of up to 64 KiB."""
@@ -163,6 +183,9 @@ class GraphImporter:
             named = [pair for o in graph.output for pair in flattened(o.name, self.value(o.name))]
             outputs = [value for _, value in named]
             func.ReturnOp(outputs)
+        if self.strings:
+            texts = [ir.StringAttr.get(text) for text in self.strings]
+            module.operation.attributes[STRINGS] = ir.ArrayAttr.get(texts)
         infos = [self.shapes.info(v) for v in outputs]
         main.attributes["function_type"] = ir.TypeAttr.get(
             ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])

@@ -1,4 +1,4 @@
-"""TfIdfVectorizer over integers: counts of the n-grams of a pool, weighted."""
+"""TfIdfVectorizer: counts of the n-grams of a pool, weighted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
+from aicc.importer.strings import number
 
 
 @onnx_op("TfIdfVectorizer")
@@ -19,10 +20,12 @@ def tf_idf(n: Node) -> Any:
 
     A window of an n-gram of length g and skip s is `x[t], x[t + s + 1], …`; single words know no skips.
     """
-    c, x = Compose(n), n.required(0)
-    pool = n.attr("pool_int64s")
-    if not pool or not n.info(x).dtype.is_int:
-        raise n.error("AICC-1004", "only pools of integers are supported.")
+    c, x = Compose(n), number(n, n.required(0))
+    texts = n.attr("pool_strings")
+    pool = n.importer.string_numbers(np.asarray(texts, object)).tolist() if texts else n.attr("pool_int64s")
+    is_text = n.info(n.required(0)).dtype is DType.STRING
+    if not pool or not n.info(x).dtype.is_int or bool(texts) != is_text:
+        raise n.error("AICC-1004", f"the pool does not fit the input, {n.info(n.required(0))}.")
     single = n.info(x).rank < 2
     rows = c.reshape(x, 1, -1) if single else x
     length = n.info(rows).shape[1]

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Node"], "Any | Sequence[Any]"]
 _RULES: dict[tuple[str, str], Rule] = {}
-_NOT_RULES = {"registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose", "kv_cache"}
+_NOT_RULES = {
+    *("registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose"),
+    *("kv_cache", "scores", "forest", "automata", "regex_syntax"),
+}
 
 
 def onnx_op(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:

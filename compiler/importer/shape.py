@@ -19,25 +19,28 @@ from aicc.importer.run_time_axes import squeeze_along, unsqueeze_along
 
 @onnx_op("Constant")
 def constant(n: Node) -> Any:
-    """Every kind of value but strings."""
+    """Every kind of value."""
     kinds = {
         "value": lambda v: v,
         "value_float": lambda v: np.asarray(v, np.float32),
         "value_floats": lambda v: np.asarray(v, np.float32),
         "value_int": lambda v: np.asarray(v, np.int64),
         "value_ints": lambda v: np.asarray(v, np.int64),
+        "value_string": lambda v: np.asarray(v, object),
+        "value_strings": lambda v: np.asarray(v, object),
         "sparse_value": lambda v: _dense(n, v),
     }
     for kind, convert in kinds.items():
         value = n.attr(kind)
         if value is not None:
             return _constant(n, convert(value))
-    raise n.error("AICC-1004", "the constant has no numeric value.")
+    raise n.error("AICC-1004", "the constant has no value.")
 
 
 def _constant(n: Node, array: Any) -> Any:
     try:
-        DType.from_numpy(array.dtype)
+        if array.dtype.kind not in "OSU":
+            DType.from_numpy(array.dtype)
     except KeyError:
         raise n.error("AICC-1004", f"the constant has dtype {array.dtype}, which is not supported.") from None
     return n.const(array)

@@ -82,6 +82,19 @@ typedef struct {
 } DLTensor;
 #endif
 
+/* ---- strings --------------------------------------------------------------------------------------------------- */
+
+/* DLPack has no strings. A tensor of strings is a DLTensor of dtype {kDLOpaqueHandle, 128, 1} (`aicc_strings`) whose
+ * data are these. Bytes are UTF-8, any of them may be 0.
+ *
+ * Of an input, the caller owns elements and bytes; they are read during aicc_run only. Of an output, the elements are
+ * the caller's or the library's as those of any tensor, while the bytes are always the library's: valid until the
+ * next aicc_run on this context or its end, and followed by a 0 that `size` does not count. */
+typedef struct aicc_string {
+  const char *data; /* may be NULL where size is 0 */
+  int64_t size;     /* in bytes */
+} aicc_string;
+
 /* ---- status ------------------------------------------------------------------------------------------------ */
 
 typedef enum aicc_status {
@@ -239,7 +252,8 @@ typedef enum aicc_dtype { /* code | bits << 8 */
   aicc_uint32 = kDLUInt | 32 << 8,
   aicc_uint16 = kDLUInt | 16 << 8,
   aicc_uint8 = kDLUInt | 8 << 8,
-  aicc_bool = kDLBool | 8 << 8
+  aicc_bool = kDLBool | 8 << 8,
+  aicc_strings = kDLOpaqueHandle | 128 << 8 /* elements are aicc_string */
 } aicc_dtype;
 
 /* A compact tensor on the host; `data == NULL` asks aicc_run for a library-owned output. */

@@ -20,6 +20,8 @@ static struct text dtype_text(DLDataType t) {
     snprintf(out.chars, sizeof out.chars, "dtype code %d", t.code);
   else if (t.code == kDLBool && t.bits == 8 && t.lanes == 1)
     snprintf(out.chars, sizeof out.chars, "bool");
+  else if (rt_is_string(t) && t.lanes == 1)
+    snprintf(out.chars, sizeof out.chars, "strings");
   else if (t.lanes != 1)
     snprintf(out.chars, sizeof out.chars, "%s%dx%d", code_names[t.code], t.bits, t.lanes);
   else
@@ -72,9 +74,9 @@ static int32_t check_memory(const char *kind, int32_t status, const aicc_tensor_
   char *data = (char *)t->data;
   if (!data && bytes) return rt_error(status, "%s '%s' has no data", kind, info->name);
   if (data) data += t->byte_offset;
-  if ((uintptr_t)data % (uintptr_t)((info->dtype.bits + 7) / 8))
-    return rt_error(status, "%s '%s' is not aligned to its element of %d bytes", kind, info->name,
-                    (info->dtype.bits + 7) / 8);
+  int alignment = rt_is_string(info->dtype) ? (int)_Alignof(aicc_string) : (info->dtype.bits + 7) / 8;
+  if ((uintptr_t)data % (uintptr_t)alignment)
+    return rt_error(status, "%s '%s' is not aligned to its element of %d bytes", kind, info->name, alignment);
   *out = data;
   return AICC_OK;
 }

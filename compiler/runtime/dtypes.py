@@ -17,7 +17,10 @@ from aicc.errors import RuntimeError_
 
 @dataclass(frozen=True)
 class ElementType:
-    """`name` is NumPy's or ml_dtypes' name, `onnx` the one in "tensor(…)"; `native`: NumPy has it."""
+    """`name` is NumPy's or ml_dtypes' name, `onnx` the one in "tensor(…)"; `native`: NumPy has it.
+
+    Strings are NumPy's objects; in memory they are elements of `aicc_string` (aicc.h).
+    """
 
     code: int
     bits: int
@@ -29,6 +32,10 @@ class ElementType:
     def dtype(self) -> np.dtype[Any]:
         """What arrays of this type have as dtype."""
         return _dtype(self)
+
+    @property
+    def is_string(self) -> bool:
+        return self.onnx == "string"
 
     @property
     def raw(self) -> np.dtype[Any]:
@@ -50,6 +57,7 @@ _TYPES = (
     ElementType(1, 16, "uint16", "uint16"),
     ElementType(1, 8, "uint8", "uint8"),
     ElementType(6, 8, "bool", "bool"),
+    ElementType(3, 128, "object", "string"),
     ElementType(5, 64, "complex64", "complex64"),
     ElementType(5, 128, "complex128", "complex128"),
     ElementType(10, 8, "float8_e4m3fn", "float8e4m3fn", native=False),

@@ -67,9 +67,8 @@ class TensorInfo:
         return all(isinstance(d, int) for d in self.shape)
 
     def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.element.name}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
-        )
+        dtype = "string" if self.element.is_string else self.element.name
+        return f"{self.name}: {dtype}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
 
 
 class Library:

@@ -58,6 +58,11 @@ struct aicc_model_desc {
   int (*main)(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena);
   /* out_dims: all output dims, concatenated; -1 where a dim depends on data. NULL if all outputs are static. */
   void (*shapes)(const int64_t *dims, int64_t *out_dims);
+
+  /* Strings that the model names, all different, each followed by a 0. In a program a string is a number: n below
+   * n_strings is the n-th of these, larger ones are strings of the run. */
+  int64_t n_strings;
+  const aicc_string *strings;
 };
 
 extern const struct aicc_model_desc aicc_model;
@@ -85,5 +90,23 @@ void *aicc_output_allocate(void *ctx, int32_t index, const int64_t *dims);
 /* Records a failure; aicc_run returns it (AICC_ERROR_MODEL if status is no aicc_status other than AICC_OK)
  * even if main returns 0. The first one of a run counts. Main should return soon after. */
 void aicc_fail(void *ctx, int32_t status, const char *message);
+
+/* ---- the same: functions over tensors. Inputs, then outputs, compact; the sizes of outputs, then other numbers ---- */
+
+/* Strings are int64 numbers. out[i] is a[i] followed by b[i]. */
+void aicc_string_concat(void *ctx, const int64_t *a, const int64_t *b, int64_t *out, int64_t n);
+/* How many pieces each string has between delimiters (a string's number; -1: white space), and the most of any. */
+void aicc_string_pieces(void *ctx, const int64_t *x, int64_t *counts, int64_t *most, int64_t n, int64_t one,
+                        int64_t delimiter, int64_t splits);
+/* These pieces, in rows of total / n, filled up with empty strings. */
+void aicc_string_split(void *ctx, const int64_t *x, int64_t *out, int64_t total, int64_t n, int64_t delimiter,
+                       int64_t splits);
+/* The strings that are no stop words, in another case if `change`; how many, at least one (empty). `cases` are rows of
+ * a code point and up to three others, ascending; compared are strings changed so unless `sensitive`. */
+void aicc_string_normalize(void *ctx, const int64_t *x, const int64_t *stopwords, const int32_t *cases, int64_t *out,
+                           int64_t *count, int64_t room, int64_t one, int64_t n, int64_t n_stopwords, int64_t n_cases,
+                           int64_t change, int64_t sensitive);
+/* Whether an automaton over bytes (string_ops.c) accepts each string. */
+void aicc_string_match(void *ctx, const int64_t *x, const int32_t *automaton, uint8_t *out, int64_t n);
 
 #endif

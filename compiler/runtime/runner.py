@@ -17,6 +17,7 @@ from aicc.errors import RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.library import Library, TensorInfo
 from aicc.runtime.output_memory import OutputMemory
+from aicc.runtime.strings import WORDS, pack, unpack
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -77,6 +78,10 @@ class Runner:
         self.inputs, self.outputs = _Tensors(library.inputs), _Tensors(library.outputs)
         self._dtypes = [info.dtype for info in library.outputs]
         self._memory = [OutputMemory() for _ in library.outputs]
+        self._text_inputs, self._text_outputs = (
+            [n for n, info in enumerate(infos) if info.element.is_string]
+            for infos in (library.inputs, library.outputs)
+        )
         self._current: Shapes | None = None  # the input shapes that are in the DLTensors now
         self._out_shapes: OutputShapes = ()
         self._known: dict[Shapes, OutputShapes] = {}
@@ -91,6 +96,9 @@ class Runner:
         shapes = tuple([array.shape for array in inputs])
         if shapes != self._current:
             self._set_shapes(shapes)
+        kept: list[bytes] = []
+        if self._text_inputs:
+            inputs = self._packed(inputs, kept)
         data, word = self.inputs.data, 0
         for array in inputs:
             data[word] = address(array)
@@ -99,7 +107,10 @@ class Runner:
         data, word = self.outputs.data, 0
         for n, shape in enumerate(self._out_shapes):
             result = self._caller_output(n, shape, out[n]) if out else None
-            if result is not None:
+            if n in self._text_outputs and shape is not None:
+                result = np.empty((*shape, WORDS), np.int64)
+                data[word] = result.ctypes.data
+            elif result is not None:
                 data[word] = address(result)
             elif shape is not None:
                 result = self._memory[n].empty(shape, self._dtypes[n])
@@ -113,7 +124,17 @@ class Runner:
         for n, shape in enumerate(self._out_shapes):
             if shape is None:
                 results[n] = self._take(n)
+        for n in self._text_outputs:
+            results[n] = _given_back(unpack(results[n]), out[n] if out else None)
         return results
+
+    def _packed(self, inputs: Sequence[Array], kept: list[bytes]) -> list[Array]:
+        """`inputs` with strings as elements of the C interface; `kept` gets what these point into."""
+        arrays = list(inputs)
+        for n in self._text_inputs:
+            arrays[n], data = pack(inputs[n], f"Input '{self.library.inputs[n].name}'")
+            kept.append(data)
+        return arrays
 
     def _set_shapes(self, shapes: Shapes) -> None:
         found = self._known.get(shapes)
@@ -156,7 +177,18 @@ class Runner:
         """A copy of a library-owned output."""
         tensor = self.outputs.tensors[n]
         shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
-        array = self._memory[n].empty(shape, self._dtypes[n])
+        if n in self._text_outputs:
+            array = np.empty((*shape, WORDS), np.int64)
+        else:
+            array = self._memory[n].empty(shape, self._dtypes[n])
         ctypes.memmove(address(array), tensor.data, array.nbytes)
         self.outputs.own_shape(n)
         return array
+
+
+def _given_back(texts: Array, out: Array | None) -> Array:
+    """`texts` in the caller's array, if there is one."""
+    if out is None:
+        return texts
+    out[...] = texts
+    return out

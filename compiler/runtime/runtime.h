@@ -100,6 +100,21 @@ int32_t rt_profile_count(void);
 bool rt_profile_get(const rt_profile *p, int32_t index, aicc_profile_entry *out);
 int64_t rt_now(void); /* monotonic clock, nanoseconds */
 
+/* ---- strings.c ---- */
+
+/* NULL: no memory. `number` is negative for the same reason; `get` answers unknown numbers with the empty string. */
+struct rt_strings *rt_strings_create(void);
+void rt_strings_free(struct rt_strings *s);
+void rt_strings_begin_run(struct rt_strings *s); /* forgets the strings of the last one */
+int64_t rt_strings_bytes(const struct rt_strings *s);
+int64_t rt_strings_number(struct rt_strings *s, const char *data, int64_t size);
+aicc_string rt_strings_get(const struct rt_strings *s, int64_t number);
+bool rt_is_string(DLDataType dtype);
+/* Replaces ctx->pointers of inputs that are strings by tensors of their numbers. */
+int32_t rt_strings_read_inputs(aicc_context *ctx);
+/* Turns numbers into strings, in place. */
+void rt_strings_write_output(const aicc_context *ctx, void *data, int32_t ndim, const int64_t *dims);
+
 /* ---- context.c ---- */
 
 struct rt_output {
@@ -118,6 +133,7 @@ struct aicc_context {
   rt_profile *profile; /* NULL: never turned on */
   bool profiling;
   struct rt_buffers buffers;
+  struct rt_strings *strings; /* NULL: the model has none */
   struct rt_output *outputs;
   void **pointers;            /* buffers of one run: inputs then outputs */
   int64_t *dims, *out_dims;   /* all input dims, all output dims */

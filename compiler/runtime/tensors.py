@@ -16,6 +16,7 @@ from aicc.errors import RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.dtypes import from_dlpack_type, of_array
 from aicc.runtime.library import TensorInfo
+from aicc.runtime.strings import as_texts
 
 _capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _capsule_pointer.restype = ctypes.c_void_p
@@ -67,6 +68,8 @@ def as_input(value: Any, info: TensorInfo) -> np.ndarray[Any, Any]:
     Python numbers and lists are converted; an array of another dtype is refused (AICC-5002), because a silent
     conversion hides a mistake and costs time in each run.
     """
+    if info.element.is_string:
+        return as_texts(value, f"Input '{info.name}'")
     if isinstance(value, np.ndarray):
         array = value
     elif hasattr(value, "__dlpack__") and not isinstance(value, np.generic):

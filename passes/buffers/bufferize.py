@@ -15,6 +15,7 @@ from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
 from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
+from aicc.passes.buffers.runtime_calls import is_compact, row, runtime_functions
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref
@@ -82,7 +83,9 @@ def _used_weights(main: Any) -> list[str]:
 
 
 class _Host:
-    def __init__(self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int, device: bool) -> None:
+    def __init__(
+        self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int, device: bool
+    ) -> None:
         self.module = module
         self.main = main
         self.offsets = offsets
@@ -124,8 +127,8 @@ class _Host:
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
         if not all(ir.RankedTensorType(v.type).has_static_shape for v in returned):
             build_shapes(self.main, inputs, names, *sizes)
-        for k in self.sources.values():
-            k.operation.erase()
+        for f in [*self.sources.values(), *runtime_functions(self.module)]:
+            f.operation.erase()
 
     def _block(self, block: Any) -> None:
         for op in block.operations:
@@ -245,6 +248,9 @@ class _Host:
 
     def _func_call(self, op: Any) -> None:
         name = str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
+        if name not in self.sources:
+            self._runtime_call(name, op)
+            return
         kernel = self.sources[name]
         tensors = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
         indices = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
@@ -266,6 +272,19 @@ class _Host:
         variant = self.kernels.variant(name, buffers, indices, len(results))
         self._launch(variant, buffers, indices)
 
+    def _runtime_call(self, name: str, op: Any) -> None:
+        """A function of the runtime; the first numbers are the results' sizes."""
+        tensors = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        tensors = [t if is_compact(t) else self._contiguous(t) for t in tensors]
+        numbers = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
+        for result, size in zip(op.results, numbers, strict=False):
+            self._note_sizes(result, (size,))
+        homes = [self._written(r) for r in op.results]
+        results = [h if is_compact(h) else self._alloc(h.element, h.sizes) for h in homes]
+        self._call(name, [self.entry.context, *map(row, tensors + results), *numbers])
+        for written, home in zip(results, homes, strict=True):
+            self._copy(written, home)
+
     def _note_sizes(self, value: Any, sizes: tuple[Size, ...]) -> None:
         t = ir.RankedTensorType(value.type)
         if not t.has_static_shape and self.destinations.home(value) is None:
@@ -273,7 +292,9 @@ class _Host:
 
     def _launch(self, kernel: str, buffers: list[Buffer], indices: list[Any]) -> None:
         operands = [self.entry.context, *(b.materialize() for b in buffers), *indices]
-        symbol = f"{kernel}_launch"
+        self._call(f"{kernel}_launch", operands)
+
+    def _call(self, symbol: str, operands: list[Any]) -> None:
         if symbol not in self.declared:
             t = ir.FunctionType.get([v.type for v in operands], [])
             with ir.InsertionPoint(self.entry.func), ir.Location.unknown():

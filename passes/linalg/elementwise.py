@@ -41,7 +41,9 @@ MATH = {
 
 
 def compute_dtype(dtype: DType) -> DType:
-    """The dtype a body computes in: f32 for f16 and bf16."""
+    """The dtype a body computes in: f32 for f16 and bf16. Strings are compared by their numbers."""
+    if dtype is DType.STRING:
+        return DType.I64
     return DType.F32 if dtype in (DType.F16, DType.BF16) else dtype
 
 

@@ -1,0 +1,296 @@
+"""Strings: operators, inputs and outputs, against Python and ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from onnx.onnx_pb import TensorProto
+
+import aicc
+from aicc.errors import ImportError_, RuntimeError_
+from aicc.importer.automata import automaton
+from aicc.importer.regex_syntax import SyntaxProblem
+
+Array = np.ndarray[Any, Any]
+TEXT = TensorProto.STRING
+
+
+def model(
+    nodes: list[Any], inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, int], constants: Any = ()
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "strings",
+        [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()],
+        [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()],
+        initializer=list(constants),
+    )
+    imports = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 4)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=9)
+
+
+def compiled(*args: Any, **kwargs: Any) -> Any:
+    return aicc.compile(model(*args), jobs=0, cache=False, **kwargs)
+
+
+def texts(*values: Any) -> Array:
+    return np.asarray(values, object)
+
+
+def ort(m: onnx.ModelProto, **inputs: Array) -> list[Array]:
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: list[Array] = session.run(None, inputs)
+    return found
+
+
+def constant(name: str, values: Array) -> onnx.TensorProto:
+    return helper.make_tensor(name, TEXT, values.shape, [v.encode() for v in values.flat])
+
+
+def test_movement_of_strings() -> None:
+    """Gather, concatenation with a constant, transposition and reshape, with a dynamic size."""
+    nodes = [
+        helper.make_node("Gather", ["x", "i"], ["a"], axis=0),
+        helper.make_node("Concat", ["a", "c"], ["b"], axis=0),
+        helper.make_node("Transpose", ["b"], ["t"]),
+        helper.make_node("Reshape", ["t", "s"], ["y"]),
+    ]
+    shape = helper.make_tensor("s", TensorProto.INT64, [1], [-1])
+    extra = constant("c", texts("", "\0nul", "ß").reshape(1, 3))
+    exe = compiled(
+        nodes, {"x": (TEXT, ["n", 3]), "i": (TensorProto.INT64, ["k"])}, {"y": TEXT}, [shape, extra]
+    )
+    x = texts("a", "b", "c", "ä", "", "a" * 5000, "x", "y\0z", "日本").reshape(3, 3)
+    for i in ([2, 0], [1], [0, 1, 2, 1]):
+        want = np.concatenate([x[i], texts("", "\0nul", "ß").reshape(1, 3)]).T.reshape(-1)
+        found = exe(x, np.asarray(i))
+        assert found.dtype == object and found.tolist() == want.tolist()
+
+
+def test_numpy_str_arrays_and_lists_are_taken() -> None:
+    exe = compiled([helper.make_node("StringConcat", ["x", "x"], ["y"])], {"x": (TEXT, [2])}, {"y": TEXT})
+    for x in (np.asarray(["a", "bé"]), ["a", "bé"], texts(b"a", "bé")):
+        assert exe(x).tolist() == ["aa", "bébé"]
+    out = np.empty(2, object)
+    assert exe(["u", "v"], out=out) is out and out.tolist() == ["uu", "vv"]
+    with pytest.raises(RuntimeError_, match="strings"):
+        exe(np.zeros(2, np.float32))
+    with pytest.raises(RuntimeError_, match="int"):
+        exe(texts("a", 3))
+
+
+def test_session_says_string() -> None:
+    m = model([helper.make_node("Identity", ["x"], ["y"])], {"x": (TEXT, ["n"])}, {"y": TEXT})
+    session = aicc.InferenceSession(m.SerializeToString())
+    assert session.get_inputs()[0].type == "tensor(string)" == session.get_outputs()[0].type
+    x = texts(*(f"item {k}" for k in range(1000)))
+    for _ in range(3):
+        assert session.run(None, {"x": x})[0].tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("splits", [None, 0, 1, 2])
+@pytest.mark.parametrize("delimiter", [None, "", ",", "ab"])
+def test_split(delimiter: str | None, splits: int | None) -> None:
+    attributes = {k: v for k, v in (("delimiter", delimiter), ("maxsplit", splits)) if v is not None}
+    nodes = [helper.make_node("StringSplit", ["x"], ["y", "z"], **attributes)]
+    exe = compiled(nodes, {"x": (TEXT, ["n", 2])}, {"y": TEXT, "z": TensorProto.INT64})
+    for rows in (
+        texts("a,b,,c", " x  y\u3000z ", "", "abcab", "ab", "\tq\n"),
+        texts("no", "one"),
+        texts(),
+    ):
+        x = rows.reshape(-1, 2)
+        pieces, counts = exe(x)
+        wanted = [s.split(delimiter or None, -1 if splits is None else splits) for s in x.flat]
+        assert counts.ravel().tolist() == list(map(len, wanted))
+        most = max(map(len, wanted), default=0)
+        assert pieces.shape == (*x.shape, most)
+        for row, want in zip(pieces.reshape(len(wanted), most), wanted, strict=True):
+            assert row.tolist() == want + [""] * (most - len(want))
+
+
+@pytest.mark.parametrize("sensitive", [0, 1])
+@pytest.mark.parametrize("change", ["NONE", "LOWER", "UPPER"])
+def test_normalizer(change: str, sensitive: int) -> None:
+    words = ["monday", "Über"]
+    nodes = [
+        helper.make_node(
+            "StringNormalizer",
+            ["x"],
+            ["y"],
+            case_change_action=change,
+            is_case_sensitive=sensitive,
+            stopwords=words,
+        )
+    ]
+    exe = compiled(nodes, {"x": (TEXT, ["n"])}, {"y": TEXT})
+    fold = {"NONE": str.lower, "LOWER": str.lower, "UPPER": str.upper}[change]
+    same = str if change == "NONE" else fold
+    for x in (["Monday", "monday", "ÜBER", "Über", "Straße", "ΑΒγ", "plain"], ["monday"], []):
+        stops = set(words) if sensitive else {fold(w) for w in words}
+        want = [same(s) for s in x if (s if sensitive else fold(s)) not in stops] or [""]
+        assert exe(texts(*x)).tolist() == want
+
+
+PATTERNS = [
+    r"www\.[\w.-]+\.\bcom\b",
+    r"(\W|^)[\w.\-]{0,25}@(yahoo|gmail)\.com(\W|$)",
+    "",
+    "a*b|c{2,3}",
+    "[^a-c]+x?",
+    "(?i)hé?l+o",
+    "é+.",
+    r"\d{1,3}-\d+",
+    "(ab?c)*d",
+    "[一-龥]+",
+    r"\bfoo\b.*",
+    "(?s).*",
+    "a(?:b|)c??",
+    "[]a]+",
+    "(?m)a$\n^b",
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_automata_match_what_python_matches(pattern: str) -> None:
+    table = automaton(pattern)
+    classes, state_of = int(table[0]), table[2:258]
+    wanted = re.compile(pattern, re.ASCII if "(?i)" not in pattern else 0)
+    rng = np.random.default_rng(0)
+    alphabet = list("abcxd.@é一 \nhLlo1-") + ["foo", "www.", ".com", "gmail", "HÉ", "]"]
+    for _ in range(1500):
+        text = "".join(rng.choice(alphabet, rng.integers(0, 7)))
+        state = int(table[1])
+        for byte in text.encode():
+            state = int(table[258 + state * (classes + 1) + 1 + state_of[byte]])
+        assert bool(table[258 + state * (classes + 1)]) == (wanted.fullmatch(text) is not None), text
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(a)\1", "(?=a)", "(?<=a)b", "a**", "(a", "a)", "[b-a]", r"\p{Nope}", "a{2000}"]
+)
+def test_what_re2_refuses_is_refused(pattern: str) -> None:
+    with pytest.raises(SyntaxProblem):
+        automaton(pattern)
+    with pytest.raises(ImportError_, match="pattern"):
+        compiled(
+            [helper.make_node("RegexFullMatch", ["x"], ["y"], pattern=pattern)],
+            {"x": (TEXT, [1])},
+            {"y": TensorProto.BOOL},
+        )
+
+
+def test_regex_is_linear() -> None:
+    """An expression that makes backtracking take forever."""
+    nodes = [helper.make_node("RegexFullMatch", ["x"], ["y"], pattern="(a|aa)*(a*)*b")]
+    exe = compiled(nodes, {"x": (TEXT, ["n"])}, {"y": TensorProto.BOOL})
+    assert exe(texts("a" * 200_000, "a" * 200_000 + "b", "")).tolist() == [False, True, False]
+
+
+def test_strings_to_features_to_dense() -> None:
+    """Words to n-gram counts and to labels, both into one product: as ONNX Runtime computes it."""
+    rng = np.random.default_rng(1)
+    vocabulary = [f"w{k}" for k in range(12)]
+    pool = [*vocabulary, "w1", "w2", "w3", "w4"]
+    nodes = [
+        helper.make_node(
+            "StringNormalizer", ["x"], ["low"], case_change_action="LOWER", is_case_sensitive=1, locale="C"
+        ),
+        helper.make_node(
+            "TfIdfVectorizer",
+            ["x"],
+            ["counts"],
+            mode="TFIDF",
+            min_gram_length=1,
+            max_gram_length=2,
+            max_skip_count=1,
+            pool_strings=pool,
+            ngram_counts=[0, 12],
+            ngram_indexes=list(range(14)),
+            weights=rng.random(14).tolist(),
+        ),
+        helper.make_node(
+            "LabelEncoder",
+            ["x"],
+            ["labels"],
+            domain="ai.onnx.ml",
+            keys_strings=vocabulary,
+            values_floats=rng.random(12).tolist(),
+            default_float=-1.0,
+        ),
+        helper.make_node("Unsqueeze", ["counts", "zero"], ["row"]),
+        helper.make_node("MatMul", ["row", "w"], ["y"]),
+    ]
+    constants = [
+        onnx.numpy_helper.from_array(np.zeros(1, np.int64), "zero"),
+        onnx.numpy_helper.from_array(rng.random((14, 5), np.float32), "w"),
+    ]
+    outputs = {"y": TensorProto.FLOAT, "labels": TensorProto.FLOAT, "low": TEXT}
+    m = model(nodes, {"x": (TEXT, [9])}, outputs, constants)
+    exe = aicc.compile(m, jobs=0, cache=False)
+    for _ in range(3):
+        x = texts(*rng.choice([*vocabulary, "other", "W3"], 9))
+        want = ort(m, x=x)
+        found = exe(x)
+        np.testing.assert_allclose(found[0], want[0], rtol=1e-5)
+        np.testing.assert_allclose(found[1], want[1], rtol=1e-6)
+        assert found[2].tolist() == want[2].tolist()
+
+
+def test_labels_to_strings_and_back() -> None:
+    nodes = [
+        helper.make_node(
+            "LabelEncoder",
+            ["x"],
+            ["names"],
+            domain="ai.onnx.ml",
+            keys_int64s=[3, 1, 7],
+            values_strings=["three", "one", "sieben"],
+            default_string="?",
+        ),
+        helper.make_node(
+            "LabelEncoder",
+            ["names"],
+            ["back"],
+            domain="ai.onnx.ml",
+            keys_strings=["one", "?"],
+            values_strings=["ONE", "none"],
+            default_string="many",
+        ),
+    ]
+    exe = compiled(nodes, {"x": (TensorProto.INT64, ["n"])}, {"names": TEXT, "back": TEXT})
+    names, back = exe(np.asarray([7, 1, 2, 3]))
+    assert names.tolist() == ["sieben", "one", "?", "three"]
+    assert back.tolist() == ["many", "ONE", "none", "many"]
+
+
+def test_equal_strings_and_where() -> None:
+    nodes = [
+        helper.make_node("Equal", ["a", "b"], ["same"]),
+        helper.make_node("Where", ["same", "a", "c"], ["y"]),
+    ]
+    exe = compiled(
+        nodes,
+        {"a": (TEXT, ["n", 1]), "b": (TEXT, [3])},
+        {"same": TensorProto.BOOL, "y": TEXT},
+        [constant("c", texts("-"))],
+    )
+    a, b = texts("p", "q").reshape(2, 1), texts("q", "p", "r")
+    same, y = exe(a, b)
+    assert same.tolist() == (a == b).tolist()
+    assert y.tolist() == np.where(a == b, a, "-").tolist()
+
+
+def test_casts_of_strings_are_refused() -> None:
+    with pytest.raises(ImportError_, match="string"):
+        compiled(
+            [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)],
+            {"x": (TEXT, [2])},
+            {"y": TensorProto.FLOAT},
+        )
