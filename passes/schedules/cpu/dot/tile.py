@@ -18,6 +18,7 @@ class DotTile(TileEmitter):
         super().__init__(e, roles, instruction.lanes, ku, vectors)
         self._dot = instruction
         self._tail = roles.tail
+        self._ones = False
 
     def _first(self, count: int) -> list[str]:
         """The start, and 128 times the sums of B's columns where 128 is missing in every element of A."""
@@ -25,24 +26,23 @@ class DotTile(TileEmitter):
         if not self._dot.signed:
             return accumulators
         e, vectors = self._e, self._place.vectors
-        rows, offsets, before = self._rows, [0], self._dot
+        rows = self._rows
         # a register tile of one row, whose A is all ones
-        self._rows, self._ones = offsets, True
+        first: list[Index] = [0]
+        self._rows, self._ones = first, True
         zero = e.splat("0", "i32", self._lanes)
         sums = self._sum(0, [zero] * (vectors * self._copies), 0, self._b_at, 0)
         while len(sums) > vectors:
             half = len(sums) // 2
             pairs = zip(sums[:half], sums[half:], strict=True)
             sums = [e.op(f"arith.addi {x}, {y} : {self._kind}") for x, y in pairs]
-        self._rows, self._ones, self._dot = rows, False, before
+        self._rows, self._ones = rows, False
         shift = e.splat("7", "i32", self._lanes)
         missing = [e.op(f"arith.shli {x}, {shift} : {self._kind}") for x in sums]
         return [
             e.op(f"arith.addi {value}, {missing[number % vectors]} : {self._kind}")
             for number, value in enumerate(accumulators)
         ]
-
-    _ones = False
 
     def _end(self, acc: list[str], a_at: Index, b_at: Index) -> list[str]:
         """The elements that fill no step; B is padded with zeros there, A ends."""
