@@ -62,6 +62,9 @@ CASES: dict[str, str] = {
     " { Y = Gemm<transB=1>(X,W,B) }",
     "half_gemm_both": "(float16[72,66] X, float16[136,72] W, float16[136] B) => (float16[66,136] Y)"
     " { Y = Gemm<transB=1,transA=1>(X,W,B) }",
+    "half_attention": "(float16[2,3,70,32] Q, float16[2,3,133,32] K, float16[2,3,133,32] V, float16[2,1,70,133] M)"
+    " => (float16[2,3,70,32] Y) { T = Transpose<perm=[0,1,3,2]>(K) S = MatMul(Q,T) D = Add(S,M)"
+    " P = Softmax<axis=-1>(D) Y = MatMul(P,V) }",
     "half_convolution": "(float16[2,32,20,22] X, float16[32,32,3,3] W, float16[32] B) => (float16[2,32,10,11] Y)"
     " { T = Conv<pads=[1,1,1,1],strides=[2,2]>(X,W,B) Y = Relu(T) }",
 }

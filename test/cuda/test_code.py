@@ -15,7 +15,12 @@ from aicc.target import Target
 from test.cuda.cases import CASES, model_of, pipeline_for
 
 ARCHES = ("sm_75", "sm_80", "sm_90")
-FORCED = {"matmul": "contraction", "half_matmul": "contraction", "half_convolution": "contraction"}
+FORCED = {
+    "half_attention": "attention",
+    "matmul": "contraction",
+    "half_matmul": "contraction",
+    "half_convolution": "contraction",
+}
 NAMES = (
     "transpose_add",
     "add_tanh",

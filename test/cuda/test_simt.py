@@ -8,6 +8,7 @@ from aicc.passes.schedules.registry import SCHEDULES
 from test.cuda.cases import CASES, compiled, model_of, random_inputs, schedules, tolerance, worst_error
 
 FORCED = {
+    "attention": ["half_attention"],
     "contraction": [name for name in CASES if any(k in name for k in ("matmul", "gemm", "convolution"))],
     "threads": ["add_odd", "softmax", "softmax_outer", "layer_norm", "matmul", "convolution", "half_matmul"],
     "rows": ["matmul", "convolution", "matmul_batched", "half_matmul_odd"],

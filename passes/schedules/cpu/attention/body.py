@@ -12,8 +12,10 @@ from aicc.passes.schedules.cpu.nest import Generic
 
 MAXIMUM = frozenset({"maximumf(%1, %0)", "maximumf(%0, %1)"})
 SUM = frozenset({"addf(%1, %0)", "addf(%0, %1)"})
-PRODUCT = frozenset({f"addf(%2, mulf({x}))" for x in ("%0, %1", "%1, %0")}) | frozenset(
-    {f"addf(mulf({x}), %2)" for x in ("%0, %1", "%1, %0")}
+# The factors may be widened in the body.
+_FACTORS = ("%0, %1", "%1, %0", "extf(%0), extf(%1)", "extf(%1), extf(%0)")
+PRODUCT = frozenset({f"addf(%2, mulf({x}))" for x in _FACTORS}) | frozenset(
+    {f"addf(mulf({x}), %2)" for x in _FACTORS}
 )
 # Each with and without the case of a row in which nothing is allowed.
 EXPONENTIAL = {"exp(subf(%0, %1))": False, "exp(subf(%0, select(cmpf.1(%1, -inf), 0.0, %1)))": True}

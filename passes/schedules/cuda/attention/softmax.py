@@ -1,0 +1,157 @@
+"""The softmax of rows whose scores come block by block, in the registers of a warp.
+
+A thread has, of two rows, two neighbouring scores of each 8 keys; the four threads of a row are neighbours. It
+keeps of each row the maximum so far and its part of the sum of exponentials.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.passes.schedules.cpu.attention.roles import Attention
+from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.inline import Inliner, Lanes, uniform
+from aicc.passes.schedules.cpu.nest import Fill, Generic, Result
+from aicc.passes.schedules.cpu.read import read_scalar
+from aicc.passes.schedules.cuda.emitter import GpuEmitter
+
+LOWEST = "0xFF800000"
+TILE = "vector<2x2xf32>"
+
+
+class Softmax:
+    """`places[half]` is where the thread's two rows are, `column` its first key within eight."""
+
+    def __init__(self, e: GpuEmitter, roles: Attention, places: list[list[Index]], column: Index) -> None:
+        self.e, self.roles, self.places, self.column = e, roles, places, column
+        self.last = e.size(roles.extents[roles.key])
+
+    def start(self) -> list[str]:
+        """Maxima and sums of both rows."""
+        e = self.e
+        return [e.constant(LOWEST, "f32")] * 2 + [e.constant("0.0", "f32")] * 2
+
+    def kinds(self) -> list[str]:
+        """Their types."""
+        return ["f32"] * 4
+
+    def take(
+        self, scores: list[str], first: Index, state: list[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Weights of the keys from `first` on, as fragments of 16 keys; what sums so far are to be multiplied with,
+        by row; and the state after."""
+        e = self.e
+        values = self._staged(scores, first)
+        changes, after = [], []
+        weights: list[list[str]] = [[], []]
+        for half in range(2):
+            top = state[half]
+            for value in values[half]:
+                top = self._larger(value, top)
+            for distance in (1, 2):
+                top = self._larger(e.shuffle_xor(top, distance, "f32"), top)
+            # A row in which no key has been allowed so far.
+            lowest = e.constant(LOWEST, "f32")
+            empty = e.op(f"arith.cmpf oeq, {top}, {lowest} : f32")
+            base = e.op(f"arith.select {empty}, {e.constant('0.0', 'f32')}, {top} : f32")
+            changes.append(self._exp(e.op(f"arith.subf {state[half]}, {base} : f32")))
+            total = e.op(f"arith.mulf {state[2 + half]}, {changes[half]} : f32")
+            for value in values[half]:
+                weight = self._exp(e.op(f"arith.subf {value}, {base} : f32"))
+                weights[half].append(weight)
+                total = e.op(f"arith.addf {total}, {weight} : f32")
+            after.append((top, total))
+        fragments = [self._fragment(weights, k) for k in range(0, len(scores), 2)]
+        return fragments, changes, [after[0][0], after[1][0], after[0][1], after[1][1]]
+
+    def scaled(self, value: str, change: list[str]) -> str:
+        """A tile of sums, each row times its change."""
+        e = self.e
+        for half in range(2):
+            row = e.op(f"vector.extract {value}[{half}] : vector<2xf32> from {TILE}")
+            wide = e.broadcast(change[half], "f32", 2)
+            row = e.op(f"arith.mulf {row}, {wide} : vector<2xf32>")
+            value = e.op(f"vector.insert {row}, {value} [{half}] : vector<2xf32> into {TILE}")
+        return value
+
+    def finish(self, state: list[str]) -> list[str]:
+        """1 / sum of each row."""
+        e, result = self.e, []
+        for total in state[2:]:
+            for distance in (1, 2):
+                total = e.op(f"arith.addf {total}, {e.shuffle_xor(total, distance, 'f32')} : f32")
+            one = e.constant("1.0", "f32")
+            if self.roles.guarded:
+                empty = e.op(f"arith.cmpf oeq, {total}, {e.constant('0.0', 'f32')} : f32")
+                total = e.op(f"arith.select {empty}, {one}, {total} : f32")
+            result.append(e.op(f"arith.divf {one}, {total} : f32"))
+        return result
+
+    def _exp(self, value: str) -> str:
+        return self.e.op(f"math.exp {value} fastmath<afn> : f32")
+
+    def _larger(self, value: str, top: str) -> str:
+        """The maximum; `top` where `value` is NaN: the row's sum becomes NaN all the same."""
+        better = self.e.op(f"arith.cmpf ogt, {value}, {top} : f32")
+        return self.e.op(f"arith.select {better}, {value}, {top} : f32")
+
+    def _fragment(self, weights: list[list[str]], tile: int) -> str:
+        """Two tiles of 8 keys as operand A of `mma.sync`: both rows of the first, then of the second."""
+        e, t = self.e, self.roles.v.buffer.element
+        kind = f"vector<4x2x{t}>"
+        result = e.constant("dense<0.0>", kind)
+        for number, (j, half) in enumerate(((tile, 0), (tile, 1), (tile + 1, 0), (tile + 1, 1))):
+            pair = e.from_elements(weights[half][2 * j : 2 * j + 2], "f32")
+            narrow = e.op(f"arith.truncf {pair} : vector<2xf32> to vector<2x{t}>")
+            result = e.op(f"vector.insert {narrow}, {result} [{number}] : vector<2x{t}> into {kind}")
+        return result
+
+    # Scale and mask --------------------------------------------------------------------------------
+
+    def _staged(self, scores: list[str], first: Index) -> list[list[str]]:
+        """Scores of both rows in the order of the keys, -inf past the last one."""
+        e, roles = self.e, self.roles
+        whole = isinstance(self.last, int) and self.last % 64 == 0
+        found: list[list[str]] = [[], []]
+        for j, tile in enumerate(scores):
+            for i in range(2):
+                key = e.add(first, self.column, j * 8 + i)
+                here = key if whole else e.min(key, e.sub(self.last, 1))
+                for half in range(2):
+                    score = e.op(f"vector.extract {tile}[{half}, {i}] : f32 from {TILE}")
+                    place = list(self.places[half])
+                    place[roles.key] = here
+                    value = self._stages(score, place)
+                    if not whole:
+                        inside = e.compare("slt", key, self.last)
+                        lowest = e.constant(LOWEST, "f32")
+                        value = e.op(f"arith.select {inside}, {value}, {lowest} : f32")
+                    found[half].append(value)
+        return found
+
+    def _stages(self, score: str, place: list[Index]) -> str:
+        e, roles = self.e, self.roles
+        values: dict[Generic, Lanes] = {roles.product: uniform(score)}
+        result = uniform(score)
+        for stage in roles.stages:
+            args = [self._operand(stage, number, values, place) for number in range(len(stage.operands))]
+            dims = roles.dimensions[stage]
+            inliner = Inliner(e, 1, lambda d, dims=dims: (place[dims[d]], False), e.scalar)  # type: ignore[misc]
+            result = values[stage] = inliner.inline(stage.block, args)[0]
+        return result.name
+
+    def _operand(
+        self, stage: Generic, number: int, values: dict[Generic, Lanes], place: list[Index]
+    ) -> Lanes | None:
+        e = self.e
+        source: Any = stage.operands[number].source
+        if isinstance(source, Result):
+            return values[source.stage]
+        if isinstance(source, Fill):
+            return uniform(read_scalar(e, source.value, source.element))
+        access = self.roles.accesses.get((stage, number))
+        if access is None or number >= stage.inputs:
+            return None
+        return uniform(
+            e.load(e.base(access.buffer), e.address(access, place.__getitem__), access.buffer.element)
+        )
