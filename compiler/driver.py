@@ -25,6 +25,7 @@ from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.plan import PlanArena
 from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
+from aicc.passes.graph.pack_weights import PRECISIONS, PackWeights
 from aicc.passes.kernels.casts import FoldCasts
 from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
@@ -97,7 +98,8 @@ class Options:
     """How to compile. `dims` fixes symbolic dimensions (8) or bounds them ((1, 512), both
     included); `dump` is a folder for the IR after each stage;
     `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
-    (`CompileResult.text`) of llvm or asm."""
+    (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
+    are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -107,6 +109,7 @@ class Options:
     start_from: str | None = None
     pipeline: Pipeline | None = None
     emit: str = "so"
+    precision: str = "f32"
     weights: str = "embedded"
     linker: str | None = None
     cache: bool = True
@@ -123,11 +126,22 @@ class Options:
                     f"{option} {value}: there is no such stage.",
                     hint=f"stages: {', '.join(STAGES)}.",
                 )
+        if self.precision not in ("f32", *PRECISIONS):
+            raise CompileError(
+                "AICC-4002",
+                f"--precision {self.precision}: there is no such precision.",
+                hint=f"there are: f32, {', '.join(PRECISIONS)}.",
+            )
         if self.weights not in ("embedded", "external"):
             raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
 
     def chosen_pipeline(self) -> Pipeline:
-        return self.pipeline or PIPELINES[self.target.kind](self.target, self.opt_level)
+        pipeline = self.pipeline or PIPELINES[self.target.kind](self.target, self.opt_level)
+        if self.precision != "f32":
+            # after constants are folded, so that weights are what products read
+            pipeline = Pipeline(pipeline.stages)
+            pipeline.insert_after("fold-constants", PackWeights(self.precision))
+        return pipeline
 
 
 @dataclass

@@ -98,11 +98,15 @@ def packable(depth: int, block: int, bits: int) -> bool:
 def rounded_weights(
     array: Array, bits: int, block: int, symmetric: bool, transposed: bool, part: str
 ) -> Array:
-    """The recipe of a weight `[K, N]`, or `[N, K]` when `transposed`: its `part` words, scale or zero."""
+    """The recipe of a weight `[K, N]`, or `[N, K]` when `transposed`: its `part` words, scale or zero, or the
+    matrix itself in f16 or bf16; of a table `rows` and `row_scales`, a scale for each row."""
     matrix = array.T if transposed else array
     if bits == 16:
         half = np.float16 if part == "f16" else ml_dtypes.bfloat16
         return np.ascontiguousarray(matrix.astype(half))[None]
+    if part in ("rows", "row_scales"):
+        rows = quantize_blocks(array.T, Rounding(bits, 0, symmetric))
+        return np.ascontiguousarray(rows.q.T if part == "rows" else rows.scale.T)
     blocks = quantize_blocks(matrix, Rounding(bits, block, symmetric))
     if part == "scale":
         return blocks.scale

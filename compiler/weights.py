@@ -19,6 +19,7 @@ import numpy as np
 from aicc.dialects import OPS
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import CompileError, ImportError_
+from aicc.weight_packing import rounded_weights
 from aicc.weight_transforms import winograd_weights
 
 ALIGNMENT = 64
@@ -280,5 +281,6 @@ LAYOUT_OPS: dict[str, Callable[..., Array]] = {
     "permute": lambda a, perm: np.ascontiguousarray(a.transpose(perm)),
     "phase_weights": phase_weights,
     "winograd_weights": winograd_weights,
+    "rounded": rounded_weights,
 }
 """What kernels ask of weights below the level of the dialect."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from aicc.dialects.attributes import Int
 from aicc.dialects.numerics import Array
-from aicc.dialects.op import Op, Operand, TypeRuleError
+from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.types import DType, TensorType
 
 F32 = frozenset({DType.F32})
 STORED = frozenset({DType.U32, DType.I8, DType.F16, DType.BF16})
 """What weights are stored as; words of 32 bits hold eight numbers of 4."""
+
+NARROW_INTEGERS = frozenset({DType.I4, DType.U4, DType.I8, DType.U8})
 
 NIBBLES = 8
 """Numbers of 4 bits in a word, the first in the lowest bits."""
@@ -51,6 +54,41 @@ class PackedMatMul(Op, name="packed_matmul"):
     @staticmethod
     def fold(x: Array, weights: Array, scale: Array | None, zero: Array | None) -> Array:
         out: Array = np.matmul(x, unpacked(weights, scale, zero))
+        return out
+
+
+class DequantizeBlocks(Op, name="dequantize_blocks"):
+    """`(x - zero) · scale` in f32, with an entry of both for each `block` numbers along dim `axis` of x."""
+
+    operands = (
+        Operand("x", NARROW_INTEGERS),
+        Operand("scale", F32),
+        Operand("zero", NARROW_INTEGERS, optional=True, like="x"),
+    )
+    attributes = (Attribute("axis", Int), Attribute("block", Int))
+
+    @staticmethod
+    def infer(x: TensorType, scale: TensorType, zero: TensorType | None, *, axis: int, block: int) -> TensorType:
+        if not 0 <= axis < x.rank or block < 1:
+            raise TypeRuleError(f"attributes 'axis' {axis} and 'block' {block} do not fit {x}")
+        for name, t in (("scale", scale), ("zero", zero)):
+            if t is None:
+                continue
+            for d, (size, count) in enumerate(zip(x.shape, t.shape, strict=False)):
+                wanted = -(-size // block) if d == axis and isinstance(size, int) else size
+                if isinstance(size, int) and isinstance(count, int) and count != wanted:
+                    raise TypeRuleError(f"operand '{name}' is {t}, which does not fit {x}")
+            if t.rank != x.rank:
+                raise TypeRuleError(f"operand '{name}' is {t}, which does not fit {x}")
+        return x.with_dtype(DType.F32)
+
+    @staticmethod
+    def fold(x: Array, scale: Array, zero: Array | None, *, axis: int, block: int) -> Array:
+        size = x.shape[axis]
+        wide = x.astype(np.int32)
+        if zero is not None:
+            wide = wide - np.repeat(zero.astype(np.int32), block, axis).take(range(size), axis)
+        out: Array = wide.astype(np.float32) * np.repeat(scale, block, axis).take(range(size), axis)
         return out
 
 

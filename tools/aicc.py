@@ -18,6 +18,7 @@ import aicc.runtime
 from aicc.driver import PIPELINES, Options, compile_model
 from aicc.kernel_jobs import DEVICE_TEXTS
 from aicc.knobs import knobs
+from aicc.passes.graph.pack_weights import PRECISIONS
 from aicc.pipeline import STAGES
 from aicc.target import Target
 from aicc.tools import console
@@ -69,6 +70,13 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     help="A .py file with pipeline(target, opt_level), or text.",
 )
 @click.option("--print-pipeline", is_flag=True, help="Print the pipeline as text and stop.")
+@click.option(
+    "--precision",
+    type=click.Choice(["f32", *PRECISIONS]),
+    default="f32",
+    show_default=True,
+    help="What weights of products are stored in; sums are in f32.",
+)
 @click.option("--weights", type=click.Choice(["embedded", "external"]), default="embedded", show_default=True)
 @click.option("--linker", help="C compiler driver that links, e.g. 'clang -fuse-ld=lld' or 'zig cc'.")
 @click.option("--jobs", "-j", type=click.IntRange(min=0), help="Processes that compile kernels; 0: none.")
@@ -100,6 +108,7 @@ def main(
     start_from: str | None,
     pipeline: Path | None,
     print_pipeline: bool,
+    precision: str,
     weights: str,
     linker: str | None,
     jobs: int | None,
@@ -132,6 +141,7 @@ def main(
             start_from=start_from,
             pipeline=chosen,
             emit="so" if stop_after else emit,
+            precision=precision,
             weights=weights,
             linker=linker,
             cache=knobs.cache and not no_cache,

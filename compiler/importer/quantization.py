@@ -11,6 +11,7 @@ import numpy as np
 
 from aicc.dialects.convolution import Conv
 from aicc.dialects.narrow import INTEGER_BITS
+from aicc.dialects.packed_weights import NARROW_INTEGERS, DequantizeBlocks
 from aicc.dialects.quantization import QUANTIZED, Dequantize, IntegerConv, IntegerMatMul, Quantize
 from aicc.dialects.types import NARROW_FLOAT, DType
 from aicc.importer.compose import Compose
@@ -33,6 +34,11 @@ def dequantize_linear(n: Node) -> Any:
     parameters = _parameters(n)
     if parameters is not None and n.info(x).dtype in QUANTIZED | {DType.I32}:
         return c.cast(n.build(Dequantize, x, *parameters.values, axis=parameters.axis), to)
+    if n.info(x).dtype in NARROW_INTEGERS and n.attr("block_size", 0):
+        axis = axis_of(n, n.attr("axis", 1), n.info(x).rank)
+        scale = c.cast(n.required(1), DType.F32)
+        blocks = n.build(DequantizeBlocks, x, scale, n.input(2), axis=axis, block=n.attr("block_size"))
+        return c.cast(blocks, to)
     x = centered(n, x, _over_blocks(n, n.input(2)))
     scale = c.cast(_over_blocks(n, n.required(1)), DType.F32)
     return c.cast(c("mul", c.cast(x, DType.F32), scale), to)

@@ -14,6 +14,7 @@ from aicc.passes.graph.fold_batchnorm import FoldBatchNorm
 from aicc.passes.graph.fold_constants import FoldConstants
 from aicc.passes.graph.fold_quantized import FoldQuantized
 from aicc.passes.graph.merge_matmuls import MergeMatmuls
+from aicc.passes.graph.pack_weights import PackWeights
 from aicc.passes.graph.propagate_quantization import PropagateQuantization
 from aicc.passes.graph.recognize_activations import RecognizeActivations
 from aicc.passes.graph.recognize_attention import RecognizeAttention
@@ -30,6 +31,8 @@ def graph_passes(target: Target) -> list[Pass]:
         PropagateQuantization(),
         FoldQuantized(),
         SplitZeroPoints(),
+        # what stays in few bits
+        PackWeights(),
         # what constants and shapes decide
         FoldConstants(),
         EliminateCommon(),

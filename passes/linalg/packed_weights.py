@@ -53,6 +53,30 @@ def packed_matmul(b: Builder, n: Lowered) -> Any:
     )[0]
 
 
+@lowering("dequantize_blocks")
+def dequantize_blocks(b: Builder, n: Lowered) -> Any:
+    x, out = n.typed(0), n.results[0]
+    dims = [ir.AffineExpr.get_dim(d) for d in range(x.rank)]
+    axis = n.attrs["axis"]
+    by_block = [*dims[:axis], ir.AffineExpr.get_floor_div(dims[axis], n.attrs["block"]), *dims[axis + 1 :]]
+    over = ir.AffineMap.get(x.rank, 0, by_block)
+    present = [i for i in (1, 2) if n.operands[i] is not None]
+
+    def body(value: Any, scale: Any, *others: Any) -> Any:
+        i, f = Scalars(DType.I32), Scalars(DType.F32)
+        value = cast(value, x.dtype, DType.I32)
+        if len(present) == 2:
+            value = i.sub(value, cast(others[0], x.dtype, DType.I32))
+        return f.mul(cast(value, DType.I32, DType.F32), scale)
+
+    return b.generic(
+        [out],
+        [(n.operands[0], ir.AffineMap.get_identity(x.rank)), *((n.operands[i], over) for i in present)],
+        ["parallel"] * x.rank,
+        body,
+    )[0]
+
+
 def _number(word: Any, stored: DType, dim: int) -> Any:
     """A stored number as f32; the index of dim `dim` says which of a word's."""
     if stored is not DType.U32:

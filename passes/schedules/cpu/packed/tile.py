@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction.tile import TileEmitter
-from aicc.passes.schedules.cpu.emit import Index, vector
+from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.packed.roles import PackedRoles
 from aicc.target import Target
 
 # Accumulators that hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
+# Bytes of a cache line, and how far ahead of its use each panel is prefetched.
+_LINE = 64
+_AHEAD = 2048
 _TABLE = "llvm.x86.avx512.permvar.sf.512"
 
 
@@ -84,6 +87,9 @@ class PackedTile(TileEmitter):
         at = e.add(at, e.mul(v // per_panel, e.size(access.coefs[-2])), v % per_panel * lanes)
         if self._packed.blocks is not None:
             at = e.add(at, e.mul(block, e.size(access.coefs[self._packed.blocks])))
+        size = element_bits(element) // 8
+        if v * lanes * size % _LINE == 0:
+            e.prefetch(e.base(access.buffer), e.add(at, _AHEAD // size), element)
         loaded = e.load(e.base(access.buffer), at, element, lanes)
         return loaded if element == "f32" else self._to_f32(loaded, element)
 
@@ -140,6 +146,7 @@ class PackedTile(TileEmitter):
         e, vectors, lanes = self._e, self._place.vectors, self._lanes
         base, element = self._b
         stored = [e.load(base, e.add(b_at, self._in_panels(v)), element, lanes) for v in range(vectors)]
+        self._prefetch_panels(self._roles.b, b_at)
         a_base, a_element = self._a
         count = len(self._rows) * vectors
         result = list(acc)
@@ -152,6 +159,17 @@ class PackedTile(TileEmitter):
                     at = first + number * vectors + v
                     result[at] = e.fma(left, weights[v], result[at], "f32", lanes)
         return result
+
+    def _prefetch_panels(self, access: Access, at: Index) -> None:
+        """The lines of each panel that are wanted after `_AHEAD` bytes more of it. Unpacking keeps so many operations
+        in flight that loads of the next lines do not enter the machine soon enough on their own."""
+        e, element = self._e, access.buffer.element
+        size = element_bits(element) // 8
+        stride, per_panel = e.size(access.coefs[-2]), self._roles.panel // self._lanes
+        for panel in range(self._place.vectors // per_panel):
+            for line in range(0, self._roles.panel * size, _LINE):
+                place = e.add(at, e.mul(panel, stride), (line + _AHEAD) // size)
+                e.prefetch(e.base(access.buffer), place, element)
 
     def _weight(self, stored: str, element: str, n: int, v: int) -> str:
         """Number `n` of each stored element, as f32; with its scale where that is not for later."""
