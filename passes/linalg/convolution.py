@@ -8,8 +8,8 @@ last), or batch, [group,] output channels, spatial, input channels, kernel (chan
 have no dim, so that a pointwise convolution is a matrix product. A depthwise convolution (one input channel
 a group) contracts over the kernel only. f16 and bf16 accumulate in f32.
 
-Kinds with a better form are lowered elsewhere: `few_channels`, `transposed_convolution`, `dilated_convolution`,
-`grouped_convolution`.
+Kinds with a better form are lowered elsewhere: `few_channels`, `transposed_convolution`, `visible_taps`,
+`dilated_convolution`, `grouped_convolution`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ from aicc.passes.linalg.grouped_convolution import grouped_lanes
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.transposed_convolution import phase_convolution
 from aicc.passes.linalg.views import insert_slice, pad, pad_value
+from aicc.passes.linalg.visible_taps import visible_taps
 
 
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
     n = one_each(b, n)
-    for special in (products_first, phase_convolution, batched_phases, grouped_lanes):
+    for special in (products_first, phase_convolution, visible_taps, batched_phases, grouped_lanes):
         if (result := special(b, n)) is not None:
             return result
     out_t = n.results[0]

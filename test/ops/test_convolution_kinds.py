@@ -12,9 +12,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from aicc.dialects.windows import Window
 from aicc.driver import Options, compile_model
 from aicc.loader import load
 from aicc.passes.linalg.transposed_convolution import runs
+from aicc.passes.linalg.visible_taps import segments
 
 Kind = tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]
 
@@ -56,6 +58,17 @@ PLAIN: dict[str, Kind] = {
     "groups_of_sound": ((1, 16, 21), (16, 4, 5), {"group": 4, "pads": [2, 2]}),
 }
 
+WIDE: dict[str, Kind] = {
+    "dilated_5": ((1, 16, 9, 14), (16, 16, 3, 3), {"dilations": [5, 5], "pads": [5, 5, 5, 5]}),
+    "dilated_8x3": ((2, 16, 11, 9), (48, 16, 3, 3), {"dilations": [8, 3], "pads": [8, 3, 8, 3]}),
+    "all_padding_but_one": ((1, 32, 7, 7), (16, 32, 3, 3), {"dilations": [9, 9], "pads": [9, 9, 9, 9]}),
+    "dilated_s2": (
+        (1, 32, 9, 9),
+        (16, 32, 3, 3),
+        {"dilations": [6, 6], "pads": [6, 6, 6, 6], "strides": [2, 2]},
+    ),
+    "dilated_sound": ((1, 32, 40), (16, 32, 3), {"dilations": [30], "pads": [30, 30]}),
+}
 FEW_CHANNELS: dict[str, tuple[str, Kind]] = {
     "image_s2": ("ConvTranspose", ((1, 32, 8, 9), (32, 3, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]})),
     "image_s3": ("ConvTranspose", ((2, 64, 8, 9), (64, 1, 5, 4), {"strides": [3, 2], "pads": [0, 2, 1, 0]})),
@@ -109,6 +122,7 @@ def network(kinds: dict[str, tuple[str, Kind]], rng: np.random.Generator) -> onn
 def test_against_onnxruntime(rng: np.random.Generator, tmp_path: Path, level: int) -> None:
     kinds = {f"t_{n}": ("ConvTranspose", k) for n, k in TRANSPOSED.items()}
     kinds |= {f"c_{n}": ("Conv", k) for n, k in PLAIN.items() if "-1" not in str(k[2].get("pads"))}
+    kinds |= {f"w_{n}": ("Conv", k) for n, k in WIDE.items()}
     kinds |= {f"f_{name}": kind for name, kind in FEW_CHANNELS.items()}
     model = network(kinds, rng)
     feeds = {
@@ -153,6 +167,36 @@ def test_few_channels_are_sums_of_products(rng: np.random.Generator) -> None:
     taps = {word for word in text.split() if word.startswith("@") and word.split("(")[0].endswith(".taps")}
     found = {name for name in FEW_CHANNELS if any(word.startswith(f"@{name}_w.") for word in taps)}
     assert found == set(FEW_CHANNELS)
+
+
+def test_taps_in_the_padding_are_left_out(rng: np.random.Generator) -> None:
+    """Wide dilation: pieces with weights of their own; a kernel of which one tap is seen is a product of matrices."""
+    text = compile_model(
+        network({n: ("Conv", k) for n, k in WIDE.items()}, rng), None, Options(stop_after="linalg")
+    ).text
+    seen = {word.split("_w.")[0][1:] for word in text.split() if word.startswith("@") and ".seen" in word}
+    assert seen == set(WIDE)
+    products = [line for line in text.splitlines() if '"reduction"' in line and "tensor<1x7x7x" in line]
+    assert products and all(line.count('"reduction"') == 1 for line in products)
+
+
+@pytest.mark.parametrize(("size", "dilation", "pad"), [(33, 12, 12), (33, 18, 18), (7, 9, 9), (10, 2, 1)])
+def test_segments_hold_every_tap_seen(size: int, dilation: int, pad: int) -> None:
+    window = Window(3, 1, dilation, pad, pad)
+    found = segments(window, size, window.output(size))
+    wanted = {
+        (o, k, o + k * dilation - pad)
+        for o in range(window.output(size))
+        for k in range(3)
+        if 0 <= o + k * dilation - pad < size
+    }
+    triples = [
+        (s.first + i, s.tap + t, s.start + i + t * dilation)
+        for s in found
+        for i in range(s.count)
+        for t in range(s.taps)
+    ]
+    assert sorted(triples) == sorted(wanted)
 
 
 def test_activations_join_the_kernel(rng: np.random.Generator) -> None:
