@@ -1,4 +1,4 @@
-"""Casts, and Dropout as what it is at inference: the identity."""
+"""Casts, and Dropout: the identity at inference."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aicc.dialects.comparison import Equal
 from aicc.dialects.types import DType
 from aicc.importer.graph import dtype_of
 from aicc.importer.node import Node
+from aicc.importer.random import dropped
 from aicc.importer.registry import onnx_op
 
 
@@ -50,9 +51,7 @@ def dropout(n: Node) -> Any:
     if n.input(2) is not None and (training is None or bool(training.any())):
         ratio = n.constant(1)
         if ratio is None or float(ratio) != 0:
-            raise n.error(
-                "AICC-1003", "training mode is not supported.", hint="export the model for inference."
-            )
+            return dropped(n, x, n.input(1), n.required(2))
     if not n.has_output(1):
         return x
     # all true; `x == x` would be false on NaN, so compare a cast to bool with itself

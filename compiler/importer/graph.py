@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class GraphImporter:
         self._evaluated: dict[Any, Array | None] = {}
         self.scopes: list[dict[str, Any]] = [{}]
         """Values by ONNX name, the innermost graph's last."""
+        self.numbers = itertools.count()
+        """Tells apart ops that are never the same."""
         self.strings: dict[str, int] = {}
         """Strings that the model names, and their numbers."""
         self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}

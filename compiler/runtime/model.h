@@ -109,4 +109,9 @@ void aicc_string_normalize(void *ctx, const int64_t *x, const int64_t *stopwords
 /* Whether an automaton over bytes (string_ops.c) accepts each string. */
 void aicc_string_match(void *ctx, const int64_t *x, const int32_t *automaton, uint8_t *out, int64_t n);
 
+/* Numbers of numpy.random.RandomState(seed), uniform in [0, 1) or (kind 1) standard normal. */
+void aicc_random_mt19937(void *ctx, double *out, int64_t n, int64_t seed, int64_t kind);
+/* 64 bits that no run had before. */
+void aicc_random_key(void *ctx, int64_t *out, int64_t one);
+
 #endif

@@ -134,6 +134,7 @@ struct aicc_context {
   bool profiling;
   struct rt_buffers buffers;
   struct rt_strings *strings; /* NULL: the model has none */
+  uint64_t random; /* state of random.c; 0: not begun */
   struct rt_output *outputs;
   void **pointers;            /* buffers of one run: inputs then outputs */
   int64_t *dims, *out_dims;   /* all input dims, all output dims */
