@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from aicc.dialects.contraction import MatMul
+from aicc.dialects.quantization import Dequantize, IntegerMatMul, Quantize
 from aicc.dialects.types import FLOAT, DType
 from aicc.importer.compose import Compose, static_shape
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.packed_weights import packed_nbits
-from aicc.importer.quantization import centered, per_row, quantized
+from aicc.importer.quantization import per_row, scalar_or_vector
 from aicc.importer.registry import onnx_op
 
 DOMAIN = "com.microsoft"
@@ -34,16 +35,16 @@ def fused_matmul(n: Node) -> Any:
 
 def _real(n: Node, i: int) -> Any:
     """`(x - zero) · scale` of the inputs `i`, `i + 1` and `i + 2`, as f32."""
-    c = Compose(n)
-    x = c.cast(centered(n, n.required(i), n.input(i + 2)), DType.F32)
-    return c("mul", x, c.cast(n.required(i + 1), DType.F32))
+    scale = scalar_or_vector(n, Compose(n).cast(n.required(i + 1), DType.F32))
+    zero = n.input(i + 2)
+    return n.build(Dequantize, n.required(i), scale, None if zero is None else scalar_or_vector(n, zero))
 
 
 def _stored(n: Node, y: Any, i: int, like: int = 0) -> Any:
     """`y` by the scale and zero point at the inputs `i` and `i + 1`, in the dtype of input `like`."""
-    c, zero = Compose(n), n.input(i + 1)
+    scale, zero = scalar_or_vector(n, Compose(n).cast(n.required(i), DType.F32)), n.input(i + 1)
     to = n.info(n.required(like) if zero is None else zero).dtype
-    return quantized(n, c("div", y, c.cast(n.required(i), DType.F32)), zero, to)
+    return n.build(Quantize, y, scale, None if zero is None else scalar_or_vector(n, zero), to=to)
 
 
 @onnx_op("QLinearAdd", "QLinearMul", domain=DOMAIN)
@@ -85,8 +86,7 @@ def qlinear_concat(n: Node) -> Any:
 @onnx_op("MatMulIntegerToFloat", domain=DOMAIN)
 def matmul_integer_to_float(n: Node) -> Any:
     """Inputs A, B, scales of A and B, zero points of A and B, bias."""
-    left = centered(n, n.required(0), per_row(n, n.input(4)))
-    right = centered(n, n.required(1), n.input(5))
+    left, right = (n.required(0), per_row(n, n.input(4))), (n.required(1), n.input(5))
     return _scaled_product(n, left, right, [per_row(n, n.required(2)), n.required(3)], n.input(6))
 
 
@@ -100,15 +100,18 @@ def dynamic_quantize_matmul(n: Node) -> Any:
     extent = c("div", c("sub", high, low), 255.0)
     scale = c("where", c("equal", extent, n.const(0.0, DType.F32)), n.const(1.0, DType.F32), extent)
     zero = c("clip", c("round", c("neg", c("div", low, scale))), 0.0, 255.0)
-    left = c("clip", c("add", c("round", c("div", a, scale)), zero), 0.0, 255.0)
-    left = c("sub", c.cast(left, DType.I32), c.cast(zero, DType.I32))
-    right = centered(n, n.required(1), n.input(3))
-    return _scaled_product(n, left, right, [scale, n.required(2)], n.input(4))
+    zero = c.cast(zero, DType.U8)
+    left = n.build(Quantize, a, scale, zero, to=DType.U8)
+    return _scaled_product(n, (left, zero), (n.required(1), n.input(3)), [scale, n.required(2)], n.input(4))
 
 
-def _scaled_product(n: Node, left: Any, right: Any, scales: list[Any], bias: Any) -> Any:
+def _scaled_product(
+    n: Node, left: tuple[Any, Any], right: tuple[Any, Any], scales: list[Any], bias: Any
+) -> Any:
+    """The product of integers with their zero points, times the scales."""
     c = Compose(n)
-    y = c("mul", c.cast(c("matmul", left, right), DType.F32), c("mul", *scales))
+    product = n.build(IntegerMatMul, left[0], right[0], left[1], right[1])
+    y = c("mul", c.cast(product, DType.F32), c("mul", *scales))
     return y if bias is None else c("add", y, bias)
 
 
