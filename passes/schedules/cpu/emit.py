@@ -81,7 +81,8 @@ class Emitter:
         key = (value, kind)
         if key not in self._constants:
             self._constants[key] = self.name()
-            self.head.append(f"{self._constants[key]} = arith.constant {value} : {kind}")
+            typed = value if value in ("true", "false") else f"{value} : {kind}"
+            self.head.append(f"{self._constants[key]} = arith.constant {typed}")
         return self._constants[key]
 
     def splat(self, value: str, element: str, lanes: int) -> str:
