@@ -1,4 +1,4 @@
-"""ai.onnx.ml: classical machine learning, without strings."""
+"""ai.onnx.ml: preparation of features, and encoders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
+from aicc.importer.strings import looked_up
 
 DOMAIN = "ai.onnx.ml"
 
@@ -53,53 +54,89 @@ def imputer(n: Node) -> Any:
 
 @onnx_op("Normalizer", domain=DOMAIN)
 def normalizer(n: Node) -> Any:
-    """Rows over their largest absolute value, sum of absolute values, or length; zeros stay."""
+    """Rows over their largest entry, the sum of absolute values, or their length; zeros stay."""
     c = Compose(n)
     x = c.cast(n.required(0), DType.F32)
     axis, norm = n.info(x).rank - 1, n.attr("norm", "MAX")
     reductions = {"MAX": "reduce_max", "L1": "reduce_l1", "L2": "reduce_l2"}
     if norm not in reductions:
         raise n.error("AICC-1006", f"attribute 'norm' is '{norm}'.")
-    y = c("abs", x) if norm == "MAX" else x
-    size = c(reductions[norm], y, axes=[axis], keepdims=True)
+    size = c(reductions[norm], x, axes=[axis], keepdims=True)
     zero = n.const(0.0, DType.F32)
     return c("div", x, c("where", c("equal", size, zero), n.const(1.0, DType.F32), size))
 
 
-@onnx_op("LinearRegressor", domain=DOMAIN)
-def linear_regressor(n: Node) -> Any:
-    c = Compose(n)
-    x = c.cast(n.required(0), DType.F32)
-    targets = n.attr("targets", 1)
-    weights = np.asarray(n.required_attr("coefficients"), np.float32).reshape(targets, -1)
-    y = c("matmul", x, c.constant(weights.T.copy()))
-    bias = n.attr("intercepts")
-    y = c("add", y, c.constant(np.asarray(bias, np.float32))) if bias else y
-    return transformed(n, y, n.attr("post_transform", "NONE"))
+@onnx_op("FeatureVectorizer", domain=DOMAIN)
+def feature_vectorizer(n: Node) -> Any:
+    """Columns side by side, each input cut or filled with zeros to its number of columns."""
+    c, parts = Compose(n), []
+    sizes = n.attr("inputdimensions") or []
+    for i in range(len(n.inputs)):
+        x = c.cast(n.required(i), DType.F32)
+        x = c.reshape(x, -1, 1) if n.info(x).rank == 1 else x
+        have, wanted = n.info(x).shape[1], sizes[i] if i < len(sizes) else None
+        if wanted is not None and have != wanted:
+            if not isinstance(have, int):
+                raise n.error("AICC-1005", f"the columns of input {i} must be static.")
+            if wanted < have:
+                x = c.slice(x, 1, 0, wanted)
+            else:
+                x = c("pad", x, n.ints([0, 0, 0, wanted - have]), None, mode="constant", axes=[0, 1])
+        parts.append(x)
+    return c.concat(parts, 1)
 
 
-def transformed(n: Node, y: Any, how: str | int) -> Any:
-    """A model's scores after `post_transform`. Raises ImportError_ AICC-1006."""
-    c = Compose(n)
-    names = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
-    name = names[how] if isinstance(how, int) and 0 <= how < len(names) else how
-    if name == "NONE":
-        return y
-    if name == "LOGISTIC":
-        return c("sigmoid", y)
-    if name == "SOFTMAX":
-        return c("softmax", y, axis=n.info(y).rank - 1)
-    raise n.error("AICC-1006", f"attribute 'post_transform' is {how}, which is not supported.")
+@onnx_op("OneHotEncoder", domain=DOMAIN)
+def one_hot_encoder(n: Node) -> Any:
+    """A last dim of one entry per category, all 0 for what is none (an error with `zeros` 0, which nobody can
+    raise in compiled code)."""
+    c, x = Compose(n), n.required(0)
+    names = n.attr("cats_strings")
+    categories = np.asarray(names, object) if names else np.asarray(n.required_attr("cats_int64s"), np.int64)
+    if not names:
+        x = c.cast(x, DType.I64)
+    return c.cast(c("equal", c.unsqueeze(x, n.info(x).rank), n.const(categories)), DType.F32)
+
+
+@onnx_op("CategoryMapper", domain=DOMAIN)
+def category_mapper(n: Node) -> Any:
+    """Strings to numbers, or back: the places of two lists."""
+    c, x = Compose(n), n.required(0)
+    names = np.asarray(n.required_attr("cats_strings"), object)
+    numbers = np.asarray(n.required_attr("cats_int64s"), np.int64)
+    back = n.info(x).dtype is DType.I64
+    keys, values = (numbers, names) if back else (names, numbers)
+    default = np.asarray(
+        n.attr("default_string", "_Unused") if back else n.attr("default_int64", -1), values.dtype
+    )
+    last = n.info(x).rank
+    hits = c("equal", c.unsqueeze(x, last), n.const(keys))
+    place = c("arg_max", c.cast(hits, DType.I32), axis=last, keepdims=False)
+    hit = c("reduce_max", hits, axes=[last], keepdims=False)
+    return c("where", hit, c("gather", n.const(values), place, axis=0), n.const(default))
+
+
+@onnx_op("ZipMap", "CastMap", "DictVectorizer", domain=DOMAIN)
+def of_maps(n: Node) -> Any:
+    """Refused: a compiled model's values are tensors."""
+    hint = {
+        "ZipMap": "export without it (skl2onnx: options={'zipmap': False}); its input is the table of scores.",
+        "CastMap": "pass the map's values as a tensor.",
+        "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
+    }[n.op_type]
+    raise n.error("AICC-1004", "maps are no tensors, and are not supported.", hint=hint)
 
 
 @onnx_op("LabelEncoder", domain=DOMAIN)
 def label_encoder(n: Node) -> Any:
-    """Each element's value in a table of few numbers: all keys are compared."""
+    """Each element's value in a table. Of numbers, all keys are compared."""
     c, x = Compose(n), n.required(0)
     keys, values, default = _table(n)
-    if keys.dtype.kind not in "iuf" or values.dtype.kind not in "iuf":
-        raise n.error("AICC-1004", "tables of strings are not supported.")
     dtype = n.info(x).dtype
+    if (keys.dtype.kind == "O") != (dtype is DType.STRING):
+        raise n.error("AICC-1004", f"the keys of the table do not fit the input, {n.info(x)}.")
+    if dtype is DType.STRING:
+        return looked_up(n, x, keys, values, default)
     x = c.unsqueeze(x, n.info(x).rank)
     hits = c("equal", x, n.const(keys, dtype))
     if dtype.is_float and np.isnan(keys).any():
@@ -107,13 +144,13 @@ def label_encoder(n: Node) -> Any:
     last = n.info(x).rank - 1
     place = c("arg_max", c.cast(hits, DType.I32), axis=last, keepdims=False)
     hit = c("reduce_max", hits, axes=[last], keepdims=False)
-    return c("where", hit, c("gather", c.constant(values), place, axis=0), c.constant(default))
+    return c("where", hit, c("gather", n.const(values), place, axis=0), n.const(default))
 
 
 def _table(n: Node) -> tuple[Any, Any, Any]:
     """Keys, values, and the value of what is no key."""
     defaults = {"floats": -0.0, "int64s": -1, "strings": "_Unused"}
-    dtypes = {"floats": np.float32, "int64s": np.int64, "strings": np.str_}
+    dtypes = {"floats": np.float32, "int64s": np.int64, "strings": object}
     found = []
     for what in ("keys", "values"):
         if (tensor := n.attr(f"{what}_tensor")) is not None:
@@ -125,7 +162,8 @@ def _table(n: Node) -> tuple[Any, Any, Any]:
         found.append((np.asarray(n.attr(f"{what}_{kind}"), dtypes[kind]), kind))
     values, kind = found[1]
     if kind == "tensor":
-        default = n.attr("default_tensor", np.zeros(1, values.dtype))
+        missing = {"f": -0.0, "i": -1}.get(values.dtype.kind, "_Unused")
+        default = n.attr("default_tensor", np.asarray([missing], values.dtype))
     else:
         default = n.attr(f"default_{kind.removesuffix('s')}", defaults[kind])
     return found[0][0], values, np.asarray(default).reshape(()).astype(values.dtype)
