@@ -83,7 +83,7 @@ def multinomial(n: Node) -> Any:
     if n.info(x).rank != 2:
         raise n.error("AICC-1005", f"the input must be [batch, classes], but is {n.info(x)}.")
     count, wide = n.attr("sample_size", 1), DType.F64
-    sums = c("cumsum", c("softmax", c.cast(x, wide), axis=1), n.const(np.int64(1)))
+    sums = c("cumsum", c("softmax", c.cast(x, wide), axis=1), axis=1)
     batch = c("slice", n.build(OPS["shape"], x), n.ints([0]), n.ints([1]), axes=[0])
     u = c.cast(drawn(n, "uniform", c.concat([batch, n.ints([count])], 0), wide), wide)
     inner = c.slice(sums, 1, 0, -1)  # the last class takes what rounding leaves
