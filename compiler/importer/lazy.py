@@ -71,16 +71,17 @@ class _Reader:
         return bytes(out)
 
     def _tensor(self, start: int, end: int) -> bytes:
-        out = bytearray()
+        out, last = bytearray(), b""
         for number, begin, value, after in self._fields(start, end):
             if number == _RAW_DATA and after - value > _SMALL:
+                # last, for a file may say after its data that they lie here, and the last word counts
                 place = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL)
                 for key, text in (("location", self.name), ("offset", value), ("length", after - value)):
                     place.external_data.add(key=key, value=str(text))
-                out += place.SerializeToString()
+                last = place.SerializeToString()
             else:
                 out += self.data[begin:after]
-        return bytes(out)
+        return bytes(out) + last
 
     def _fields(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """Of each field between two positions: its number, and where it, its value and what follows begin."""

@@ -56,6 +56,17 @@ def test_everything_but_large_weights_is_as_it_was(tmp_path):
     assert got == want
 
 
+def test_data_said_to_be_in_the_model(tmp_path):
+    """ONNX Runtime's quantization tools write that default out, after the data."""
+    want = model(**arrays())
+    for initializer in want.graph.initializer:
+        initializer.data_location = TensorProto.DEFAULT
+    onnx.save(want, tmp_path / "m.onnx")
+    got = load_model(tmp_path / "m.onnx")
+    for a, b in zip(got.graph.initializer, want.graph.initializer, strict=True):
+        np.testing.assert_array_equal(tensor_loader(a, tmp_path)(), numpy_helper.to_array(b))
+
+
 def test_external_data_stays_where_it_is(tmp_path):
     onnx.save(
         model(**arrays()),
