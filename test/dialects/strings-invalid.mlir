@@ -1,0 +1,63 @@
+// RUN: aicc-opt %s -split-input-file -verify-diagnostics
+
+func.func @numbers(%x: tensor<2xf32>) {
+  // expected-error @+1 {{'aicc.string_of' op operand 'number' has dtype f32; allowed: i64}}
+  %0 = "aicc.string_of"(%x) : (tensor<2xf32>) -> tensor<2xsi64>
+  return
+}
+
+// -----
+
+func.func @texts(%x: tensor<2xi64>) {
+  // expected-error @+1 {{'aicc.string_number' op operand 'x' has dtype i64; allowed: si64}}
+  %0 = "aicc.string_number"(%x) : (tensor<2xi64>) -> tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @shapes(%a: tensor<2xsi64>, %b: tensor<3xsi64>) {
+  // expected-error @+1 {{'aicc.string_concat' op}}
+  %0 = "aicc.string_concat"(%a, %b) : (tensor<2xsi64>, tensor<3xsi64>) -> tensor<3xsi64>
+  return
+}
+
+// -----
+
+func.func @delimiter(%a: tensor<2xsi64>) {
+  // expected-error @+1 {{'aicc.string_split' op attribute 'delimiter' is missing}}
+  %0, %1 = "aicc.string_split"(%a) {splits = 1 : i64} : (tensor<2xsi64>) -> (tensor<2x?xsi64>, tensor<2xi64>)
+  return
+}
+
+// -----
+
+func.func @case(%x: tensor<?xsi64>, %n: tensor<3xi64>, %cases: tensor<5x4xi32>) {
+  // expected-error @+1 {{'aicc.string_normalize' op attribute 'change' is 'title', expected none, lower, upper}}
+  %0 = "aicc.string_normalize"(%x, %n, %cases) {change = "title", sensitive = true} : (tensor<?xsi64>, tensor<3xi64>, tensor<5x4xi32>) -> tensor<?xsi64>
+  return
+}
+
+// -----
+
+func.func @automaton(%x: tensor<?xsi64>, %table: tensor<3x4xi32>) {
+  // expected-error @+1 {{'aicc.string_match' op operand 'automaton' must have rank 1, got i32[3, 4]}}
+  %0 = "aicc.string_match"(%x, %table) : (tensor<?xsi64>, tensor<3x4xi32>) -> tensor<?xi1>
+  return
+}
+
+// -----
+
+func.func @generator(%n: tensor<3xi64>) {
+  // expected-error @+1 {{'aicc.random' op attribute 'dtype' is f32, which has no generator}}
+  %0 = "aicc.random"(%n) {kind = "normal", dtype = f32, seed = 1 : i64, number = 0 : i64} : (tensor<3xi64>) -> tensor<?x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @arithmetic(%a: tensor<2xsi64>) {
+  // expected-error @+1 {{'aicc.add' op operand 'a' has dtype si64}}
+  %0 = "aicc.add"(%a, %a) : (tensor<2xsi64>, tensor<2xsi64>) -> tensor<2xsi64>
+  return
+}
