@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aicc.session import InferenceSession as InferenceSession
     from aicc.session import SessionOptions as SessionOptions
     from aicc.target import Target as Target
+    from aicc.tools.quantize.api import quantize as quantize
 
 _HOME = {
     "AiccError": "errors",
@@ -42,6 +43,7 @@ _HOME = {
     "compile_model": "driver",
     "cpu_pipeline": "driver",
     "load": "loader",
+    "quantize": "tools.quantize.api",
 }
 
 __all__ = sorted(_HOME)

@@ -26,6 +26,7 @@ CATALOGUE: dict[str, str] = {
     "AICC-4001": "The output cannot be written.",
     "AICC-4002": "A command line argument is wrong.",
     "AICC-4003": "A runtime to measure against is not installed and cannot be.",
+    "AICC-4004": "A model cannot be quantized as asked, or its calibration data cannot be read.",
     "AICC-5001": "A shared library is not an aicc model, or was built for another CPU or ABI version.",
     "AICC-5002": "An input is missing, unknown, or has the wrong dtype, rank or size.",
     "AICC-5003": "The compiled model reported a failure while running.",

@@ -95,9 +95,10 @@ def math() -> str:
 
 def command_lines() -> str:
     """docs/cli.md"""
-    from aicc.tools import aicc, aicc_bench, aicc_opt, aicc_run
+    from aicc.tools import aicc, aicc_bench, aicc_opt, aicc_quantize, aicc_run
 
     commands = {"aicc": aicc, "aicc-run": aicc_run, "aicc-bench": aicc_bench, "aicc-opt": aicc_opt}
+    commands["aicc-quantize"] = aicc_quantize
     lines = ["# Command lines", "", NOTE]
     for name, module in commands.items():
         command = module.main

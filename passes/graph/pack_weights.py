@@ -182,7 +182,7 @@ def _rounding(options: PackWeights) -> list[Pattern]:
         """`gather(w, i) --> cast(gather(w rounded, i))`, with a scale for each row of bytes"""
         table, indices = op.operands
         sym = _symbol(rw, table)
-        if sym is None or rw.attrs(op)["axis"] != 0:
+        if sym is None or rw.attrs(op)["axis"] != 0 or rw.weights.type(sym).shape[1] == 1:
             return False
         rows, columns = (int(d) for d in rw.weights.type(sym).shape)
         rw.at(op)

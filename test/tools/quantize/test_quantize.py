@@ -1,0 +1,153 @@
+"""`aicc.quantize`: what it writes runs in ONNX Runtime and in aicc alike, and stays near the f32 model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+
+import aicc
+from aicc.errors import AiccError
+from aicc.tools import aicc_quantize
+from aicc.tools.quantize.options import QuantizeOptions
+from aicc.tools.quantize.ranges import Observed, parameters
+
+Array = np.ndarray[Any, Any]
+
+
+def a_model() -> onnx.ModelProto:
+    """Conv, Relu, a sum over pixels, MatMul, Gemm with a transposed weight, and MatMul with that weight again."""
+    rng = np.random.default_rng(5)
+    weights = {
+        "c": rng.normal(size=(48, 3, 3, 3)) / 5,
+        "cb": rng.normal(size=48),
+        "m": rng.normal(size=(48, 64)) / 7,
+        "g": rng.normal(size=(80, 64)) / 8,
+        "gb": rng.normal(size=80),
+        "t": rng.normal(size=(80, 40)) / 9,
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "c", "cb"], ["a"], "conv"),
+        helper.make_node("Relu", ["a"], ["r"]),
+        helper.make_node("ReduceMean", ["r", "axes"], ["p"], keepdims=0),
+        helper.make_node("MatMul", ["p", "m"], ["h"], "first"),
+        helper.make_node("Relu", ["h"], ["hr"]),
+        helper.make_node("Gemm", ["hr", "g", "gb"], ["k"], "second", transB=1),
+        helper.make_node("MatMul", ["k", "t"], ["y"], "third"),
+        helper.make_node("MatMul", ["k", "t"], ["z"], "fourth"),
+    ]
+    initializers = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in weights.items()]
+    initializers.append(numpy_helper.from_array(np.array([2, 3]), "axes"))
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3, 8, 8])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2, 40]) for n in ("y", "z")],
+        initializers,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def samples(count: int = 6) -> list[dict[str, Array]]:
+    rng = np.random.default_rng(7)
+    return [{"x": rng.normal(size=(2, 3, 8, 8)).astype(np.float32)} for _ in range(count)]
+
+
+def by_peer(model: onnx.ModelProto, sample: dict[str, Array]) -> list[Array]:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    results: list[Array] = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, sample)
+    return results
+
+
+CASES = [
+    ({"mode": "weights"}, 12.0),
+    ({"mode": "weights", "symmetric": False, "block": 16}, 14.0),
+    ({"mode": "weights", "bits": 8}, 35.0),
+    ({"mode": "weights", "bits": 8, "block": 0}, 35.0),
+    ({"mode": "weights", "format": "nbits"}, 12.0),
+    ({"mode": "weights", "format": "nbits", "symmetric": False, "bits": 8}, 35.0),
+    ({"mode": "static"}, 25.0),
+    ({"mode": "static", "per_channel": False, "calibration": "percentile", "percentile": 99.9}, 20.0),
+    ({"mode": "static", "calibration": "entropy"}, 20.0),
+    ({"mode": "dynamic"}, 30.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "snr"), CASES, ids=lambda c: "-".join(map(str, c.values())) if isinstance(c, dict) else ""
+)
+def test_near_the_model_and_the_same_elsewhere(options: dict[str, Any], snr: float):
+    result = aicc.quantize(a_model(), data=samples(), **options)
+    onnx.checker.check_model(result.model)
+    assert result.errors and all(row.snr > snr and row.cosine > 0.95 for row in result.errors)
+    assert result.bytes_after < result.bytes_before
+    sample = samples(1)[0]
+    ours, theirs = aicc.compile(result.model)(sample), by_peer(result.model, sample)
+    plain = by_peer(a_model(), sample)
+    for got, wanted, real in zip(ours, theirs, plain, strict=True):
+        # one step of a rounded activation where both sum in another order
+        np.testing.assert_allclose(got, wanted, atol=2e-5 if options["mode"] == "weights" else 0.1)
+        assert np.linalg.norm(got - real) < 0.3 * np.linalg.norm(real)
+
+
+def test_excluded_nodes_stay():
+    result = aicc.quantize(a_model(), errors=False, exclude=("second", "Conv"))
+    initializers = {t.name for t in result.model.graph.initializer}
+    assert {"c", "g"} <= initializers and not {"m", "t"} & initializers
+
+
+def test_a_shared_weight_is_stored_once():
+    result = aicc.quantize(a_model(), errors=False)
+    stored = [t for t in result.model.graph.initializer if t.data_type == TensorProto.INT4]
+    assert len(stored) == 3
+
+
+def test_ranges():
+    seen = Observed()
+    rng = np.random.default_rng(0)
+    for part in np.split(rng.normal(size=100_000).astype(np.float32), 10):
+        seen.see(part)
+    seen.see(np.array([50.0, np.inf, np.nan], np.float32))
+    assert seen.range("minmax", 0)[1] == 50
+    low, high = seen.range("percentile", 99.0)
+    assert -2.8 < low < -2.3 and 2.3 < high < 2.8
+    assert seen.range("entropy", 0)[1] < 50
+    scale, zero = parameters(-1.0, 3.0)
+    assert abs(float(scale) - 4 / 255) < 1e-8 and int(zero) == 64
+
+
+@pytest.mark.parametrize(
+    ("code", "call"),
+    [
+        ("AICC-4002", lambda: QuantizeOptions(bits=3)),
+        ("AICC-4002", lambda: QuantizeOptions(block=20)),
+        ("AICC-4002", lambda: QuantizeOptions(mode="half")),
+        ("AICC-4004", lambda: aicc.quantize(a_model(), mode="static")),
+        ("AICC-4004", lambda: aicc.quantize(a_model(), exclude=("*",))),
+        ("AICC-1001", lambda: aicc.quantize("no-such-model.onnx")),
+    ],
+)
+def test_errors_have_codes(code: str, call: Any):
+    with pytest.raises(AiccError) as caught:
+        call()
+    assert caught.value.code == code
+
+
+def test_command(tmp_path: Path):
+    source, out = tmp_path / "m.onnx", tmp_path / "q.onnx"
+    onnx.save(a_model(), str(source))
+    for number, sample in enumerate(samples(2)):
+        np.savez(tmp_path / f"{number}.npz", **sample)
+    arguments = [str(source), "-o", str(out), "--mode", "static", "--data", str(tmp_path)]
+    done = CliRunner().invoke(aicc_quantize.main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "second" in done.output and "SNR" in done.output and "MB" in done.output
+    assert any(n.op_type == "QuantizeLinear" for n in onnx.load(str(out)).graph.node)
+    assert [p.name for p in tmp_path.glob(".aicc-*")] == []

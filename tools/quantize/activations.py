@@ -1,0 +1,109 @@
+"""Layers with activations of 8 bits: ranges known from data, or taken from each run's own numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import helper
+
+from aicc.tools.quantize.graph import Layer, Rewriting
+from aicc.tools.quantize.options import QuantizeOptions
+from aicc.tools.quantize.ranges import parameters
+from aicc.tools.quantize.weights import channel_bytes, dequantized_channels
+
+
+def quantize_static(
+    rewriting: Rewriting,
+    layers: list[Layer],
+    ranges: dict[str, tuple[float, float]],
+    options: QuantizeOptions,
+) -> None:
+    """QuantizeLinear and DequantizeLinear on each layer's input and weights, and on a constant bias.
+
+    conv(x, w, b) --> conv(dq(q(x)), dq(w: i8), dq(b: i32)), the bias in units of the product of both scales
+    """
+    inputs: dict[str, tuple[str, float]] = {}
+    weights: dict[tuple[str, int], str] = {}
+    for layer in layers:
+        node, name = layer.node, layer.node.input[0]
+        if name not in inputs:
+            inputs[name] = _rounded_input(rewriting, layer, ranges[name])
+        key = (layer.weight, layer.channel_axis)
+        if key not in weights:
+            weights[key] = dequantized_channels(rewriting, layer, options.per_channel, node)
+        if len(node.input) > 2 and node.input[2] and rewriting.tensor(node.input[2]) is not None:
+            _rounded_bias(rewriting, layer, inputs[name][1], options)
+        node.input[0], node.input[1] = inputs[name][0], weights[key]
+
+
+def _rounded_input(rewriting: Rewriting, layer: Layer, limits: tuple[float, float]) -> tuple[str, float]:
+    """What stands for the input rounded, and its scale."""
+    name = layer.node.input[0]
+    scale, zero = parameters(*limits)
+    names = [rewriting.add_array(f"{name}_scale", scale), rewriting.add_array(f"{name}_zero_point", zero)]
+    q, real = rewriting.unique(f"{name}_quantized"), rewriting.unique(f"{name}_dequantized")
+    rewriting.put_before(
+        layer.node,
+        rewriting.node("QuantizeLinear", [name, *names], q),
+        rewriting.node("DequantizeLinear", [q, *names], real),
+    )
+    return real, float(scale)
+
+
+def _rounded_bias(rewriting: Rewriting, layer: Layer, input_scale: float, options: QuantizeOptions) -> None:
+    """A vector of biases as i32, where they fit."""
+    bias = rewriting.array(layer.node.input[2])
+    if bias.ndim != 1:
+        return
+    _, scale = channel_bytes(rewriting.array(layer.weight), layer.channel_axis, options.per_channel)
+    unit = np.asarray(scale * np.float32(input_scale), np.float32)
+    numbers = np.rint(bias.astype(np.float64) / unit)
+    if unit.ndim and len(unit) != len(bias) or np.abs(numbers).max(initial=0) > 2**30:
+        return
+    names = [
+        rewriting.add_array(f"{layer.node.input[2]}_quantized", numbers.astype(np.int32)),
+        rewriting.add_array(f"{layer.node.input[2]}_scale", unit),
+        rewriting.add_array(f"{layer.node.input[2]}_zero_point", np.zeros(unit.shape, np.int32)),
+    ]
+    out = rewriting.unique(f"{layer.node.input[2]}_dequantized")
+    attributes = {"axis": 0} if unit.ndim else {}
+    rewriting.put_before(layer.node, rewriting.node("DequantizeLinear", names, out, **attributes))
+    layer.node.input[2] = out
+
+
+def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: QuantizeOptions) -> None:
+    """Products in integers, the input rounded by its own range in each run.
+
+    matmul(x, w) --> cast(MatMulInteger(DynamicQuantizeLinear(x), w: i8)) · (x_scale · w_scale)
+    """
+    inputs: dict[str, list[str]] = {}
+    weights: dict[tuple[str, int], tuple[str, str]] = {}
+    for layer in layers:
+        node, x = layer.node, layer.node.input[0]
+        if x not in inputs:
+            inputs[x] = [rewriting.unique(f"{x}_{part}") for part in ("quantized", "scale", "zero_point")]
+            rewriting.put_before(
+                node, helper.make_node("DynamicQuantizeLinear", [x], inputs[x], name=inputs[x][0])
+            )
+        key = (layer.weight, layer.channel_axis)
+        if key not in weights:
+            array = rewriting.array(layer.weight)
+            q, scale = channel_bytes(array.T if layer.transposed else array, 1, options.per_channel)
+            weights[key] = (
+                rewriting.add_array(f"{layer.weight}_quantized", q),
+                rewriting.add_array(f"{layer.weight}_scale", scale),
+            )
+        q_x, s_x, z_x = inputs[x]
+        out = node.output[0]
+        product, real, factor = (
+            rewriting.unique(f"{out}_{part}") for part in ("integer", "product", "factor")
+        )
+        bias = node.input[2] if len(node.input) > 2 and node.input[2] else ""
+        result = rewriting.unique(f"{out}_scaled") if bias else out
+        rewriting.replace(
+            node,
+            rewriting.node("MatMulInteger", [q_x, weights[key][0], z_x], product),
+            rewriting.node("Cast", [product], real, to=1),
+            rewriting.node("Mul", [s_x, weights[key][1]], factor),
+            rewriting.node("Mul", [real, factor], result),
+            *([rewriting.node("Add", [result, bias], out)] if bias else []),
+        )

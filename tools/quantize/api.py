@@ -1,0 +1,155 @@
+"""`aicc.quantize`: an f32 ONNX model in, a quantized one out, and how far it is from the first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from aicc.errors import CompileError, ImportError_
+from aicc.tools.inputs import random_inputs
+from aicc.tools.quantize.activations import quantize_dynamic, quantize_static
+from aicc.tools.quantize.graph import PRODUCTS, TARGETS, Layer, Rewriting, require_opset
+from aicc.tools.quantize.measure import LayerError, Sample, layer_errors, observe, read_samples
+from aicc.tools.quantize.options import QuantizeOptions
+from aicc.tools.quantize.weights import quantize_weights
+
+_COMPARED = 2
+"""Samples that layers are compared on."""
+_LIMIT = (1 << 31) - (1 << 20)
+"""Bytes of a model that protobuf takes in one file."""
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """The model that was made, errors by layer (empty when not asked for), bytes of both models."""
+
+    model: onnx.ModelProto
+    errors: list[LayerError]
+    bytes_before: int
+    bytes_after: int
+
+
+def quantize(
+    model: Any,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    data: Iterable[Sample] | str | os.PathLike[str] | None = None,
+    errors: bool = True,
+    options: QuantizeOptions | None = None,
+    **changes: Any,
+) -> QuantizeResult:
+    """Quantizes `model` (a path or a ModelProto) after training; written to `output` when that is given.
+
+    `data` gives calibration samples, dicts of an array per input: an iterable, a .npz file, or a folder of them; mode
+    static needs it. Options are those of `QuantizeOptions`, as `options` or as keywords. With `errors` both models run
+    on two samples (random ones without data), and layers are compared.
+    Raises CompileError AICC-4001 (output), AICC-4002 (options), AICC-4004 (the model or the data), ImportError_.
+    """
+    options = options or QuantizeOptions(**changes)
+    source = _read(model)
+    if output is not None:
+        from aicc.driver import check_writable
+
+        check_writable(Path(output))
+    changed = onnx.ModelProto()
+    changed.CopyFrom(source)
+    changed = require_opset(changed, _opset(options))
+    rewriting = Rewriting(changed)
+    layers = rewriting.layers(
+        options, PRODUCTS if options.mode == "dynamic" or options.format == "nbits" else TARGETS
+    )
+    if not layers:
+        raise CompileError(
+            "AICC-4004",
+            "nothing to quantize: no MatMul, Gemm or Conv has constant f32 weights, or all are excluded.",
+        )
+    titles = {layer.node.output[0]: (layer.name, layer.node.op_type) for layer in layers}
+    samples = list(_samples(data, source)) if data is not None else None
+    _rewrite(rewriting, layers, options, source, samples)
+    quantized = rewriting.finish()
+    found: list[LayerError] = []
+    if errors:
+        compared = (
+            list(islice(samples, _COMPARED))
+            if samples
+            else [random_inputs(source, seed=i) for i in range(_COMPARED)]
+        )
+        found = layer_errors(source, quantized, titles, compared)
+    result = QuantizeResult(quantized, found, source.ByteSize(), quantized.ByteSize())
+    if output is not None:
+        write(quantized, Path(output))
+    return result
+
+
+def _opset(options: QuantizeOptions) -> int:
+    """The opset that what is written needs."""
+    if options.mode != "weights":
+        return 13
+    if options.format == "nbits":
+        return 11
+    return 21 if options.bits == 4 or options.block else 13
+
+
+def _rewrite(
+    rewriting: Rewriting,
+    layers: list[Layer],
+    options: QuantizeOptions,
+    source: onnx.ModelProto,
+    samples: list[Sample] | None,
+) -> None:
+    if options.mode == "weights":
+        quantize_weights(rewriting, layers, options)
+    elif options.mode == "dynamic":
+        quantize_dynamic(rewriting, layers, options)
+    else:
+        names = list(dict.fromkeys(layer.node.input[0] for layer in layers))
+        seen = observe(rewriting.model, names, samples or [])
+        ranges = {name: seen[name].range(options.calibration, options.percentile) for name in names}
+        quantize_static(rewriting, layers, ranges, options)
+
+
+def _read(model: Any) -> onnx.ModelProto:
+    """Raises ImportError_ AICC-1001 or AICC-1002."""
+    if isinstance(model, onnx.ModelProto):
+        return model
+    path = Path(model)
+    try:
+        return onnx.load(str(path))
+    except FileNotFoundError as error:
+        code = "AICC-1001" if not path.exists() else "AICC-1002"
+        raise ImportError_(code, f"{path} cannot be read: {error}") from error
+    except onnx.checker.ValidationError as error:
+        raise ImportError_("AICC-1002", f"external data of {path} cannot be read: {error}") from error
+    except Exception as error:  # protobuf's DecodeError has no public base
+        raise ImportError_("AICC-1001", f"{path} is no ONNX model: {error}") from error
+
+
+def _samples(data: Any, model: onnx.ModelProto) -> Iterable[Sample]:
+    if isinstance(data, (str, os.PathLike)):
+        return read_samples(Path(data), model)
+    return ({name: np.asarray(array) for name, array in sample.items()} for sample in data)
+
+
+def write(model: onnx.ModelProto, path: Path) -> None:
+    """Writes the whole model or nothing; more than 2 GiB go to `<path>.data` too. Raises CompileError AICC-4001."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=".aicc-") as folder:
+            draft = Path(folder) / path.name
+            if model.ByteSize() < _LIMIT:
+                draft.write_bytes(model.SerializeToString())
+            else:
+                onnx.save(model, str(draft), save_as_external_data=True, location=f"{path.name}.data")
+                os.replace(Path(folder) / f"{path.name}.data", path.with_name(f"{path.name}.data"))
+            shutil.copymode(path, draft) if path.exists() else None
+            os.replace(draft, path)
+    except OSError as error:
+        raise CompileError("AICC-4001", f"{path} cannot be written: {error}.") from error

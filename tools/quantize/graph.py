@@ -1,0 +1,175 @@
+"""A model being rewritten: its constants by name, new nodes before old ones, names that are free."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from aicc.errors import CompileError
+from aicc.tools.quantize.options import QuantizeOptions
+
+Array = np.ndarray[Any, Any]
+PRODUCTS = ("MatMul", "Gemm")
+TARGETS = (*PRODUCTS, "Conv")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node whose weights are constant. `transposed`: they are `[N, K]`, else `[K, N]` (of Conv `[F, C, …]`)."""
+
+    node: onnx.NodeProto
+    weight: str
+    transposed: bool
+
+    @property
+    def name(self) -> str:
+        """For people: the node's name, else its output's."""
+        return self.node.name or self.node.output[0]
+
+    @property
+    def channel_axis(self) -> int:
+        """The dim of the weights that is an output channel."""
+        return 0 if self.transposed or self.node.op_type == "Conv" else 1
+
+
+class Rewriting:
+    """Edits `model` in place. Nodes of subgraphs are left alone."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.graph = model.graph
+        self.initializers = {t.name: t for t in self.graph.initializer}
+        self.constants = {
+            node.output[0]: attribute.t
+            for node in self.graph.node
+            if node.op_type == "Constant"
+            for attribute in node.attribute
+            if attribute.name == "value"
+        }
+        self._names = set(self.initializers) | {v.name for v in self.graph.input}
+        self._names |= {name for node in self.graph.node for name in node.output}
+        self._before: dict[int, list[onnx.NodeProto]] = {}
+        self._instead: dict[int, list[onnx.NodeProto]] = {}
+
+    def layers(self, options: QuantizeOptions, kinds: tuple[str, ...]) -> list[Layer]:
+        """The nodes to quantize, of f32 weights that are no input of the model."""
+        inputs = {v.name for v in self.graph.input}
+        found = []
+        for node in self.graph.node:
+            if node.op_type not in kinds or node.domain or options.excludes(node) or len(node.input) < 2:
+                continue
+            name = node.input[1]
+            if name in inputs or self.tensor(name) is None:
+                continue
+            tensor = self.tensor(name)
+            assert tensor is not None
+            rank = len(tensor.dims)
+            if tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
+                continue
+            if (node.op_type in PRODUCTS and rank != 2) or (node.op_type == "Conv" and rank < 3):
+                continue
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if (
+                attributes.get("transA", 0)
+                or attributes.get("alpha", 1.0) != 1.0
+                or attributes.get("beta", 1.0) != 1.0
+            ):
+                continue
+            found.append(Layer(node, name, bool(attributes.get("transB", 0))))
+        return found
+
+    def tensor(self, name: str) -> onnx.TensorProto | None:
+        """A constant, None when `name` is none."""
+        return self.initializers.get(name) or self.constants.get(name)
+
+    def array(self, name: str) -> Array:
+        """The elements of a constant. Raises CompileError AICC-4004 when they are not finite."""
+        tensor = self.tensor(name)
+        assert tensor is not None
+        array = numpy_helper.to_array(tensor)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CompileError("AICC-4004", f"the weights '{name}' hold infinities or NaN.")
+        return array
+
+    def unique(self, name: str) -> str:
+        """A name that nothing has: `name`, or with a number."""
+        found, n = name, 1
+        while found in self._names:
+            found, n = f"{name}_{n}", n + 1
+        self._names.add(found)
+        return found
+
+    def add_array(self, name: str, array: Array) -> str:
+        """A new initializer."""
+        return self.add_tensor(numpy_helper.from_array(np.ascontiguousarray(array), self.unique(name)))
+
+    def add_tensor(self, tensor: onnx.TensorProto) -> str:
+        self.graph.initializer.append(tensor)
+        self.initializers[tensor.name] = tensor
+        return tensor.name
+
+    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
+        """A node of one result; it is not in the graph yet."""
+        domain = attributes.pop("domain", "")
+        return helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes)
+
+    def put_before(self, old: onnx.NodeProto, *new: onnx.NodeProto) -> None:
+        """Nodes to run before `old`."""
+        self._before.setdefault(id(old), []).extend(new)
+
+    def replace(self, old: onnx.NodeProto, *new: onnx.NodeProto) -> None:
+        """Nodes in the place of `old`."""
+        self._instead[id(old)] = list(new)
+
+    def finish(self) -> onnx.ModelProto:
+        """The model with all changes, without the constants that nothing reads any more."""
+        nodes: list[onnx.NodeProto] = []
+        for node in self.graph.node:
+            nodes += self._before.get(id(node), [])
+            nodes += self._instead.get(id(node), [node])
+        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del self.graph.node[:]
+        self.graph.node.extend(kept)
+        used = Counter(_read(self.graph))
+        unused = [t for t in self.graph.initializer if not used[t.name]]
+        for tensor in unused:
+            self.graph.initializer.remove(tensor)
+        inputs = [v for v in self.graph.input if any(v.name == t.name for t in unused)]
+        for value in inputs:
+            self.graph.input.remove(value)
+        dead = [n for n in self.graph.node if n.op_type == "Constant" and not used[n.output[0]]]
+        for node in dead:
+            self.graph.node.remove(node)
+        return self.model
+
+
+def _read(graph: onnx.GraphProto) -> list[str]:
+    """Every name that is read, in subgraphs too."""
+    names = [v.name for v in graph.output]
+    for node in graph.node:
+        names += node.input
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                names += _read(inner)
+    return names
+
+
+def require_opset(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    """The model, converted when its opset is older. Raises CompileError AICC-4004 when that fails."""
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and entry.version < version:
+            try:
+                model = onnx.version_converter.convert_version(model, version)
+            except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+                raise CompileError(
+                    "AICC-4004",
+                    f"the model has opset {entry.version}, and cannot be converted to {version}: {error}",
+                    hint="--format nbits needs no newer opset.",
+                ) from error
+    model.ir_version = max(model.ir_version, 10 if version >= 21 else 8)
+    return model

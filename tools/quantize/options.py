@@ -1,0 +1,64 @@
+"""What is to be quantized, and how."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+import onnx
+
+from aicc.errors import CompileError
+
+MODES = ("weights", "static", "dynamic")
+CALIBRATIONS = ("minmax", "percentile", "entropy")
+FORMATS = ("qdq", "nbits")
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """`mode`: weights alone (`bits` 4 or 8), or activations of 8 bits as well, their ranges from data (static) or from
+    each run's own numbers (dynamic).
+
+    `block` numbers of a column share a scale in mode weights (0: the whole column); `symmetric`: without zero points;
+    `per_channel`: a scale for each output channel in modes static and dynamic. `exclude` holds patterns of node names
+    and operators that stay as they are. `format` of mode weights: qdq, which is standard ONNX, or nbits, which is
+    com.microsoft's MatMulNBits. Raises CompileError AICC-4002.
+    """
+
+    mode: str = "weights"
+    bits: int = 4
+    block: int = 32
+    symmetric: bool = True
+    per_channel: bool = True
+    calibration: str = "minmax"
+    percentile: float = 99.99
+    format: str = "qdq"
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("mode", self.mode, MODES),
+            ("calibration", self.calibration, CALIBRATIONS),
+            ("format", self.format, FORMATS),
+            ("bits", self.bits, (4, 8)),
+        ):
+            if value not in known:
+                raise CompileError(
+                    "AICC-4002", f"{name} {value}: expected {', '.join(str(k) for k in known)}."
+                )
+        if self.block < 0 or (self.block and (self.block < 16 or self.block & (self.block - 1))):
+            raise CompileError("AICC-4002", f"block {self.block}: expected 0, or a power of two from 16 on.")
+        if self.format == "nbits" and not self.block:
+            raise CompileError("AICC-4002", "format nbits needs blocks: block 0 is one scale for a column.")
+        if not 50 < self.percentile <= 100:
+            raise CompileError(
+                "AICC-4002", f"percentile {self.percentile}: expected more than 50, up to 100."
+            )
+
+    def excludes(self, node: onnx.NodeProto) -> bool:
+        """Whether a node stays as it is."""
+        return any(
+            fnmatch.fnmatchcase(text, pattern)
+            for pattern in self.exclude
+            for text in (node.name, node.op_type)
+        )
