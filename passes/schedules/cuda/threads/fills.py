@@ -69,3 +69,30 @@ def _covers(generic: Any, operand: int) -> bool:
     results = list(maps_of(generic)[operand].results)
     dims = {r.position for r in results if isinstance(r, ir.AffineDimExpr)}
     return len(dims) == len(results)
+
+
+def adjacent_fills(kernel: Any) -> list[list[Any]]:
+    """Runs of generics that write constants to memory and read none: the sides of a border. One launch does them.
+
+    Only in kernels that hold nothing else: another fill starts a reduction.
+    """
+    generics = [op.operation for op in kernel.regions[0].blocks[0].operations]
+    generics = [op for op in generics if op.name == "linalg.generic"]
+    if len(generics) < 2 or any(_reads(op) or not _is_static(op) for op in generics):
+        return []
+    return [generics]
+
+
+def _reads(generic: Any) -> bool:
+    inputs = int(generic.attributes["operandSegmentSizes"][0])
+    arguments = list(body_of(generic).arguments)
+    return (
+        any(isinstance(value.type, ir.MemRefType) for value in list(generic.operands)[:inputs])
+        or any(list(argument.uses) for argument in arguments[inputs:])
+        or any(op.operation.name == "memref.load" for op in body_of(generic).operations)
+    )
+
+
+def _is_static(generic: Any) -> bool:
+    kinds = [value.type for value in generic.operands if isinstance(value.type, ir.MemRefType)]
+    return all(kind.has_static_shape for kind in kinds)

@@ -30,27 +30,50 @@ def launch_generic(generic: Any, starts: Mapping[int, Any]) -> None:
         }
       }
     """
-    with ir.InsertionPoint(generic), generic.location:
-        sizes = _sizes(generic)
-        kinds = iterators_of(generic)
-        order = _order(generic, kinds)
-        total = _product([sizes[d] for d in order])
-        spot = launch([grid_size(total), 1, 1], [BLOCK, 1, 1])
+    launch_together([generic], starts)
+
+
+def launch_together(generics: Sequence[Any], starts: Mapping[int, Any] | None = None) -> None:
+    """Replaces several `linalg.generic` that do not depend on each other by one launch, where the last one stands:
+    each thread does its part of the first, then of the second."""
+    with ir.InsertionPoint(generics[-1]), generics[-1].location:
+        spaces = [_Space(generic) for generic in generics]
+        totals = [space.total for space in spaces]
+        static = all(isinstance(total, int) for total in totals)
+        grid = grid_size(max(totals) if static else totals[0])
+        spot = launch([grid, 1, 1], [BLOCK, 1, 1])
         with ir.InsertionPoint.at_block_terminator(spot.body):
             first, step = linear_thread(spot)
-            loop = scf.ForOp(first, _value(total), step)
-            with ir.InsertionPoint(loop.body):
-                dims: list[Any] = [None] * len(kinds)
-                rest = loop.induction_variable
-                for d in reversed(order[1:]):
-                    size = _value(sizes[d])
-                    dims[d] = arith.RemUIOp(rest, size).result
-                    rest = arith.DivUIOp(rest, size).result
-                if order:
-                    dims[order[0]] = rest
-                _point(generic, dims, sizes, [d for d, k in enumerate(kinds) if k == "reduction"], starts)
-                scf.YieldOp([])
-    generic.erase()
+            for space in spaces:
+                loop = scf.ForOp(first, _value(space.total), step)
+                with ir.InsertionPoint(loop.body):
+                    space.point(loop.induction_variable, starts or {})
+                    scf.YieldOp([])
+    for generic in generics:
+        generic.erase()
+
+
+class _Space:
+    """The parallel iterations of a generic, numbered."""
+
+    def __init__(self, generic: Any) -> None:
+        self.generic = generic
+        self.sizes = _sizes(generic)
+        self.kinds = iterators_of(generic)
+        self.order = _order(generic, self.kinds)
+        self.total = _product([self.sizes[d] for d in self.order])
+
+    def point(self, number: Any, starts: Mapping[int, Any]) -> None:
+        """Computes and stores the results of an iteration."""
+        dims: list[Any] = [None] * len(self.kinds)
+        for d in reversed(self.order[1:]):
+            size = _value(self.sizes[d])
+            dims[d] = arith.RemUIOp(number, size).result
+            number = arith.DivUIOp(number, size).result
+        if self.order:
+            dims[self.order[0]] = number
+        sums = [d for d, kind in enumerate(self.kinds) if kind == "reduction"]
+        _point(self.generic, dims, self.sizes, sums, starts)
 
 
 def linear_thread(spot: Any) -> tuple[Any, Any]:

@@ -14,9 +14,9 @@ from aicc.passes.schedules.cpu.affine.operands import (
     walk,
 )
 from aicc.passes.schedules.cpu.affine.schedule import resolve_sizes
-from aicc.passes.schedules.cuda.threads.fills import take_starts
+from aicc.passes.schedules.cuda.threads.fills import adjacent_fills, take_starts
 from aicc.passes.schedules.cuda.threads.loops import keep_carried_in_place, launch_loops, launch_whole
-from aicc.passes.schedules.cuda.threads.nests import launch_generic
+from aicc.passes.schedules.cuda.threads.nests import launch_generic, launch_together
 from aicc.passes.schedules.schedule import LAST_RESORT, Config, NoMatch, Schedule
 from aicc.target import Target
 
@@ -75,6 +75,8 @@ def lower_in(module: Any) -> None:
     resolve_sizes(kernel)
     if not launch_loops(kernel):
         launch_whole(kernel)
+    for group in adjacent_fills(kernel):
+        launch_together(group)
     for reductions in (True, False):
         found = [op for op in walk(kernel, "linalg.generic") if not _in_launch(op)]
         for op in [op for op in found if ("reduction" in iterators_of(op)) == reductions]:
