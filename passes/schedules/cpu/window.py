@@ -94,7 +94,7 @@ def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lane
     kept = arrangement.kept
     rows, columns = (kept[-2] if len(kept) > 1 else None), (kept[-1] if kept else None)
     broadcasts = _broadcasts(arrangement, lanes)
-    vectors = config.vectors or (1 if broadcasts else _vectors(arrangement, columns, lanes, rows is None))
+    vectors = config.vectors or (1 if broadcasts else _vectors(arrangement, columns, lanes, rows, target))
     pixels = config.pixels or _pixels(arrangement, rows, vectors, target, broadcasts)
     results = pixels * vectors * len(arrangement.tree.steps[0].combiners)
     splits = all(step.splits for step in arrangement.tree.steps)
@@ -109,11 +109,16 @@ def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lane
     return Kernel(arrangement, grid, plan, Saved(), seconds(arrangement, target, lanes, pixels))
 
 
-def _vectors(arrangement: Arrangement, axis: int | None, lanes: int, alone: bool) -> int:
+def _vectors(arrangement: Arrangement, axis: int | None, lanes: int, rows: int | None, target: Target) -> int:
+    """Vectors side by side. Without pixels they are the only sums, and lines far apart are read in pieces as long as
+    there are registers for, as long as that leaves tiles for threads."""
     if axis is None:
         return 1
     needed = ceil(arrangement.extent(axis).guess(64) / lanes)
-    return max(1, min(4 if alone else 2, needed))
+    if rows is not None:
+        return max(1, min(2, needed))
+    sums = len(arrangement.tree.steps[0].combiners)
+    return max(1, min(needed, max(4, min(target.registers // 2 // sums, needed // (2 * target.cores)))))
 
 
 def _broadcasts(arrangement: Arrangement, lanes: int) -> bool:

@@ -138,6 +138,17 @@ def test_reductions_of_outer_dimensions(axes: tuple[int, ...], op: str, target: 
     np.testing.assert_allclose(y, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("columns", [3072, 1000, 272, 17])
+@pytest.mark.parametrize("op", ["sum", "max"])
+def test_lines_far_apart(op: str, columns: int, target: str) -> None:
+    """Many vectors side by side, and what is left of them."""
+    x = floats((29, columns), 5)
+    want = x.astype(np.float64).sum(0) if op == "sum" else x.max(0)
+    (y,) = run(SCHEDULE, reduce(x.shape, (0,), op, "f32", "window"), [x], [want.shape], target)
+    np.testing.assert_allclose(y, want, rtol=0, atol=2e-5)
+
+
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 40, 70), (5, 7, 16), (2, 0, 9)])
 @pytest.mark.parametrize("target", ["x86-64", "x86-64-v3"])
 def test_sizes_known_at_run_time(sizes: tuple[int, ...], target: str) -> None:
