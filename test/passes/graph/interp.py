@@ -157,6 +157,23 @@ def _conv(x: Array, w: Array, bias: Array | None, **attrs: Any) -> Array:
     return _from_nchw(np.asarray(out).astype(x.dtype), attrs["layout"])
 
 
+def _integer_conv(
+    x: Array, w: Array, x_zero: Array | None, w_zero: Array | None, *, pad_value: int, **attrs: Any
+) -> Array:
+    """As a convolution of what is left of the pads' value, and of the pads' value, which has a border of none."""
+    zero = 0 if x_zero is None else int(x_zero)
+    wide, weights = x.astype(np.float64) - zero, w.astype(np.float64) - (0 if w_zero is None else w_zero)
+    attrs["input_dilations"] = None
+    border = pad_value - zero
+    inside = _conv(wide - border, weights, None, **attrs)
+    # the border is zero now, everywhere: what was taken away comes back as if it had no edges
+    kernel = weights.sum(
+        tuple(range(1, w.ndim)) if attrs["kernel_layout"] == "OIHW" else tuple(range(w.ndim - 1))
+    )
+    shape = (-1, *[1] * (x.ndim - 2)) if attrs["layout"] == "NCHW" else (-1,)
+    return (inside + border * kernel.reshape(shape)).astype(np.int32)
+
+
 def _pool(combine: Callable[..., Any], fill: float) -> Callable[..., Any]:
     def run(x: Array, **attrs: Any) -> Array:
         from aicc.dialects.pooling import pool_windows
@@ -206,6 +223,7 @@ def _resize(x: Array, roi: Any, scales: Array | None, sizes: Array | None, **att
 
 _OTHERS: dict[str, Callable[..., Any]] = {
     "conv": _conv,
+    "integer_conv": _integer_conv,
     "max_pool": _pool(lambda p, _o, _a: p.max(0), -np.inf),
     "average_pool": _pool(_average, 0.0),
     "lp_pool": _pool(lambda p, _o, a: (np.abs(p) ** a["p"]).sum(0) ** (1 / a["p"]), 0.0),
