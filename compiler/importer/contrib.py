@@ -22,17 +22,6 @@ from aicc.importer.registry import onnx_op
 DOMAIN = "com.microsoft"
 
 
-@onnx_op("FusedMatMul", domain=DOMAIN)
-def fused_matmul(n: Node) -> Any:
-    """`alpha · A' B'`."""
-    if n.attr("transBatchA", 0) or n.attr("transBatchB", 0):
-        raise n.error("AICC-1006", "attributes 'transBatchA' and 'transBatchB' are not supported.")
-    trans = {"trans_a": bool(n.attr("transA", 0)), "trans_b": bool(n.attr("transB", 0))}
-    y = n.build(MatMul, n.required(0), n.required(1), **trans)
-    alpha = n.attr("alpha", 1.0)
-    return y if alpha == 1 else Compose(n)("mul", y, alpha)
-
-
 def _real(n: Node, i: int) -> Any:
     """`(x - zero) · scale` of the inputs `i`, `i + 1` and `i + 2`, as f32."""
     scale = scalar_or_vector(n, Compose(n).cast(n.required(i + 1), DType.F32))

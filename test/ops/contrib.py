@@ -41,7 +41,9 @@ def node_model(
         graph.input.append(onnx.helper.make_tensor_value_info(names[k], code, shape))
         feeds[names[k]] = x
     graph.output.extend(onnx.ValueInfoProto(name=o) for o in outputs if o)
-    opsets = [onnx.helper.make_opsetid("", 21), onnx.helper.make_opsetid(domain, version)]
+    opsets = [onnx.helper.make_opsetid("", 21)]
+    if domain:
+        opsets.append(onnx.helper.make_opsetid(domain, version))
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10), feeds
 
 

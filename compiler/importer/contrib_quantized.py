@@ -1,0 +1,135 @@
+"""com.microsoft: quantized operators that are those of ONNX between a dequantization and a quantization."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from aicc.dialects.quantization import IntegerMatMul
+from aicc.dialects.types import DType
+from aicc.importer.compose import Compose
+from aicc.importer.contrib import DOMAIN, _real, _stored, _unpacked
+from aicc.importer.contrib_attention import attention_of
+from aicc.importer.contrib_fused import channels_first, channels_last
+from aicc.importer.movement import axis_of
+from aicc.importer.node import Node
+from aicc.importer.pooling import average_pool
+from aicc.importer.quantization import qlinear_conv
+from aicc.importer.registry import onnx_op
+from aicc.importer.softmax import softmax
+
+
+def standing_for(
+    n: Node, op_type: str, inputs: Sequence[Any], opset: int | None = None, **attrs: Any
+) -> Node:
+    """The node as one of another operator with its own inputs; for that one's rule."""
+    other = copy.copy(n)
+    other._attrs = dict(n._attrs)
+    other.op_type, other.inputs, other.opset = op_type, list(inputs), opset or n.importer.opsets.get("", 21)
+    for name, value in attrs.items():
+        other.replace_attr(name, value)
+    return other
+
+
+@onnx_op("QLinearSoftmax", domain=DOMAIN)
+def qlinear_softmax(n: Node) -> Any:
+    """Attribute `opset` says whose Softmax it is."""
+    inner = standing_for(n, "Softmax", [_real(n, 0)], n.required_attr("opset"), axis=n.attr("axis", -1))
+    return _stored(n, softmax(inner), 3)
+
+
+@onnx_op("QLinearAveragePool", domain=DOMAIN)
+def qlinear_average_pool(n: Node) -> Any:
+    c, x, last = Compose(n), _real(n, 0), bool(n.attr("channels_last", 0))
+    y = average_pool(standing_for(n, "AveragePool", [channels_first(c, x) if last else x]))
+    return _stored(n, channels_last(c, y) if last else y, 3)
+
+
+@onnx_op("QLinearConv", domain=DOMAIN)
+def contrib_qlinear_conv(n: Node) -> Any:
+    if not n.attr("channels_last", 0):
+        return qlinear_conv(n)
+    c = Compose(n)
+    x = channels_first(c, n.required(0))
+    return channels_last(c, qlinear_conv(standing_for(n, "QLinearConv", [x, *n.inputs[1:]])))
+
+
+@onnx_op("QLinearWhere", domain=DOMAIN)
+def qlinear_where(n: Node) -> Any:
+    """Inputs condition, X with its parameters, Y with its own, parameters of the result."""
+    return _stored(n, Compose(n)("where", n.required(0), _real(n, 1), _real(n, 4)), 7, like=1)
+
+
+@onnx_op("QGemm", domain=DOMAIN)
+def qgemm(n: Node) -> Any:
+    """`alpha (A' B' + C)` in integers; f32 without parameters of a result."""
+    c = Compose(n)
+    a, b = (
+        c.transpose(n.required(i), 1, 0) if n.attr(t, 0) else n.required(i)
+        for i, t in ((0, "transA"), (3, "transB"))
+    )
+    product = n.build(IntegerMatMul, a, b, n.required(2), n.required(5))
+    product = product if n.input(6) is None else c("add", product, n.input(6))
+    scale = c("mul", c("mul", n.required(1), n.required(4)), n.attr("alpha", 1.0))
+    y = c("mul", c.cast(product, DType.F32), scale)
+    return y if n.input(7) is None else _stored(n, y, 7)
+
+
+@onnx_op("QAttention", domain=DOMAIN)
+def quantized_attention(n: Node) -> Any:
+    """Attention whose projection is a product of integers. Inputs x, weights, bias, their scales, mask_index, zero
+    points, past."""
+    c = Compose(n)
+    if n.attr("do_rotary", 0) or n.attr("past_present_share_buffer", 0):
+        raise n.error("AICC-1006", "rotary embeddings and shared buffers of keys are not supported here.")
+    product = n.build(IntegerMatMul, n.required(0), n.required(1), n.input(6), n.input(7))
+    scale = c("mul", n.required(3), n.required(4))
+    qkv = c("add", c("mul", c.cast(product, DType.F32), scale), n.required(2))
+    return attention_of(n, qkv, 5, 8, len(n.inputs))
+
+
+@onnx_op("GatherBlockQuantized", domain=DOMAIN)
+def gather_block_quantized(n: Node) -> Any:
+    """Rows of a table in blocks of few bits, dequantized: `(q - zero) · scale`, the parameters of each block of
+    `block_size` columns. In bytes, two numbers of 4 bits lie in one, the lower first, and 8 stands for zero."""
+    c, data = Compose(n), n.required(0)
+    t, block, bits = n.info(data), n.attr("block_size", 128), n.attr("bits", 4)
+    rank = t.rank
+    if (
+        axis_of(n, n.attr("quantize_axis", 1), rank) != rank - 1
+        or axis_of(n, n.attr("gather_axis", 0), rank) != 0
+    ):
+        raise n.error("AICC-1006", "blocks must lie along the last dim, and rows along the first.")
+    packed = t.dtype is DType.U8 and bits == 4
+
+    def rows(table: Any) -> Any:
+        found = c("gather", table, n.required(1), axis=0)
+        if n.info(table).dtype is not DType.U8 or bits == 8:
+            return found
+        pairs = _unpacked(c, found, 4)
+        last = n.info(found).shape[-1]
+        if not isinstance(last, int):
+            raise n.error("AICC-1005", "the columns of the table must be static.")
+        return c.reshape(pairs, *[0] * (n.info(found).rank - 1), 2 * last)
+
+    q, scale = c.cast(rows(data), DType.F32), c("gather", n.required(2), n.required(1), axis=0)
+    to = n.info(scale).dtype
+    width, blocks = n.info(q).shape[-1], n.info(scale).shape[-1]
+    if not isinstance(width, int) or not isinstance(blocks, int):
+        raise n.error("AICC-1005", "the columns of the table must be static.")
+
+    def spread(values: Any) -> Any:
+        """Each block's entry for each of its columns."""
+        r = n.info(values).rank
+        tiled = c("tile", c.unsqueeze(values, r), n.ints([1] * r + [block]))
+        wide = c.reshape(tiled, *[0] * (r - 1), blocks * block)
+        return wide if blocks * block == width else c.slice(wide, r - 1, 0, width)
+
+    if n.input(3) is not None:
+        zero = c.cast(rows(n.required(3)), DType.F32)
+        zero = c.slice(zero, n.info(zero).rank - 1, 0, blocks)
+        q = c("sub", q, spread(zero))
+    elif packed or (t.dtype is DType.U8 and bits == 8):
+        q = c("sub", q, 8.0 if packed else 128.0)
+    return c.cast(c("mul", q, spread(c.cast(scale, DType.F32))), to)
