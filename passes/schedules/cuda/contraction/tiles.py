@@ -118,6 +118,9 @@ class Loader:
         """For each vector of the tile that starts at sum `first`: its address, and how many of its elements there
         are (None: all)."""
         e, wide = self.e, self.tile.vector
+        if self._whole():
+            # Tiles ahead of the last one are read, though not used: it is that one again.
+            first = e.min(first, e.sub(self.depth, self.plan.depth))
         found: list[tuple[Index, Index | None]] = []
         for (_, summed), part in zip(self.slots, self.parts, strict=True):
             position = e.add(first, summed)
