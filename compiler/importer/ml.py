@@ -100,20 +100,15 @@ def one_hot_encoder(n: Node) -> Any:
 
 @onnx_op("CategoryMapper", domain=DOMAIN)
 def category_mapper(n: Node) -> Any:
+    return _strings_and_numbers(n, n.required_attr("cats_strings"), n.required_attr("cats_int64s"))
+
+
+def _strings_and_numbers(n: Node, strings: list[str], numbers: Any) -> Any:
     """Strings to numbers, or back: the places of two lists."""
-    c, x = Compose(n), n.required(0)
-    names = np.asarray(n.required_attr("cats_strings"), object)
-    numbers = np.asarray(n.required_attr("cats_int64s"), np.int64)
-    back = n.info(x).dtype is DType.I64
-    keys, values = (numbers, names) if back else (names, numbers)
-    default = np.asarray(
-        n.attr("default_string", "_Unused") if back else n.attr("default_int64", -1), values.dtype
-    )
-    last = n.info(x).rank
-    hits = c("equal", c.unsqueeze(x, last), n.const(keys))
-    place = c("arg_max", c.cast(hits, DType.I32), axis=last, keepdims=False)
-    hit = c("reduce_max", hits, axes=[last], keepdims=False)
-    return c("where", hit, c("gather", n.const(values), place, axis=0), n.const(default))
+    names, codes = np.asarray(strings, object), np.asarray(numbers, np.int64)
+    if n.info(n.required(0)).dtype is DType.STRING:
+        return _encoded(n, names, codes, np.asarray(n.attr("default_int64", -1), np.int64))
+    return _encoded(n, codes, names, np.asarray(n.attr("default_string", "_Unused"), object))
 
 
 @onnx_op("ZipMap", "CastMap", "DictVectorizer", domain=DOMAIN)
@@ -129,9 +124,14 @@ def of_maps(n: Node) -> Any:
 
 @onnx_op("LabelEncoder", domain=DOMAIN)
 def label_encoder(n: Node) -> Any:
+    """Each element's value in a table; version 1 numbers a list of strings."""
+    classes = n.attr("classes_strings")
+    return _strings_and_numbers(n, classes, range(len(classes))) if classes else _encoded(n, *_table(n))
+
+
+def _encoded(n: Node, keys: Any, values: Any, default: Any) -> Any:
     """Each element's value in a table. Of numbers, all keys are compared."""
     c, x = Compose(n), n.required(0)
-    keys, values, default = _table(n)
     dtype = n.info(x).dtype
     if (keys.dtype.kind == "O") != (dtype is DType.STRING):
         raise n.error("AICC-1004", f"the keys of the table do not fit the input, {n.info(x)}.")

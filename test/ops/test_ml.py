@@ -213,6 +213,20 @@ def test_features(rng: np.random.Generator) -> None:
     check("ArrayFeatureExtractor", y, np.array([2, 0]), version=1)
 
 
+def test_strings(rng: np.random.Generator) -> None:
+    names = np.array([["red", "blue"], ["green", "nothing"]], object)
+    cats = {"cats_strings": ["red", "green", "blue"], "cats_int64s": [5, 7, 9]}
+    check("OneHotEncoder", names, cats_strings=cats["cats_strings"], zeros=1, version=1)
+    check("CategoryMapper", names, version=1, **cats)
+    check("CategoryMapper", np.array([9, 5, 1]), version=1, **cats)
+    check("LabelEncoder", names, classes_strings=cats["cats_strings"], version=1)
+    coefficients = normal(rng, 12).tolist()
+    attrs = {"coefficients": coefficients, "intercepts": [0.1, 0.0, 0.2], "classlabels_strings": ["a", "b", "c"]}
+    check("LinearClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
+    attrs = {**forest(rng, 3, 4), **weights(rng, 3, "class", [0]), "classlabels_strings": ["no", "yes"]}
+    check("TreeEnsembleClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
+
+
 def test_maps_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(AiccError, match="maps are no tensors"):
         check("ZipMap", normal(rng, ROWS, 2), classlabels_int64s=[0, 1], version=1, expected=[])
