@@ -7,7 +7,7 @@ Only the ops of this file look behind the numbers.
 
 from __future__ import annotations
 
-from aicc.dialects.attributes import Bool, Int, Str
+from aicc.dialects.attributes import Bool, Element, Int, Str
 from aicc.dialects.elementwise import Binary
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import fresh_dim
@@ -89,6 +89,29 @@ class StringNormalize(Op, name="string_normalize"):
         if x.rank != 1 or stopwords.rank != 1 or cases.rank != 2:
             raise TypeRuleError("expects x[n], stopwords[k] and cases[m, 4]")
         return TensorType((fresh_dim(),), DType.STRING)
+
+
+class StringParse(Op, name="string_parse"):
+    """The numbers that strings spell, as f64 or i64; a string that spells none fails the run."""
+
+    operands = (Operand("x", STRING),)
+    attributes = (Attribute("to", Element),)
+
+    @staticmethod
+    def infer(x: TensorType, *, to: DType) -> TensorType:
+        if to not in (DType.F64, DType.I64):
+            raise TypeRuleError(f"attribute 'to' is {to.mlir}, expected f64 or i64")
+        return x.with_dtype(to)
+
+
+class StringFormat(Op, name="string_format"):
+    """Numbers in decimal digits; of floats as few as tell a number from all others of its dtype."""
+
+    operands = (Operand("x", frozenset({DType.F32, DType.F64, DType.I64})),)
+
+    @staticmethod
+    def infer(x: TensorType) -> TensorType:
+        return x.with_dtype(DType.STRING)
 
 
 class StringMatch(Op, name="string_match"):

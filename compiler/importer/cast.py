@@ -8,6 +8,7 @@ import numpy as np
 
 from aicc.dialects.cast import BitCast, Cast
 from aicc.dialects.comparison import Equal
+from aicc.dialects.strings import StringFormat, StringParse
 from aicc.dialects.types import DType
 from aicc.importer.graph import dtype_of
 from aicc.importer.node import Node
@@ -17,7 +18,23 @@ from aicc.importer.registry import onnx_op
 
 def cast(n: Node, value: Any, to: DType, **attrs: Any) -> Any:
     """`value` as `to`; itself when it has that dtype already."""
-    return value if n.info(value).dtype is to else n.build(Cast, value, to=to, **attrs)
+    source = n.info(value).dtype
+    if source is to:
+        return value
+    if DType.STRING in (source, to):
+        return _spelled(n, value, source, to)
+    return n.build(Cast, value, to=to, **attrs)
+
+
+def _spelled(n: Node, value: Any, source: DType, to: DType) -> Any:
+    """Between strings and numbers, through the widest ones."""
+    number = to if source is DType.STRING else source
+    if not (number.is_float or number.is_int) or number is DType.U64:
+        raise n.error("AICC-1004", f"casts between strings and {number.mlir} are not supported.")
+    wide = DType.I64 if number.is_int else DType.F32 if to is DType.STRING and number.bits < 64 else DType.F64
+    if source is DType.STRING:
+        return cast(n, n.build(StringParse, value, to=wide), to)
+    return n.build(StringFormat, cast(n, value, wide))
 
 
 def _narrowing(n: Node) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from aicc.dialects import OPS
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose

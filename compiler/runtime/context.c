@@ -12,13 +12,6 @@ static int64_t total_rank(const struct aicc_tensor_desc *tensors, int32_t count)
 
 static void *zeros(int64_t count, size_t size) { return calloc(count ? (size_t)count : 1, size); }
 
-static bool uses_strings(void) {
-  bool found = aicc_model.n_strings > 0;
-  for (int32_t i = 0; i < aicc_model.n_inputs; i++) found = found || rt_is_string(aicc_model.inputs[i].info.dtype);
-  for (int32_t i = 0; i < aicc_model.n_outputs; i++) found = found || rt_is_string(aicc_model.outputs[i].info.dtype);
-  return found;
-}
-
 static bool allocate(aicc_context *ctx) {
   const struct aicc_model_desc *m = &aicc_model;
   ctx->pool = rt_pool_create();
@@ -28,8 +21,8 @@ static bool allocate(aicc_context *ctx) {
   ctx->out_dims = zeros(total_rank(m->outputs, m->n_outputs), sizeof *ctx->out_dims);
   ctx->symbol_values = zeros(m->n_symbols, sizeof *ctx->symbol_values);
   ctx->symbol_sources = zeros(m->n_symbols, sizeof *ctx->symbol_sources);
-  if (uses_strings() && !(ctx->strings = rt_strings_create())) return false;
-  if (!ctx->pool || !ctx->outputs || !ctx->pointers || !ctx->dims || !ctx->out_dims || !ctx->symbol_values ||
+  ctx->strings = rt_strings_create();
+  if (!ctx->pool || !ctx->strings || !ctx->outputs || !ctx->pointers || !ctx->dims || !ctx->out_dims || !ctx->symbol_values ||
       !ctx->symbol_sources)
     return false;
   for (int32_t i = 0; i < m->n_outputs; i++)
@@ -87,7 +80,7 @@ void rt_context_destroy(aicc_context *ctx) {
 
 int64_t rt_context_bytes(const aicc_context *ctx) {
   int64_t bytes = aicc_model.arena_bytes + rt_pool_bytes(ctx->pool) + ctx->buffers.bytes;
-  if (ctx->strings) bytes += rt_strings_bytes(ctx->strings);
+  bytes += rt_strings_bytes(ctx->strings);
   for (int32_t i = 0; i < aicc_model.n_outputs; i++) bytes += ctx->outputs[i].bytes;
   return bytes;
 }
@@ -210,7 +203,7 @@ int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inpu
   int32_t status = rt_check_inputs(ctx, inputs, n_inputs, true);
   if (status == AICC_OK) status = rt_compute_output_dims(ctx);
   if (status == AICC_OK) status = prepare_outputs(ctx, outputs);
-  if (status == AICC_OK && ctx->strings) {
+  if (status == AICC_OK) {
     rt_strings_begin_run(ctx->strings);
     status = rt_strings_read_inputs(ctx);
     if (status != AICC_OK) rt_buffers_end_run(&ctx->buffers);

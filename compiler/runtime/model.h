@@ -109,6 +109,13 @@ void aicc_string_normalize(void *ctx, const int64_t *x, const int64_t *stopwords
 /* Whether an automaton over bytes (string_ops.c) accepts each string. */
 void aicc_string_match(void *ctx, const int64_t *x, const int32_t *automaton, uint8_t *out, int64_t n);
 
+/* Numbers that strings spell (the run fails where one spells none), and strings that spell numbers. */
+void aicc_string_parse_f64(void *ctx, const int64_t *x, double *out, int64_t n);
+void aicc_string_parse_i64(void *ctx, const int64_t *x, int64_t *out, int64_t n);
+void aicc_string_format_f64(void *ctx, const double *x, int64_t *out, int64_t n);
+void aicc_string_format_f32(void *ctx, const float *x, int64_t *out, int64_t n);
+void aicc_string_format_i64(void *ctx, const int64_t *x, int64_t *out, int64_t n);
+
 /* Numbers of numpy.random.RandomState(seed), uniform in [0, 1) or (kind 1) standard normal. */
 void aicc_random_mt19937(void *ctx, double *out, int64_t n, int64_t seed, int64_t kind);
 /* 64 bits that no run had before. */

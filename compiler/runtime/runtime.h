@@ -133,7 +133,7 @@ struct aicc_context {
   rt_profile *profile; /* NULL: never turned on */
   bool profiling;
   struct rt_buffers buffers;
-  struct rt_strings *strings; /* NULL: the model has none */
+  struct rt_strings *strings;
   uint64_t random; /* state of random.c; 0: not begun */
   struct rt_output *outputs;
   void **pointers;            /* buffers of one run: inputs then outputs */

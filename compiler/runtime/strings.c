@@ -102,6 +102,7 @@ void rt_strings_begin_run(struct rt_strings *s) {
 }
 
 int64_t rt_strings_bytes(const struct rt_strings *s) {
+  if (!s->capacity && !aicc_model.n_strings) return 0; /* none so far: next to nothing */
   return s->bytes + s->capacity * (int64_t)(sizeof *s->items + sizeof *s->hashes) +
          (s->model.size + s->run.size) * (int64_t)sizeof(int64_t);
 }
@@ -174,9 +175,10 @@ int32_t rt_strings_read_inputs(aicc_context *ctx) {
   const int64_t *dims = ctx->dims;
   for (int32_t k = 0; k < aicc_model.n_inputs; k++) {
     const aicc_tensor_info *info = &aicc_model.inputs[k].info;
-    int64_t n = elements(info->ndim, dims);
+    const int64_t *own = dims;
     dims += info->ndim;
     if (!rt_is_string(info->dtype)) continue;
+    int64_t n = elements(info->ndim, own);
     const aicc_string *given = ctx->pointers[k];
     int64_t *numbers = rt_buffers_acquire(&ctx->buffers, n * (int64_t)sizeof *numbers);
     if (!numbers) return rt_error(AICC_ERROR_MEMORY, "out of memory for the strings of input '%s'", info->name);

@@ -36,6 +36,18 @@ def match(b: Builder, n: Lowered) -> Any:
     return _call(b, "aicc_string_match", [row, n.operands[1]], n.results[0].plain())
 
 
+@lowering("string_parse")
+def parse(b: Builder, n: Lowered) -> Any:
+    row = _row(b, n.operands[0], n.typed(0).plain())
+    return _call(b, f"aicc_string_parse_{n.attrs['to'].mlir}", [row], n.results[0].plain())
+
+
+@lowering("string_format")
+def format_(b: Builder, n: Lowered) -> Any:
+    row = _row(b, n.operands[0], n.typed(0).plain())
+    return _call(b, f"aicc_string_format_{n.typed(0).dtype.mlir}", [row], n.results[0].plain())
+
+
 def _row(b: Builder, value: Any, t: TensorType) -> Any:
     """The elements in one row."""
     return b.reshape(value, t, [product(t.shape)])[0]

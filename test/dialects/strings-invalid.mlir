@@ -61,3 +61,19 @@ func.func @arithmetic(%a: tensor<2xsi64>) {
   %0 = "aicc.add"(%a, %a) : (tensor<2xsi64>, tensor<2xsi64>) -> tensor<2xsi64>
   return
 }
+
+// -----
+
+func.func @parsed(%a: tensor<2xsi64>) {
+  // expected-error @+1 {{'aicc.string_parse' op attribute 'to' is f16, expected f64 or i64}}
+  %0 = "aicc.string_parse"(%a) {to = f16} : (tensor<2xsi64>) -> tensor<2xf16>
+  return
+}
+
+// -----
+
+func.func @formatted(%a: tensor<2xi1>) {
+  // expected-error @+1 {{'aicc.string_format' op operand 'x' has dtype i1}}
+  %0 = "aicc.string_format"(%a) : (tensor<2xi1>) -> tensor<2xsi64>
+  return
+}

@@ -287,10 +287,56 @@ def test_equal_strings_and_where() -> None:
     assert y.tolist() == np.where(a == b, a, "-").tolist()
 
 
-def test_casts_of_strings_are_refused() -> None:
+@pytest.mark.parametrize(
+    "kind", [TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT32]
+)
+def test_casts_between_strings_and_numbers(kind: int) -> None:
+    """There and back is the same number."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["text"], to=TEXT),
+        helper.make_node("Cast", ["text"], ["y"], to=kind),
+    ]
+    exe = compiled(nodes, {"x": (kind, ["n"])}, {"text": TEXT, "y": kind})
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    rng = np.random.default_rng(0)
+    values = (
+        [0, 1, -17, 2**31 - 1]
+        if dtype.kind == "i"
+        else [0.1, 1 / 3, 1e-5, 60000, np.inf, -np.inf, -0.0, np.nan]
+    )
+    x = np.concatenate([values, rng.standard_normal(200) * 100]).astype(dtype)
+    found, y = exe(x)
+    np.testing.assert_array_equal(y, x)
+    wide = x.astype(np.float32) if dtype == np.float16 else x
+    assert [float(s) for s in found] == pytest.approx([float(str(v)) for v in wide], abs=0, nan_ok=True)
+    assert max(map(len, found)) <= 24
+    if dtype.kind == "i":
+        assert found.tolist() == [str(v) for v in x]
+
+
+def test_strings_that_nobody_sees() -> None:
+    """Neither inputs nor outputs nor constants are strings."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["t"], to=TEXT),
+        helper.make_node("Cast", ["t"], ["y"], to=TensorProto.FLOAT),
+    ]
+    exe = compiled(nodes, {"x": (TensorProto.INT64, ["n"])}, {"y": TensorProto.FLOAT})
+    assert exe(np.asarray([3, -4])).tolist() == [3, -4]
+
+
+def test_spellings_of_numbers() -> None:
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
+    exe = compiled(nodes, {"x": (TEXT, ["n"])}, {"y": TensorProto.FLOAT})
+    spellings = ["3.14", "1e-5", "1E8", "-INF", "+inf", "NaN", " 7", "-0.5"]
+    np.testing.assert_array_equal(
+        exe(texts(*spellings)), np.asarray([float(s) for s in spellings], np.float32)
+    )
+    for wrong in ("", "abc", "1.5x", "1\0"):
+        with pytest.raises(RuntimeError_, match="spells no number"):
+            exe(texts("1", wrong))
+
+
+def test_casts_of_bools_are_refused() -> None:
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TEXT)]
     with pytest.raises(ImportError_, match="string"):
-        compiled(
-            [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)],
-            {"x": (TEXT, [2])},
-            {"y": TensorProto.FLOAT},
-        )
+        compiled(nodes, {"x": (TensorProto.BOOL, [2])}, {"y": TEXT})
