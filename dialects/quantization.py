@@ -23,8 +23,8 @@ F32 = frozenset({DType.F32})
 
 
 class Quantize(Op, name="quantize"):
-    """`saturate(round(x / scale) + zero)`: rounded half to even, saturated to the range of `to`; NaN gives the zero
-    point's nearest end as the cast does.
+    """`saturate(round(x / scale) + zero)`: rounded half to even, saturated to the range of `to`; NaN gives its
+    lowest number.
 
     `scale` and `zero` are scalars, or vectors with an entry for each index of dim `axis` of x. All is computed in
     f32, as ONNX defines QuantizeLinear.
@@ -54,7 +54,7 @@ class Quantize(Op, name="quantize"):
         y = np.rint(x / along(scale, x.ndim, axis))
         if zero is not None:
             y = y + along(zero, x.ndim, axis).astype(np.float32)
-        return np.nan_to_num(np.clip(y, low, high), nan=max(low, 0)).astype(to.numpy)
+        return np.nan_to_num(np.clip(y, low, high), nan=low).astype(to.numpy)
 
 
 class Dequantize(Op, name="dequantize"):

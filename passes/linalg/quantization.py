@@ -148,7 +148,7 @@ def _multiply_add(n: Lowered) -> Body:
 
 
 def saturated(y: Any, low: int, high: int, to: DType) -> Any:
-    """A whole f32 as an integer, clamped; NaN gives `max(low, 0)` rather than anything.
+    """A whole f32 as an integer, clamped; NaN gives `low`.
 
     Through i32, which vectors convert to and from in one instruction; comparisons let NaN fall to the bound.
     """
