@@ -12,6 +12,7 @@ import click
 import onnx.defs
 
 from aicc.errors import CATALOGUE
+from aicc.importer.ml import OF_MAPS
 from aicc.importer.registry import rules
 from aicc.knobs import markdown_table
 from aicc.passes.loops.math.accuracy import markdown_table as accuracy_table
@@ -54,8 +55,10 @@ def operators() -> str:
         state = "yes" if ("", name) in known else "function" if name in expanded else "no"
         lines.append(f"| {name} | {state} |")
     others = sorted((domain, name) for domain, name in known if domain)
-    lines += ["", "| domain | operator |", "|---|---|"]
-    lines += [f"| {domain} | {name} |" for domain, name in others]
+    lines += ["", "| domain | operator | |", "|---|---|---|"]
+    lines += [
+        f"| {domain} | {name} | {'no: maps' if name in OF_MAPS else 'yes'} |" for domain, name in others
+    ]
     return "\n".join([*lines, ""])
 
 

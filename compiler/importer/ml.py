@@ -111,15 +111,18 @@ def _strings_and_numbers(n: Node, strings: list[str], numbers: Any) -> Any:
     return _encoded(n, codes, names, np.asarray(n.attr("default_string", "_Unused"), object))
 
 
-@onnx_op("ZipMap", "CastMap", "DictVectorizer", domain=DOMAIN)
+OF_MAPS = {
+    "ZipMap": "export without it (skl2onnx: options={'zipmap': False}); its input is the table of scores.",
+    "CastMap": "pass the map's values as a tensor.",
+    "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
+}
+"""Operators that are refused, and what to do instead."""
+
+
+@onnx_op(*OF_MAPS, domain=DOMAIN)
 def of_maps(n: Node) -> Any:
     """Refused: a compiled model's values are tensors."""
-    hint = {
-        "ZipMap": "export without it (skl2onnx: options={'zipmap': False}); its input is the table of scores.",
-        "CastMap": "pass the map's values as a tensor.",
-        "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
-    }[n.op_type]
-    raise n.error("AICC-1004", "maps are no tensors, and are not supported.", hint=hint)
+    raise n.error("AICC-1004", "maps are no tensors, and are not supported.", hint=OF_MAPS[n.op_type])
 
 
 @onnx_op("LabelEncoder", domain=DOMAIN)

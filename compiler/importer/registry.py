@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -30,13 +31,13 @@ def onnx_op(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
     return register
 
 
+@functools.cache
 def rules() -> dict[tuple[str, str], Rule]:
     """All rules by (domain, op type); the family files are imported on first use."""
-    if not _RULES:
-        package = importlib.import_module("aicc.importer")
-        for module in pkgutil.iter_modules(package.__path__):
-            if module.name not in _NOT_RULES:
-                importlib.import_module(f"aicc.importer.{module.name}")
+    package = importlib.import_module("aicc.importer")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name not in _NOT_RULES:
+            importlib.import_module(f"aicc.importer.{module.name}")
     return _RULES
 
 
