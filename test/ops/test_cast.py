@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aicc.dialects.types import DType
+from aicc.dialects.types import WIDE, DType
 from test.ops.rig import case, check, check_all
 
-COMPUTED = [d for d in DType if not d.is_narrow]
+COMPUTED = [d for d in DType if d in WIDE]
 
 
 @pytest.mark.parametrize("source", COMPUTED, ids=lambda d: d.name)
