@@ -177,17 +177,21 @@ def _unrolled(arrangement: Arrangement, results: int) -> frozenset[int]:
 
 def _blocks(arrangement: Arrangement, target: Target, pixels: int, width: int) -> tuple[int, int]:
     """Blocks of the row and vector axes: so that the lines a window covers stay in the first cache, and there
-    are enough tiles for threads. 0: one block."""
+    are enough tiles for threads. 0: one block. Grouped convolutions use what they load so often that they had better
+    go through memory in order."""
     kept = arrangement.kept
     columns = arrangement.extent(kept[-1]).guess(256)
     column_block = 0
-    if len(kept) > 2:
+    lanes = lanes_for(arrangement, target, 0)
+    grouped = arrangement.vector >= 0 and any(
+        in_groups(access, arrangement.vector, lanes) for access in loads_of(arrangement)
+    )
+    if len(kept) > 2 and not grouped:
         fitting = int(target.l1 / 2 / max(_line_bytes(arrangement, kept[-2]), 1.0)) // width * width
         column_block = _even(columns, max(fitting, width), width)
     outer = guess_product(arrangement.extent(axis) for axis in kept[:-2]) * ceil(
         columns / (column_block or columns)
     )
-    lanes = lanes_for(arrangement, target, 0)
     worth = int(seconds(arrangement, target, lanes, pixels) / _TILE_SECONDS)
     wanted = max(1, min(_TILES * target.cores, worth)) if target.cores > 1 else 1
     row_block = 0
