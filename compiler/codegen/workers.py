@@ -70,8 +70,10 @@ def build_kernels(
 def job_key(job: KernelJob) -> str:
     """What the object of `job` depends on."""
     # The set of features as text has another order in every process.
-    features, rest = sorted(job.target.features), replace(job.target, features=frozenset())
-    return cache_key(neutral_text(job.text), job.symbol, job.schedules, features, rest, job.opt)
+    host = job.target.host_side
+    features = sorted(job.target.features), sorted(host.features), host.triple, host.cpu
+    rest = replace(job.target, features=frozenset(), host_target=None)
+    return cache_key(neutral_text(job.text), job.symbol, job.schedules, features, rest, job.opt, knobs.ptxas)
 
 
 def _header(result: KernelResult) -> dict[str, Any]:
