@@ -7,6 +7,7 @@ inputs are. Both are known where the node is imported, so that is where its body
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import onnx
 import onnx.inliner
@@ -58,7 +59,7 @@ def body_of(n: Node) -> onnx.FunctionProto | None:
     """
     domain = normalize_domain(n.proto.domain)
     try:
-        schema = onnx.defs.get_schema(n.op_type, n.opset, domain)
+        schema: Any = onnx.defs.get_schema(n.op_type, n.opset, domain)  # its stubs lack functions
     except onnx.defs.SchemaError:
         return None
     if not (schema.has_function or schema.has_context_dependent_function):
@@ -81,7 +82,7 @@ def body_of(n: Node) -> onnx.FunctionProto | None:
     return body
 
 
-def _written(n: Node, schema: onnx.defs.OpSchema) -> bytes:
+def _written(n: Node, schema: Any) -> bytes:
     """The definition of the newest opset that is not newer than the node's, serialized."""
     if schema.has_function:
         versions = [v for v in schema.function_opset_versions if v <= n.opset]

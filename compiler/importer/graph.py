@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,9 @@ class GraphImporter:
                 for name, inner in zip(proto.output, body.output, strict=False)
                 if name
             }
+        except ImportError_ as error:
+            inner = [f"in the operator's definition: {error.node}"] if error.node else []
+            raise replace(error, node=node.title, notes=[*error.notes, *inner]) from error
         finally:
             self.scopes, self.opsets = outer
         self.scopes[-1].update(results)

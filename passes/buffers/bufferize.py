@@ -11,6 +11,7 @@ from aicc.passes.base import Pass, PassContext
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
 from aicc.passes.buffers.copies import copy_kernel, wants_kernel
 from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
+from aicc.passes.buffers.empties import separate_empties
 from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
@@ -39,7 +40,7 @@ class BufferizeHost(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
-        _separate_empties(main)
+        separate_empties(main)
         symbols = _used_weights(main)
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
@@ -55,17 +56,6 @@ class BufferizeHost(Pass):
         for op in [o.operation for o in module.body.operations]:
             if op.name == "ml_program.global":
                 op.erase()
-
-
-def _separate_empties(main: Any) -> None:
-    """Gives every use of a `tensor.empty` one of its own.
-
-    Two loops that start from one (cse made it so) fill different tensors; in one buffer the second would
-    overwrite the first's.
-    """
-    for op in [o for o in nested_ops(main.operation) if o.name == "tensor.empty"]:
-        for use in list(op.results[0].uses)[1:]:
-            use.owner.operands[use.operand_number] = op.clone(ir.InsertionPoint(op)).results[0]
 
 
 def _used_weights(main: Any) -> list[str]:
@@ -274,8 +264,8 @@ class _Host:
 
     def _runtime_call(self, name: str, op: Any) -> None:
         """A function of the runtime; the first numbers are the results' sizes."""
-        tensors = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
-        tensors = [t if is_compact(t) else self._contiguous(t) for t in tensors]
+        given = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        tensors = [t if is_compact(t) else self._contiguous(t) for t in given]
         numbers = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
         for result, size in zip(op.results, numbers, strict=False):
             self._note_sizes(result, (size,))
