@@ -146,14 +146,12 @@ def _unpacked(c: Compose, packed: Any, bits: int) -> Any:
 def embed_layer_norm(n: Node) -> Any:
     """Embeddings of words, positions and segments, added and normalized; and how long each mask is."""
     c, ids = Compose(n), n.required(0)
-    length = n.info(ids).shape[-1]
     words = c("gather", n.required(2), ids, axis=0)
     if n.input(8) is not None:
         positions = c("gather", n.required(3), n.required(8), axis=0)
     else:
-        if not isinstance(length, int):
-            raise n.error("AICC-1005", "without positions the length of the sequence must be static.")
-        positions = c.slice(n.required(3), 0, 0, length)
+        length = c("shape", ids, start=1, end=2)
+        positions = c("slice", n.required(3), n.ints([0]), length, None, axes=[0])
     total = c("add", words, positions)
     if n.input(1) is not None and n.input(4) is not None:
         total = c("add", total, c("gather", n.required(4), n.required(1), axis=0))

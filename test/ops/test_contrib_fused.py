@@ -135,3 +135,15 @@ def test_max_roi_pool(rng: np.random.Generator) -> None:
             spatial_scale=scale,
             symbols={9: "h"},
         )
+
+
+def test_embeddings(rng: np.random.Generator) -> None:
+    ids, segments = rng.integers(0, 9, (2, 5)).astype(np.int32), rng.integers(0, 2, (2, 5)).astype(np.int32)
+    tables = normal(rng, 9, 8), normal(rng, 7, 8), normal(rng, 2, 8)
+    scale, bias, mask = normal(rng, 8), normal(rng, 8), np.array([[1, 1, 1, 1, 0], [1] * 5], np.int32)
+    inputs = (ids, segments, *tables, scale, bias, mask)
+    check("EmbedLayerNormalization", *inputs, outputs=2, symbols={5: "s"}, epsilon=1e-6)
+    x, skip = normal(rng, 2, 5, 8), normal(rng, 2, 5, 8)
+    outputs = ["y", "", "", "sum"]
+    check("SkipLayerNormalization", x, skip, scale, bias, normal(rng, 8), outputs=outputs, symbols={5: "s"})
+    check("SkipSimplifiedLayerNormalization", x, skip, scale, bias, outputs=outputs)
