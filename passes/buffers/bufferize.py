@@ -16,7 +16,7 @@ from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
 from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
-from aicc.passes.buffers.runtime_calls import is_compact, row, runtime_functions
+from aicc.passes.buffers.runtime_calls import is_compact, on_device, row, runtime_functions
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref
@@ -264,6 +264,8 @@ class _Host:
 
     def _runtime_call(self, name: str, op: Any) -> None:
         """A function of the runtime; the first numbers are the results' sizes."""
+        if self.device:
+            raise on_device(op)
         given = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
         tensors = [t if is_compact(t) else self._contiguous(t) for t in given]
         numbers = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]

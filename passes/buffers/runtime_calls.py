@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.bindings import ir, memref
+from aicc.errors import CompileError
 from aicc.passes.buffers.layout import Buffer
 from aicc.passes.linalg.runtime_calls import RUNTIME
 
@@ -12,6 +13,17 @@ from aicc.passes.linalg.runtime_calls import RUNTIME
 def runtime_functions(module: Any) -> list[Any]:
     """Their declarations on tensors."""
     return [f for f in module.body.operations if RUNTIME in f.attributes]
+
+
+def on_device(call: Any) -> CompileError:
+    """Why a call is refused where buffers are not the host's."""
+    node = call.location.name_str if isinstance(call.location, ir.NameLoc) else None
+    return CompileError(
+        "AICC-1003",
+        "strings and random numbers are computed on the host, and this target's tensors are not there.",
+        node=node,
+        hint="compile the model for the CPU.",
+    )
 
 
 def is_compact(buffer: Buffer) -> bool:

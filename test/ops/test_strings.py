@@ -12,9 +12,11 @@ from onnx import helper
 from onnx.onnx_pb import TensorProto
 
 import aicc
-from aicc.errors import ImportError_, RuntimeError_
+from aicc.driver import Options, compile_model
+from aicc.errors import CompileError, ImportError_, RuntimeError_
 from aicc.importer.automata import automaton
 from aicc.importer.regex_syntax import SyntaxProblem
+from aicc.target import Target
 
 Array = np.ndarray[Any, Any]
 TEXT = TensorProto.STRING
@@ -334,6 +336,15 @@ def test_spellings_of_numbers() -> None:
     for wrong in ("", "abc", "1.5x", "1\0"):
         with pytest.raises(RuntimeError_, match="spells no number"):
             exe(texts("1", wrong))
+
+
+@pytest.mark.parametrize("target", ["cuda", "simt"])
+def test_devices_refuse_what_strings_say(target: str) -> None:
+    m = model(
+        [helper.make_node("StringConcat", ["x", "x"], ["y"], name="twice")], {"x": (TEXT, [2])}, {"y": TEXT}
+    )
+    with pytest.raises(CompileError, match="twice.*on the host"):
+        compile_model(m, None, Options(target=Target.named(target), stop_after="buffers"))
 
 
 def test_casts_of_bools_are_refused() -> None:
