@@ -23,7 +23,7 @@ def activated(n: Node, y: Any, kind: str | None, parameters: list[float]) -> Any
         return c(kind.lower(), y)
     if kind == "LeakyRelu":
         return c("leaky_relu", y, alpha=0.01 if first is None else first)
-    if kind == "Clip":
+    if kind == "Clip" and first is not None and second is not None:
         return c("clip", y, c.constant_like(first, y), c.constant_like(second, y))
     if kind == "HardSigmoid":
         return c(

@@ -221,7 +221,11 @@ def test_strings(rng: np.random.Generator) -> None:
     check("CategoryMapper", np.array([9, 5, 1]), version=1, **cats)
     check("LabelEncoder", names, classes_strings=cats["cats_strings"], version=1)
     coefficients = normal(rng, 12).tolist()
-    attrs = {"coefficients": coefficients, "intercepts": [0.1, 0.0, 0.2], "classlabels_strings": ["a", "b", "c"]}
+    attrs = {
+        "coefficients": coefficients,
+        "intercepts": [0.1, 0.0, 0.2],
+        "classlabels_strings": ["a", "b", "c"],
+    }
     check("LinearClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
     attrs = {**forest(rng, 3, 4), **weights(rng, 3, "class", [0]), "classlabels_strings": ["no", "yes"]}
     check("TreeEnsembleClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
