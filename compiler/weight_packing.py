@@ -28,14 +28,14 @@ class Blocks:
     q: Array
     scale: Array
     zero: Array | None
+    block: int
 
     def dequantized(self) -> Array:
         """The numbers they stand for, f32 `[K, N]`."""
-        block = -(-len(self.q) // len(self.scale))
         out = self.q.astype(np.float32)
         if self.zero is not None:
-            out -= np.repeat(self.zero, block, 0)[: len(out)]
-        out *= np.repeat(self.scale, block, 0)[: len(out)]
+            out -= np.repeat(self.zero, self.block, 0)[: len(out)]
+        out *= np.repeat(self.scale, self.block, 0)[: len(out)]
         return out
 
 
@@ -65,7 +65,7 @@ def quantize_blocks(weights: Array, rounding: Rounding) -> Blocks:
     if zero is not None:
         q += zero[:, None]
     q = np.clip(q, low, high).astype(np.int8)
-    return Blocks(q.reshape(-1, columns)[:depth], scale, zero)
+    return Blocks(q.reshape(-1, columns)[:depth], scale, zero, block)
 
 
 def words_of(q: Array, bits: int, block: int) -> Array:

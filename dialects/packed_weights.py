@@ -100,7 +100,7 @@ def per_word(dtype: DType) -> int:
 def unpacked(weights: Array, scale: Array | None, zero: Array | None) -> Array:
     """The weights as f32 `[K, N]`."""
     if weights.dtype == np.uint32:
-        shifts = np.arange(0, 32, 4, np.uint32)[:, None]
+        shifts = np.arange(0, 32, 4, dtype=np.uint32)[:, None]
         numbers = ((weights[:, :, None] >> shifts) & 15).astype(np.float32) - 8
         weights = numbers.reshape(weights.shape[0], -1, weights.shape[-1])
     out = weights.astype(np.float32)

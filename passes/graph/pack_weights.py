@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from aicc.bindings import ir
+from aicc.dialects.symbolic import static
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
@@ -155,7 +156,7 @@ def _rounding(options: PackWeights) -> list[Pattern]:
         if matrix is None or sym is None:
             return False
         shape = rw.weights.type(sym).shape
-        depth, columns = (int(d) for d in (reversed(shape) if matrix.transposed else shape))
+        depth, columns = map(static, reversed(shape) if matrix.transposed else shape)
         block = options.block if bits == 4 else depth
         if not packable(depth, block, bits):
             return False
@@ -184,7 +185,7 @@ def _rounding(options: PackWeights) -> list[Pattern]:
         sym = _symbol(rw, table)
         if sym is None or rw.attrs(op)["axis"] != 0 or rw.weights.type(sym).shape[1] == 1:
             return False
-        rows, columns = (int(d) for d in rw.weights.type(sym).shape)
+        rows, columns = map(static, rw.weights.type(sym).shape)
         rw.at(op)
         if bits == 16:
             stored = part(rw, sym, half.name.lower(), (1, rows, columns), half)

