@@ -110,7 +110,7 @@ def _matmul_nbits(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) 
     blocks = _blocks(rewriting, layer, options)
     depth, columns = blocks.q.shape
     count, middle = len(blocks.scale), 1 << (options.bits - 1)
-    q = np.full((columns, count * options.block), middle, np.uint8)
+    q: Array = np.full((columns, count * options.block), middle, np.uint8)
     q[:, :depth] = (blocks.q.T.astype(np.int16) + middle).astype(np.uint8)
     if options.bits == 4:
         q = q[:, 0::2] | (q[:, 1::2] << 4)
@@ -120,7 +120,7 @@ def _matmul_nbits(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) 
         rewriting.add_array(f"{layer.weight}_scale", blocks.scale.T.reshape(-1)),
     ]
     if blocks.zero is not None:
-        zero = (blocks.zero.T.astype(np.int16) + middle).astype(np.uint8)
+        zero: Array = (blocks.zero.T.astype(np.int16) + middle).astype(np.uint8)
         if options.bits == 4:
             zero = np.pad(zero, ((0, 0), (0, count % 2)))
             zero = zero[:, 0::2] | (zero[:, 1::2] << 4)

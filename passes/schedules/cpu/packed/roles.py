@@ -46,6 +46,11 @@ class PackedRoles(Roles):
         """Numbers in a stored element, neighbours in A."""
         return NUMBERS[self.b.buffer.element]
 
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of numbers, unknown extents guessed."""
+        return super().flops * self.numbers
+
 
 def find_packed_roles(func: object, panel_for: Callable[[Size], int], before_packing: bool) -> PackedRoles:
     """The roles in a kernel. Raises NoMatch. `panel_for(columns)` is the width of panels yet to be packed."""

@@ -44,6 +44,11 @@ class PackedGrid(Grid):
         """One: what is prefetched at the end of a panel is the start of the next, which the next tile reads."""
         return 1
 
+    def tile_flops(self) -> float:
+        """Work of one tile."""
+        assert isinstance(self.roles, PackedRoles)
+        return super().tile_flops() * self.roles.numbers
+
     def tile(self, e: KernelEmitter, roles: Roles) -> TileEmitter:
         """What emits register tiles."""
         assert isinstance(roles, PackedRoles)
