@@ -29,7 +29,8 @@ MODELS = ("gpt2-decode", "llama-decode")
 PAGE = Path("docs/quantized.md")
 BEGIN, END = "<!-- weights: begin -->", "<!-- weights: end -->"
 _PAST = 64
-_ROUNDS = 25
+_ROUNDS = 12
+_WARM, _TIMED = 3, 4
 _PAUSE = 0.02
 
 
@@ -107,14 +108,14 @@ def run(models: tuple[str, ...]) -> list[dict[str, Any]]:
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(_ROUNDS):
             for name, call in calls.items():
-                # threads of the one before still spin for a while
+                # threads of the one before still spin for a while, its own sleep
                 time.sleep(_PAUSE)
-                call()
-                start = time.perf_counter()
-                call()
-                times[name].append(time.perf_counter() - start)
-        # the first rounds warm caches and threads
-        ms = {name: statistics.median(t[3:]) * 1e3 for name, t in times.items()}
+                for number in range(_WARM + _TIMED):
+                    start = time.perf_counter()
+                    call()
+                    if number >= _WARM:
+                        times[name].append(time.perf_counter() - start)
+        ms = {name: statistics.median(t) * 1e3 for name, t in times.items()}
         size = {kind: library(model, kind).stat().st_size for kind in ("f32", "nbits", "int4")}
         rows.append({"model": model, "threads": threads, "ms": ms, "bytes": size, "error": error})
         print(json.dumps(rows[-1]))
