@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from aicc.bindings import ir
+from aicc.dialects.locations import node_names
 from aicc.passes.kernels.ir_tools import defining_op, is_contraction, loop_extents, nested_ops
 from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import read_costs
@@ -106,15 +107,6 @@ def traffic(
     moved = [None if f.calls is None or f.moved is None else f.calls * f.moved for f in facts.values()]
     minimum = [_port_bytes(port) for port in ports]
     return Traffic(_sum(moved), _copied(entry), _sum([*minimum, _weight_bytes(module, entry, weights)]))
-
-
-def node_names(location: Any) -> Iterator[str]:
-    """The names in a location, in order; those a pass made up (none) are passed over."""
-    if isinstance(location, ir.NameLoc):
-        yield location.name_str
-    elif isinstance(location, ir.FusedLoc):
-        for part in location.locations:
-            yield from node_names(part)
 
 
 def _launches(entry: Any) -> Iterator[tuple[Any, str, int | None]]:

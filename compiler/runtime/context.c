@@ -30,7 +30,7 @@ static bool allocate(aicc_context *ctx) {
   return true;
 }
 
-int32_t rt_context_create(aicc_context **out) {
+int32_t rt_context_create(aicc_context **out, DLDevice where) {
   const struct aicc_model_desc *m = &aicc_model;
   if (!out) return rt_error(AICC_ERROR_ARGUMENT, "aicc_context_create: out is NULL");
   *out = NULL;
@@ -44,10 +44,10 @@ int32_t rt_context_create(aicc_context **out) {
     rt_context_destroy(ctx);
     return rt_error(AICC_ERROR_MEMORY, "out of memory");
   }
+  ctx->buffers.owner = ctx;
   status = rt_weights_use(&ctx->weights);
   ctx->weights_used = status == AICC_OK;
-  if (status == AICC_OK && !(ctx->arena = rt_memory_get(m->arena_bytes, true)))
-    status = rt_error(AICC_ERROR_MEMORY, "out of memory: the model needs an arena of %lld bytes", (long long)m->arena_bytes);
+  if (status == AICC_OK) status = rt_device_open(ctx, where);
   if (status != AICC_OK)
     rt_context_destroy(ctx);
   else
@@ -63,11 +63,11 @@ void rt_context_destroy(aicc_context *ctx) {
   rt_strings_free(ctx->strings);
   if (ctx->outputs) {
     for (int32_t i = 0; i < aicc_model.n_outputs; i++) {
-      rt_memory_put(ctx->outputs[i].data, ctx->outputs[i].bytes);
+      rt_device_put(ctx, ctx->outputs[i].data, ctx->outputs[i].bytes);
       free(ctx->outputs[i].dims);
     }
   }
-  rt_memory_put(ctx->arena, aicc_model.arena_bytes);
+  rt_device_close(ctx);
   if (ctx->weights_used) rt_weights_release();
   free(ctx->outputs);
   free(ctx->pointers);
@@ -110,9 +110,9 @@ bool rt_output_reserve(aicc_context *ctx, int32_t index, int64_t bytes) {
   struct rt_output *o = &ctx->outputs[index];
   if (bytes < 0) return false;
   if (o->data && bytes <= o->bytes) return true;
-  rt_memory_put(o->data, o->bytes);
+  rt_device_put(ctx, o->data, o->bytes);
   o->bytes = 0;
-  o->data = rt_memory_get(bytes, false);
+  o->data = rt_device_get(ctx, bytes);
   if (o->data) o->bytes = bytes;
   return o->data != NULL;
 }
@@ -128,7 +128,7 @@ static int32_t prepare_outputs(aicc_context *ctx, DLTensor *outputs) {
     void **pointer = &ctx->pointers[aicc_model.n_inputs + i];
     ctx->outputs[i].given = false;
     if (outputs[i].data) {
-      int32_t status = rt_check_output(info, &outputs[i], dims, pointer);
+      int32_t status = rt_check_output(ctx, info, &outputs[i], dims, pointer);
       if (status != AICC_OK) return status;
     } else {
       bool known = true;
@@ -157,8 +157,10 @@ static int32_t hand_out(aicc_context *ctx, DLTensor *outputs) {
     if (!ctx->pointers[aicc_model.n_inputs + i] && !ctx->outputs[i].given)
       return rt_error(AICC_ERROR_MODEL, "the model did not produce output '%s'", info->name);
     if (strings) rt_strings_write_output(ctx, ctx->outputs[i].data, info->ndim, ctx->outputs[i].dims);
-    outputs[i] = (DLTensor){.data = ctx->outputs[i].data,
-                            .device = {.device_type = kDLCPU, .device_id = 0},
+    void *data;
+    DLDevice device = rt_device_output(ctx, i, &data);
+    outputs[i] = (DLTensor){.data = data,
+                            .device = device,
                             .ndim = info->ndim,
                             .dtype = info->dtype,
                             .shape = ctx->outputs[i].dims};
@@ -182,18 +184,23 @@ void *aicc_output_allocate(void *context, int32_t index, const int64_t *dims) {
 
 /* ---- runs ---- */
 
-static int32_t run_main(aicc_context *ctx) {
+int32_t rt_call_main(aicc_context *ctx) {
   ctx->status = AICC_OK;
   rt_pool_begin_run(ctx->pool);
-  int64_t start = ctx->profiling ? rt_now() : 0;
   /* Generated code has no cleanups, so leaving it by longjmp loses nothing: buffers go back below. */
   if (!_setjmp(ctx->escape)) {
     int result = aicc_model.main(ctx, ctx->pointers, ctx->dims, ctx->weights, ctx->arena);
     if (result && ctx->status == AICC_OK) ctx->status = rt_error(AICC_ERROR_MODEL, "the model failed with status %d", result);
   }
   rt_buffers_end_run(&ctx->buffers);
-  if (ctx->profiling) rt_profile_add(ctx->profile, NULL, rt_now() - start, 0);
   return ctx->status;
+}
+
+static int32_t run(aicc_context *ctx, const DLTensor *inputs, const DLTensor *outputs) {
+  int64_t start = ctx->profiling ? rt_now() : 0;
+  int32_t status = rt_device_run(ctx, inputs, outputs);
+  if (ctx->profiling) rt_profile_add(ctx->profile, NULL, rt_now() - start, 0);
+  return status;
 }
 
 int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, DLTensor *outputs, int32_t n_outputs) {
@@ -208,7 +215,7 @@ int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inpu
     status = rt_strings_read_inputs(ctx);
     if (status != AICC_OK) rt_buffers_end_run(&ctx->buffers);
   }
-  if (status == AICC_OK) status = run_main(ctx);
+  if (status == AICC_OK) status = run(ctx, inputs, outputs);
   return status == AICC_OK ? hand_out(ctx, outputs) : status;
 }
 
@@ -248,6 +255,13 @@ void aicc_buffer_release(void *context, void *buffer) { rt_buffers_release(&((ai
 void aicc_fail(void *context, int32_t status, const char *message) {
   aicc_context *ctx = context;
   if (ctx->status != AICC_OK) return;
-  bool known = status > AICC_OK && status <= AICC_ERROR_ABI;
+  bool known = status > AICC_OK && status <= AICC_ERROR_DEVICE;
   ctx->status = rt_error(known ? status : AICC_ERROR_MODEL, "%s", message ? message : "the model failed");
+}
+
+void aicc_require_equal(void *context, int64_t first, int64_t second, const char *what) {
+  aicc_context *ctx = context;
+  if (first == second) return;
+  ctx->status = rt_error(AICC_ERROR_MODEL, "%s; here they are %lld and %lld", what, (long long)first, (long long)second);
+  longjmp(ctx->escape, 1);
 }

@@ -91,6 +91,9 @@ void *aicc_output_allocate(void *ctx, int32_t index, const int64_t *dims);
  * even if main returns 0. The first one of a run counts. Main should return soon after. */
 void aicc_fail(void *ctx, int32_t status, const char *message);
 
+/* Ends the run with AICC_ERROR_MODEL unless two sizes are equal; does not come back then. `what` must be equal. */
+void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what);
+
 /* ---- the same: functions over tensors. Inputs, then outputs, compact; the sizes of outputs, then other numbers ---- */
 
 /* Strings are int64 numbers. out[i] is a[i] followed by b[i]. */

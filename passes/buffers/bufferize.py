@@ -19,7 +19,8 @@ from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, foll
 from aicc.passes.buffers.runtime_calls import is_compact, on_device, row, runtime_functions
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
-from aicc.passes.llvm.pointers import pointer_to_memref
+from aicc.passes.linalg.requirements import MESSAGE
+from aicc.passes.llvm.pointers import pointer_to_memref, string_constant
 from aicc.passes.weight_ops import LOAD, loaded_symbol
 from aicc.signature import read_bounds, write_bounds
 
@@ -264,6 +265,10 @@ class _Host:
 
     def _runtime_call(self, name: str, op: Any) -> None:
         """A function of the runtime; the first numbers are the results' sizes."""
+        if MESSAGE in op.attributes:
+            text = string_constant(self.module, str(ir.StringAttr(op.attributes[MESSAGE]).value))
+            self._call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
+            return
         if self.device:
             raise on_device(op)
         given = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]

@@ -23,6 +23,7 @@ from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, broadcast_map, lowering
 from aicc.passes.linalg.contraction import contract
 from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.requirements import require_broadcast
 from aicc.passes.linalg.rows import Full, Rows
 from aicc.passes.linalg.scalars import Scalars, cast
 
@@ -103,6 +104,7 @@ def _biased(p: _Problem, raw: Full, mask: int, stage: str) -> Full:
     if mask_type is not None and stage in ("biased", "softmax"):
         value, t = _as_rank_4(b, n.operands[mask], mask_type)
         value, t = p.split(value, t)
+        require_broadcast(b, t.shape, raw.type.shape)
         ins.append((value, broadcast_map(t.shape, raw.type.shape), t))
     lengths = n.types[mask + 1]
     if lengths is not None and stage in ("biased", "softmax"):

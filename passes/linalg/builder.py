@@ -53,6 +53,8 @@ class Builder:
     weights: WeightStore
     symbols: dict[str, Any] = field(default_factory=dict)
     """Index values of symbolic dims by symbol name."""
+    required: set[frozenset[str]] = field(default_factory=set)
+    """Pairs of sizes whose equality the program checks by now (see `requirements`)."""
     device: bool = False
     """Whether kernels run on a GPU: rows are threads there, and have no memory of their own."""
 
@@ -208,7 +210,11 @@ class Builder:
         self, outs: Sequence[TensorType], ins: Sequence[tuple[Any, TensorType]], body: Body
     ) -> list[Any]:
         """`pointwise` with several results of one shape."""
+        from aicc.passes.linalg.requirements import require_broadcast
+
         rank = outs[0].rank
+        for _, t in ins:
+            require_broadcast(self, t.shape, outs[0].shape)
         return self.generic(
             outs,
             [(v, broadcast_map(t.shape, outs[0].shape)) for v, t in ins],
@@ -253,9 +259,12 @@ class Builder:
 
     def reshape(self, value: Any, t: TensorType, shape: Sequence[DimLike]) -> tuple[Any, TensorType]:
         """A view with another shape of as many elements: collapse and expand."""
+        from aicc.passes.linalg.requirements import require_equal
+
         out = TensorType(tuple(shape), t.dtype)
         if t.shape == out.shape:
             return value, out
+        require_equal(self, product(t.shape), product(out.shape), "a reshape keeps the number of elements")
         if t.rank == 0:
             return self._expand(value, t, out, []), out
         groups = reassociation(t.shape, out.shape)

@@ -18,6 +18,7 @@ from aicc.dialects.contraction import label_sizes, split_equation
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.scalars import Scalars, cast
 
 Operand = tuple[Any, TensorType, str]
@@ -72,6 +73,10 @@ def contract(
     sizes = label_sizes([term for _, _, term in operands], [t.shape for _, t, _ in operands])
     position = {label: i for i, label in enumerate(labels)}
     maps = [_map(term, t, position, sizes) for _, t, term in operands]
+    for _, t, term in operands:
+        for c, d in zip(term, t.shape, strict=True):
+            if d != 1:
+                require_equal(b, d, sizes[c], "these dimensions of a product are the same one")
     out_map = ir.AffineMap.get(len(labels), 0, [ir.AffineExpr.get_dim(position[c]) for c in out])
     iterators = ["parallel" if c in out else "reduction" for c in labels]
     total = TensorType(result.shape, wide)

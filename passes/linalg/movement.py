@@ -10,6 +10,7 @@ from aicc.dialects.sizes import elements
 from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.shape import name_symbol
 from aicc.passes.linalg.views import as_type, extract_slice, index_of, insert_slice, stored
 
@@ -81,6 +82,8 @@ def concat(b: Builder, n: Lowered) -> Any:
         # the other sizes as the result has them: operands may spell them differently
         shape = tuple(t.shape[k] if k == axis else d for k, d in enumerate(out.shape))
         want = TensorType(shape, t.dtype)
+        for d, other in zip(shape, t.shape, strict=True):
+            require_equal(b, other, d, "concatenated tensors agree in their other dimensions")
         y = insert_slice(b, as_type(x, want), want, y, offsets)
         at = at + t.shape[axis]
     return y

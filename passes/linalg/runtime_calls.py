@@ -44,7 +44,7 @@ def call_runtime(
     dtypes = [r.dtype if isinstance(r, TensorType) else r[1] for r in results]
     types = [row(ir.Type.parse(d.storage)) for d in dtypes]
     arguments = [*values, *sizes, *numbers]
-    _declare(name, [v.type for v in arguments], types)
+    declare_runtime(name, [v.type for v in arguments], types)
     call = func.CallOp(types, ir.FlatSymbolRefAttr.get(name), arguments)
     return [
         _cast(r.mlir(storage=True), v) if isinstance(r, TensorType) else v
@@ -56,7 +56,8 @@ def _cast(kind: Any, value: Any) -> Any:
     return value if value.type == kind else tensor.CastOp(kind, value).result
 
 
-def _declare(name: str, inputs: list[Any], results: list[Any]) -> None:
+def declare_runtime(name: str, inputs: list[Any], results: list[Any]) -> None:
+    """Declares a function of the runtime in the module that is being built, once."""
     block = ir.InsertionPoint.current.block
     module = block.owner
     while module.operation.name != "builtin.module":

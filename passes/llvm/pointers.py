@@ -6,6 +6,7 @@ strides}`. `pointer_to_memref` builds that struct and casts it; the cast disappe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,20 @@ def memref_to_pointer(value: Any) -> Any:
         address = arith.AddIOp(address, scaled).result
     number = arith.IndexCastOp(i64, address).result
     return llvm_dialect.IntToPtrOp(pointer_type(), number).result
+
+
+def string_constant(module: Any, text: str) -> Any:
+    """The address of `text`, zero-terminated UTF-8, at the current insertion point; equal texts share one."""
+    data = text.encode() + b"\0"
+    name = f"text_{hashlib.sha256(data).hexdigest()[:16]}"
+    names = [op.operation.attributes for op in module.body.operations]
+    if not any("sym_name" in a and ir.StringAttr(a["sym_name"]).value == name for a in names):
+        escaped = "".join(f"\\{byte:02X}" for byte in data)
+        constant = ir.Operation.parse(
+            f'llvm.mlir.global internal constant @{name}("{escaped}") : !llvm.array<{len(data)} x i8>'
+        )
+        ir.InsertionPoint.at_block_begin(module.body).insert(constant)
+    return llvm_dialect.AddressOfOp(pointer_type(), ir.FlatSymbolRefAttr.get(name)).result
 
 
 def pointer_to_memref(pointer: Any, kind: Any, sizes: Sequence[Any] = ()) -> Any:

@@ -1,0 +1,87 @@
+"""Sizes of which only a run knows whether they agree: a clear error, not a wrong answer or a read out of bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import aicc
+from aicc.errors import RuntimeError_
+
+FLOAT = TensorProto.FLOAT
+
+
+def compiled(nodes: list[Any], inputs: dict[str, list[Any]], initializers: dict[str, Any] | None = None) -> Any:
+    """A model whose result is `y`."""
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info("y", FLOAT, None)],
+        [onnx.numpy_helper.from_array(value, name) for name, value in (initializers or {}).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    return aicc.compile(model.SerializeToString())
+
+
+def floats(*shape: int) -> Any:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul"])
+def test_broadcast(op: str) -> None:
+    exe = compiled([helper.make_node(op, ["a", "b"], ["y"], "both")], {"a": ["n", 4], "b": ["m", 4]})
+    a, b = floats(3, 4), floats(3, 4)
+    np.testing.assert_array_equal(exe(a, b), a + b if op == "Add" else a * b)
+    with pytest.raises(RuntimeError_, match=r"ode 'both'.*5 and 3"):
+        exe(a, floats(5, 4))
+    np.testing.assert_array_equal(exe(a, b), a + b if op == "Add" else a * b)
+
+
+def test_product() -> None:
+    exe = compiled([helper.make_node("MatMul", ["a", "b"], ["y"], "dot")], {"a": [2, "k"], "b": ["l", 3]})
+    np.testing.assert_allclose(exe(floats(2, 9), floats(9, 3)), floats(2, 9) @ floats(9, 3), rtol=1e-5)
+    with pytest.raises(RuntimeError_, match=r"ode 'dot'.*(9 and 8|8 and 9)"):
+        exe(floats(2, 9), floats(8, 3))
+
+
+def test_reshape() -> None:
+    exe = compiled(
+        [helper.make_node("Reshape", ["x", "s"], ["y"], "fold")],
+        {"x": ["n", 6]},
+        {"s": np.array([-1, 4], np.int64)},
+    )
+    assert exe(floats(2, 6)).shape == (3, 4)
+    with pytest.raises(RuntimeError_, match="ode 'fold'.*elements"):
+        exe(floats(3, 6))
+
+
+def test_concatenation() -> None:
+    exe = compiled(
+        [helper.make_node("Concat", ["a", "b"], ["y"], "join", axis=1)], {"a": ["n", 2], "b": ["m", 3]}
+    )
+    assert exe(floats(4, 2), floats(4, 3)).shape == (4, 5)
+    with pytest.raises(RuntimeError_, match="ode 'join'.*4 and 5|ode 'join'.*5 and 4"):
+        exe(floats(4, 2), floats(5, 3))
+
+
+def test_equal_symbols_cost_nothing() -> None:
+    """What is one expression is not checked."""
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Add", ["a", "a"], ["y"])],
+            "g",
+            [helper.make_tensor_value_info("a", FLOAT, ["n", 4])],
+            [helper.make_tensor_value_info("y", FLOAT, ["n", 4])],
+        ),
+        opset_imports=[helper.make_opsetid("", 21)],
+        ir_version=10,
+    )
+    from aicc.driver import Options, compile_model
+
+    text = compile_model(model.SerializeToString(), None, Options(stop_after="linalg")).text
+    assert "aicc_require_equal" not in text
