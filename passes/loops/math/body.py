@@ -171,6 +171,9 @@ class Value:
         return self.body.op("math.copysign", self, other)
 
 
+# Lanes of vectors that come with 32 registers on x86 (AVX-512, f32).
+_MANY_LANES = 16
+
 Operand: TypeAlias = "Value | float"
 
 
@@ -263,7 +266,10 @@ class Body:
 
     def split_polynomial(self, x: Value, square: Value, coefficients: Sequence[float]) -> Value:
         """The same from even and odd powers, `square` being x x: half as long a chain of operations that wait for each
-        other, for one more."""
+        other, for one more. With 16 registers that spills: vectors narrower than those of AVX-512 take the long
+        chain."""
+        if self.lanes < _MANY_LANES:
+            return self.polynomial(x, coefficients)
         even = self.polynomial(square, coefficients[::2])
         return self.fma(x, self.polynomial(square, coefficients[1::2]), even)
 
