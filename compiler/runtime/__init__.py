@@ -19,7 +19,8 @@ LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 def runtime_sources(kind: str = "cpu") -> list[Path]:
     """C files to compile into every model for a kind of target; compile with `CFLAGS` and `-I include_dir()`."""
     own = sorted((_HERE / kind).glob("*.c")) if kind in ("cuda", "simt") else []
-    return [*sorted(_HERE.glob("*.c")), *own]
+    shared = sorted(path for path in _HERE.glob("*.c") if kind != "cuda" or path.name != "host.c")
+    return [*shared, *own]
 
 
 def runtime_headers() -> list[Path]:

@@ -107,7 +107,8 @@ typedef enum aicc_status {
   AICC_ERROR_CPU = 6,      /* this machine lacks a CPU feature the model was compiled for */
   AICC_ERROR_MODEL = 7,    /* the model itself failed: an index out of range, shapes that do not fit */
   AICC_ERROR_BUSY = 8,     /* the context is running on another thread */
-  AICC_ERROR_ABI = 9       /* the library was put together from parts of different versions */
+  AICC_ERROR_ABI = 9,      /* the library was put together from parts of different versions */
+  AICC_ERROR_DEVICE = 10   /* the GPU or its driver is missing, too old for the model, or failed */
 } aicc_status;
 
 /* What went wrong in the last call on this thread that returned a status other than AICC_OK; "" before any.
@@ -164,6 +165,12 @@ typedef struct aicc_context aicc_context;
  * threads start with the first run that has work for them. */
 AICC_API int32_t aicc_context_create(aicc_context **out);
 
+/* The same on a device: {kDLCUDA, n} for a model compiled for CUDA, {kDLCPU, 0} for others. aicc_context_create takes
+ * device AICC_CUDA_DEVICE, by default 0. Contexts of one device share its copy of the weights. */
+AICC_API int32_t aicc_context_create_on(aicc_context **out, DLDevice device);
+/* Where the context runs; {0, 0} if it is NULL. */
+AICC_API DLDevice aicc_get_device(const aicc_context *ctx);
+
 /* Frees the context with all library-owned outputs; NULL is allowed. Must not be running. */
 AICC_API void aicc_context_destroy(aicc_context *ctx);
 
@@ -182,6 +189,11 @@ AICC_API int32_t aicc_output_dims(aicc_context *ctx, const DLTensor *inputs, int
 
 /* Runs the model. Tensors are compact and row-major, on the host, aligned to their element.
  *
+ * A model for CUDA takes each tensor on the host (kDLCPU, or kDLCUDAHost: pinned) or on its context's device (kDLCUDA).
+ * What is on the device and aligned to 16 bytes is used in place. `device` of an output without data says where the
+ * library is to put it. Inputs on the device are complete when aicc_run is called, or will be by what is on the
+ * context's stream (aicc_set_stream).
+ *
  * Inputs are read only. Dims that share a symbol must agree. Outputs overlap neither inputs nor each other.
  * An output with `data` set is the caller's: dtype and shape must be what aicc_output_dims says.
  * An output with `data == NULL` is the library's: the whole DLTensor is filled in, and data and shape stay
@@ -189,6 +201,21 @@ AICC_API int32_t aicc_output_dims(aicc_context *ctx, const DLTensor *inputs, int
  * After a failure the contents of outputs are undefined and the context can be used again. */
 AICC_API int32_t aicc_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, DLTensor *outputs,
                           int32_t n_outputs);
+
+/* ---- memory and streams of the device --------------------------------------------------------------------------- */
+
+/* Memory where the model runs, aligned to 64 bytes, to be released before the context's end. For models on the CPU, and
+ * for programs that have no other way to such memory. */
+AICC_API int32_t aicc_allocate(aicc_context *ctx, int64_t bytes, void **out);
+AICC_API int32_t aicc_release(aicc_context *ctx, void *memory, int64_t bytes); /* `bytes` as allocated; NULL is allowed */
+/* Copies between any two of host and device, after all work of the context; returns when it is done. */
+AICC_API int32_t aicc_copy(aicc_context *ctx, void *target, const void *source, int64_t bytes);
+
+/* The CUstream (cudaStream_t) on which runs are; NULL for models on the CPU. */
+AICC_API void *aicc_get_stream(const aicc_context *ctx);
+/* Puts runs on a stream of the caller's; NULL: the context's own again. Unless `wait`, a run all of whose tensors are on
+ * the device returns before it is done: its outputs are complete when the stream gets there. */
+AICC_API int32_t aicc_set_stream(aicc_context *ctx, void *stream, int32_t wait);
 
 /* ---- profiling ------------------------------------------------------------------------------------------------- */
 
@@ -232,6 +259,13 @@ typedef struct aicc_api {
   int32_t (*profile_get)(const aicc_context *, int32_t, aicc_profile_entry *);
   int32_t (*kernel_count)(void);
   const aicc_kernel *(*kernel_info)(int32_t);
+  int32_t (*context_create_on)(aicc_context **, DLDevice);
+  DLDevice (*get_device)(const aicc_context *);
+  int32_t (*allocate)(aicc_context *, int64_t, void **);
+  int32_t (*release)(aicc_context *, void *, int64_t);
+  int32_t (*copy)(aicc_context *, void *, const void *, int64_t);
+  void *(*get_stream)(const aicc_context *);
+  int32_t (*set_stream)(aicc_context *, void *, int32_t);
 } aicc_api;
 
 typedef const aicc_api *(*aicc_get_api_fn)(void);

@@ -49,7 +49,9 @@ API(const aicc_kernel *, kernel_info, (int32_t index), (index))
 
 /* ---- contexts ---- */
 
-static int32_t context_create(aicc_context **out) { return rt_context_create(out); }
+static int32_t context_create(aicc_context **out) { return rt_context_create(out, (DLDevice){0}); }
+static int32_t context_create_on(aicc_context **out, DLDevice device) { return rt_context_create(out, device); }
+static DLDevice get_device(const aicc_context *ctx) { return ctx ? rt_device_of(ctx) : (DLDevice){0}; }
 static int32_t null_context(void) { return rt_error(AICC_ERROR_ARGUMENT, "the context is NULL"); }
 
 static int32_t set_num_threads(aicc_context *ctx, int32_t threads) {
@@ -64,6 +66,8 @@ static int32_t get_num_threads(const aicc_context *ctx) { return ctx ? rt_pool_t
 static int64_t memory_bytes(const aicc_context *ctx) { return ctx ? rt_context_bytes(ctx) : 0; }
 
 API(int32_t, context_create, (aicc_context * *out), (out))
+API(int32_t, context_create_on, (aicc_context * *out, DLDevice device), (out, device))
+API(DLDevice, get_device, (const aicc_context *ctx), (ctx))
 API(int32_t, set_num_threads, (aicc_context * ctx, int32_t threads), (ctx, threads))
 API(int32_t, get_num_threads, (const aicc_context *ctx), (ctx))
 API(int64_t, memory_bytes, (const aicc_context *ctx), (ctx))
@@ -92,6 +96,42 @@ API(int32_t, output_dims, (aicc_context * ctx, const DLTensor *inputs, int32_t n
 API(int32_t, run,
     (aicc_context * ctx, const DLTensor *inputs, int32_t n_inputs, DLTensor *outputs, int32_t n_outputs),
     (ctx, inputs, n_inputs, outputs, n_outputs))
+
+/* ---- memory and streams of the device ---- */
+
+static int32_t allocate(aicc_context *ctx, int64_t bytes, void **out) {
+  if (!ctx) return null_context();
+  if (!out || bytes < 0) return rt_error(AICC_ERROR_ARGUMENT, "aicc_allocate: no place for the result, or fewer than no bytes");
+  *out = rt_device_get(ctx, bytes);
+  return *out ? AICC_OK : rt_error(AICC_ERROR_MEMORY, "out of memory: %lld bytes%s", (long long)bytes, rt_device_room(ctx));
+}
+
+static int32_t release(aicc_context *ctx, void *memory, int64_t bytes) {
+  if (!ctx) return null_context();
+  rt_device_put(ctx, memory, bytes);
+  return AICC_OK;
+}
+
+static int32_t copy(aicc_context *ctx, void *target, const void *source, int64_t bytes) {
+  if (!ctx) return null_context();
+  return rt_device_copy(ctx, target, source, bytes);
+}
+
+static void *get_stream(const aicc_context *ctx) { return ctx ? rt_device_stream(ctx) : NULL; }
+
+static int32_t set_stream(aicc_context *ctx, void *stream, int32_t wait) {
+  int32_t status = rt_context_lock(ctx);
+  if (status != AICC_OK) return status;
+  status = rt_device_set_stream(ctx, stream, wait != 0);
+  rt_context_unlock(ctx);
+  return status;
+}
+
+API(int32_t, allocate, (aicc_context * ctx, int64_t bytes, void **out), (ctx, bytes, out))
+API(int32_t, release, (aicc_context * ctx, void *memory, int64_t bytes), (ctx, memory, bytes))
+API(int32_t, copy, (aicc_context * ctx, void *target, const void *source, int64_t bytes), (ctx, target, source, bytes))
+API(void *, get_stream, (const aicc_context *ctx), (ctx))
+API(int32_t, set_stream, (aicc_context * ctx, void *stream, int32_t wait), (ctx, stream, wait))
 
 /* ---- profiling ---- */
 
@@ -148,6 +188,13 @@ static const aicc_api table = {
     .profile_get = profile_get,
     .kernel_count = kernel_count,
     .kernel_info = kernel_info,
+    .context_create_on = context_create_on,
+    .get_device = get_device,
+    .allocate = allocate,
+    .release = release,
+    .copy = copy,
+    .get_stream = get_stream,
+    .set_stream = set_stream,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

@@ -34,7 +34,7 @@ void *rt_buffers_acquire(struct rt_buffers *b, int64_t bytes) {
   if (!best) {
     if (!(best = add(b))) return NULL;
     best->bytes = size_class(bytes);
-    best->data = rt_memory_get(best->bytes, false);
+    best->data = rt_device_get(b->owner, best->bytes);
     if (!best->data) return NULL;
     b->bytes += best->bytes;
     b->count++;
@@ -54,11 +54,14 @@ void rt_buffers_release(struct rt_buffers *b, void *data) {
 
 void rt_buffers_end_run(struct rt_buffers *b) {
   int32_t kept = 0;
+  bool shrink = false;
+  for (int32_t i = 0; i < b->count; i++) shrink = shrink || b->run - b->blocks[i].last_run >= KEEP_RUNS;
+  shrink = shrink && rt_device_may_shrink(b->owner);
   for (int32_t i = 0; i < b->count; i++) {
     struct rt_block *block = &b->blocks[i];
     block->used = false;
-    if (b->run - block->last_run >= KEEP_RUNS) {
-      rt_memory_put(block->data, block->bytes);
+    if (shrink && b->run - block->last_run >= KEEP_RUNS) {
+      rt_device_put(b->owner, block->data, block->bytes);
       b->bytes -= block->bytes;
     } else {
       b->blocks[kept++] = *block;
@@ -69,7 +72,7 @@ void rt_buffers_end_run(struct rt_buffers *b) {
 }
 
 void rt_buffers_free(struct rt_buffers *b) {
-  for (int32_t i = 0; i < b->count; i++) rt_memory_put(b->blocks[i].data, b->blocks[i].bytes);
+  for (int32_t i = 0; i < b->count; i++) rt_device_put(b->owner, b->blocks[i].data, b->blocks[i].bytes);
   free(b->blocks);
-  *b = (struct rt_buffers){0};
+  *b = (struct rt_buffers){.owner = b->owner};
 }

@@ -63,10 +63,9 @@ static int32_t check_form(const char *kind, int32_t status, const aicc_tensor_in
   return AICC_OK;
 }
 
-static int32_t check_memory(const char *kind, int32_t status, const aicc_tensor_info *info, const DLTensor *t, void **out) {
-  if (t->device.device_type != kDLCPU && t->device.device_type != kDLCUDAHost)
-    return rt_error(status, "%s '%s' is on a device (DLPack type %d), the model runs on the host", kind, info->name,
-                    (int)t->device.device_type);
+static int32_t check_memory(const aicc_context *ctx, const char *kind, int32_t status, const aicc_tensor_info *info, const DLTensor *t, void **out) {
+  int32_t placed = rt_device_check(ctx, t->device, kind, info->name, status);
+  if (placed != AICC_OK) return placed;
   if (!compact(t))
     return rt_error(status, "%s '%s' is strided, the model wants it compact and row-major", kind, info->name);
   int64_t bytes = rt_tensor_bytes(t->dtype, t->ndim, t->shape);
@@ -132,7 +131,7 @@ int32_t rt_check_inputs(aicc_context *ctx, const DLTensor *inputs, int32_t n_inp
       same = same && *dims == value;
       *dims++ = value;
     }
-    if (status == AICC_OK && data) status = check_memory("input", AICC_ERROR_INPUT, info, t, &ctx->pointers[n]);
+    if (status == AICC_OK && data) status = check_memory(ctx, "input", AICC_ERROR_INPUT, info, t, &ctx->pointers[n]);
     if (status != AICC_OK) {
       ctx->out_dims_valid = false;
       return status;
@@ -163,7 +162,7 @@ int32_t rt_compute_output_dims(aicc_context *ctx) {
   return AICC_OK;
 }
 
-int32_t rt_check_output(const aicc_tensor_info *info, const DLTensor *t, const int64_t *dims, void **out) {
+int32_t rt_check_output(const aicc_context *ctx, const aicc_tensor_info *info, const DLTensor *t, const int64_t *dims, void **out) {
   int32_t status = check_form("output", AICC_ERROR_OUTPUT, info, t);
   if (status != AICC_OK) return status;
   for (int32_t i = 0; i < info->ndim; i++) {
@@ -175,5 +174,5 @@ int32_t rt_check_output(const aicc_tensor_info *info, const DLTensor *t, const i
       return rt_error(AICC_ERROR_OUTPUT, "output '%s': dim %d is %lld, for these inputs it must be %lld", info->name, i,
                       (long long)t->shape[i], (long long)dims[i]);
   }
-  return check_memory("output", AICC_ERROR_OUTPUT, info, t, out);
+  return check_memory(ctx, "output", AICC_ERROR_OUTPUT, info, t, out);
 }

@@ -117,8 +117,9 @@ bool rt_output_reserve(aicc_context *ctx, int32_t index, int64_t bytes) {
   return o->data != NULL;
 }
 
-static int32_t no_output_memory(int32_t index) {
-  return rt_error(AICC_ERROR_MEMORY, "out of memory for output '%s'", aicc_model.outputs[index].info.name);
+static int32_t no_output_memory(const aicc_context *ctx, int32_t index) {
+  return rt_error(AICC_ERROR_MEMORY, "out of memory for output '%s'%s", aicc_model.outputs[index].info.name,
+                  rt_device_room(ctx));
 }
 
 static int32_t prepare_outputs(aicc_context *ctx, DLTensor *outputs) {
@@ -135,7 +136,7 @@ static int32_t prepare_outputs(aicc_context *ctx, DLTensor *outputs) {
       for (int32_t d = 0; d < info->ndim; d++) known = known && dims[d] >= 0;
       *pointer = NULL;
       if (known) {
-        if (!rt_output_reserve(ctx, i, rt_tensor_bytes(info->dtype, info->ndim, dims))) return no_output_memory(i);
+        if (!rt_output_reserve(ctx, i, rt_tensor_bytes(info->dtype, info->ndim, dims))) return no_output_memory(ctx, i);
         *pointer = ctx->outputs[i].data;
         if (info->ndim) memcpy(ctx->outputs[i].dims, dims, (size_t)info->ndim * sizeof *dims);
       }
@@ -174,7 +175,7 @@ void *aicc_output_allocate(void *context, int32_t index, const int64_t *dims) {
   struct rt_output *o = &ctx->outputs[index];
   int64_t bytes = rt_tensor_bytes(info->dtype, info->ndim, dims);
   if (!rt_output_reserve(ctx, index, bytes)) {
-    ctx->status = no_output_memory(index);
+    ctx->status = no_output_memory(ctx, index);
     longjmp(ctx->escape, 1);
   }
   if (info->ndim) memcpy(o->dims, dims, (size_t)info->ndim * sizeof *dims);
@@ -246,7 +247,7 @@ void *aicc_buffer_acquire(void *context, int64_t bytes) {
   aicc_context *ctx = context;
   void *buffer = rt_buffers_acquire(&ctx->buffers, bytes);
   if (buffer) return buffer;
-  ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a buffer of %lld bytes", (long long)bytes);
+  ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a buffer of %lld bytes%s", (long long)bytes, rt_device_room(ctx));
   longjmp(ctx->escape, 1);
 }
 

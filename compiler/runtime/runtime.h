@@ -80,6 +80,7 @@ struct rt_block {
   bool used;
 };
 struct rt_buffers {
+  aicc_context *owner;
   struct rt_block *blocks;
   int32_t count, capacity;
   uint32_t run;
@@ -89,6 +90,32 @@ void *rt_buffers_acquire(struct rt_buffers *b, int64_t bytes); /* NULL: no memor
 void rt_buffers_release(struct rt_buffers *b, void *data);
 void rt_buffers_end_run(struct rt_buffers *b); /* releases all, frees what several runs did not use */
 void rt_buffers_free(struct rt_buffers *b);
+
+/* ---- host.c, or else cuda/device.c: where the memory of the model is. One of the two is linked. ---- */
+
+/* The arena, zero-filled, and the weights: ctx->arena, and ctx->weights if the device cannot read the host's. `where`:
+ * device type 0 for the default. */
+int32_t rt_device_open(aicc_context *ctx, DLDevice where);
+/* Also of a context whose opening failed, or that was never opened. */
+void rt_device_close(aicc_context *ctx);
+DLDevice rt_device_of(const aicc_context *ctx);
+/* Memory for buffers and outputs; NULL: none. */
+void *rt_device_get(aicc_context *ctx, int64_t bytes);
+void rt_device_put(aicc_context *ctx, void *memory, int64_t bytes); /* NULL is allowed */
+/* For messages: how much is left, " on device 0 …", or "". */
+const char *rt_device_room(const aicc_context *ctx);
+/* Said before buffers of earlier runs are put back; false: not now. */
+bool rt_device_may_shrink(aicc_context *ctx);
+/* Between any two of host and device, after all work of the context. */
+int32_t rt_device_copy(aicc_context *ctx, void *target, const void *source, int64_t bytes);
+void *rt_device_stream(const aicc_context *ctx);
+int32_t rt_device_set_stream(aicc_context *ctx, void *stream, bool wait);
+/* May a caller's tensor lie on `device`? Else `status`. */
+int32_t rt_device_check(const aicc_context *ctx, DLDevice device, const char *kind, const char *name, int32_t status);
+/* Runs the model: rt_call_main, with the tensors where main can use them. */
+int32_t rt_device_run(aicc_context *ctx, const DLTensor *inputs, const DLTensor *outputs);
+/* Where the library's own output `index` lies after a run. */
+DLDevice rt_device_output(aicc_context *ctx, int32_t index, void **data);
 
 /* ---- profile.c ---- */
 
@@ -126,7 +153,8 @@ struct rt_output {
 
 struct aicc_context {
   _Atomic int32_t running;
-  char *arena;
+  struct rt_device_state *device; /* what a model for another device than the CPU keeps there */
+  char *arena;         /* addresses of the device, as are the pointers below when main is called */
   const char *weights;
   bool weights_used; /* and to be released */
   rt_pool *pool;
@@ -145,7 +173,9 @@ struct aicc_context {
   jmp_buf escape; /* to aicc_run, when memory runs out inside main */
 };
 
-int32_t rt_context_create(aicc_context **out);
+int32_t rt_context_create(aicc_context **out, DLDevice where);
+/* Calls the model's main with ctx->pointers; what went wrong in it, if anything. */
+int32_t rt_call_main(aicc_context *ctx);
 void rt_context_destroy(aicc_context *ctx);
 int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, DLTensor *outputs, int32_t n_outputs);
 int32_t rt_context_output_dims(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, int64_t *dims);
@@ -163,7 +193,7 @@ int32_t rt_check_inputs(aicc_context *ctx, const DLTensor *inputs, int32_t n_inp
 /* Fills ctx->out_dims from ctx->dims. */
 int32_t rt_compute_output_dims(aicc_context *ctx);
 /* Checks a caller-owned output against `dims` and stores its pointer. */
-int32_t rt_check_output(const aicc_tensor_info *info, const DLTensor *tensor, const int64_t *dims, void **out);
+int32_t rt_check_output(const aicc_context *ctx, const aicc_tensor_info *info, const DLTensor *tensor, const int64_t *dims, void **out);
 /* Bytes of a compact tensor; -1 when they do not fit 63 bits. */
 int64_t rt_tensor_bytes(DLDataType dtype, int32_t ndim, const int64_t *dims);
 

@@ -50,18 +50,4 @@ void aicc_cuda_write(void *ctx, void *device, const void *host, int64_t bytes);
 /* Device to device; the two do not overlap. */
 void aicc_cuda_copy(void *ctx, void *target, const void *source, int64_t bytes);
 
-/* Device to device between two layouts of a tensor of `rank` dims (at most 8); strides in bytes, row-major order.
- * Fast where the last dims of both are contiguous; each other element is a copy of its own. */
-void aicc_cuda_copy_strided(void *ctx, void *target, const int64_t *target_strides, const void *source,
-                            const int64_t *source_strides, int32_t rank, const int64_t *sizes, int64_t element_bytes);
-
-/* `count` elements of 1, 2, 4 or 8 bytes become the lowest bytes of `value`. */
-void aicc_cuda_fill(void *ctx, void *target, uint64_t value, int64_t element_bytes, int64_t count);
-
-/* A map of a tensor for the tensor memory accelerator (sm_90): the arguments of the driver's cuTensorMapEncodeTiled,
- * in its numbers and order (innermost dim first; strides in bytes, those of dims 1 …). `map`: 128 bytes aligned to 64. */
-void aicc_cuda_tensor_map(void *ctx, void *map, int32_t data_type, int32_t rank, const void *base, const int64_t *sizes,
-                          const int64_t *strides, const int32_t *box, const int32_t *element_strides,
-                          int32_t interleave, int32_t swizzle, int32_t l2_promotion, int32_t oob_fill);
-
 #endif

@@ -1,0 +1,92 @@
+/* What generated code calls (cuda.h): launches, and reads and writes of device memory. */
+#include <string.h>
+
+#include "state.h"
+
+enum { UNASKED_SHARED = 48 << 10, SMALL_TABLE = 4 << 10 };
+
+static _Noreturn void fail(aicc_context *ctx, int32_t status) {
+  ctx->status = status;
+  longjmp(ctx->escape, 1);
+}
+
+static void check(aicc_context *ctx, CUresult result, const char *what) {
+  if (result != CUDA_SUCCESS) fail(ctx, cuda_check(result, what));
+}
+
+/* A stream of the caller's may be one that cannot be captured. */
+static CUstream stream_of(const struct rt_device_state *s) { return s->capturing ? s->own : s->stream; }
+
+/* More than 48 KiB of shared memory have to be asked for, once per function; contexts may ask at the same time. */
+static void allow_shared(aicc_context *ctx, int64_t number, int32_t bytes) {
+  struct cuda_modules *m = &ctx->device->device->modules;
+  if (bytes <= UNASKED_SHARED || bytes <= atomic_load(&m->shared[number])) return;
+  check(ctx, cuda.function_set(m->functions[number], CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes),
+        "a kernel needs more shared memory than the device has");
+  atomic_store(&m->shared[number], bytes);
+}
+
+void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, int32_t grid_y, int32_t grid_z,
+                      int32_t block_x, int32_t block_y, int32_t block_z, int32_t shared_bytes, void **args,
+                      int32_t n_args) {
+  (void)n_args; /* the image knows its parameters */
+  aicc_context *ctx = context;
+  struct rt_device_state *s = ctx->device;
+  if (grid_x <= 0 || grid_y <= 0 || grid_z <= 0) return;
+  int64_t number = cuda_kernel_number(kernel);
+  allow_shared(ctx, number, shared_bytes);
+  int32_t status = ctx->profiling ? cuda_timing_before(s) : AICC_OK;
+  if (status != AICC_OK) fail(ctx, status);
+  CUresult result = cuda.launch(s->device->modules.functions[number], (unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z,
+                                (unsigned)block_x, (unsigned)block_y, (unsigned)block_z, (unsigned)shared_bytes,
+                                stream_of(s), args, NULL);
+  if (result != CUDA_SUCCESS) fail(ctx, cuda_check(result, kernel->name));
+  if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) fail(ctx, status);
+}
+
+void aicc_cuda_read(void *context, void *host, const void *device, int64_t bytes) {
+  aicc_context *ctx = context;
+  struct rt_device_state *s = ctx->device;
+  CUdeviceptr address = (CUdeviceptr)(uintptr_t)device, weights = s->device->weights;
+  if (weights && address >= weights && address + (CUdeviceptr)bytes <= weights + (CUdeviceptr)aicc_model.weights_bytes) {
+    memcpy(host, s->host_weights + (address - weights), (size_t)bytes);
+    return;
+  }
+  s->read = true;
+  if (s->capturing) fail(ctx, AICC_OK); /* graphs.c runs `main` again, without capture */
+  if (!bytes) return;
+  check(ctx, cuda.download(host, address, (size_t)bytes, s->stream), "memory cannot be read");
+  check(ctx, cuda.stream_wait(s->stream), "the model failed on the device");
+}
+
+static CUresult set_word(CUdeviceptr device, const char *host, int64_t bytes, CUstream stream) {
+  uint32_t word = 0;
+  memcpy(&word, host, (size_t)bytes);
+  if (bytes == 4) return cuda.set32(device, word, 1, stream);
+  return bytes == 2 ? cuda.set16(device, (unsigned short)word, 1, stream) : cuda.set8(device, (unsigned char)word, 1, stream);
+}
+
+/* The numbers become parts of commands, or of a graph: nothing on the host has to outlive the call. */
+void aicc_cuda_write(void *context, void *device, const void *host, int64_t bytes) {
+  aicc_context *ctx = context;
+  struct rt_device_state *s = ctx->device;
+  CUdeviceptr address = (CUdeviceptr)(uintptr_t)device;
+  if (bytes > SMALL_TABLE && !s->capturing) {
+    int32_t status = cuda_upload(&s->staging, address, host, bytes, s->stream);
+    if (status != AICC_OK) fail(ctx, status);
+    return;
+  }
+  for (int64_t at = 0; at < bytes;) {
+    int64_t size = bytes - at >= 4 ? 4 : bytes - at >= 2 ? 2 : 1;
+    while ((address + (CUdeviceptr)at) % (CUdeviceptr)size) size /= 2;
+    check(ctx, set_word(address + (CUdeviceptr)at, (const char *)host + at, size, stream_of(s)), "memory cannot be written");
+    at += size;
+  }
+}
+
+void aicc_cuda_copy(void *context, void *target, const void *source, int64_t bytes) {
+  aicc_context *ctx = context;
+  if (bytes <= 0) return;
+  check(ctx, cuda.move((CUdeviceptr)(uintptr_t)target, (CUdeviceptr)(uintptr_t)source, (size_t)bytes, stream_of(ctx->device)),
+        "memory cannot be copied");
+}
