@@ -122,7 +122,3 @@ def test_recurrent_layers_are_products_and_one_op_per_direction() -> None:
         _floats(1, 4, 4),
         activations=["Foo"],
     )
-
-
-def test_constants_by_kind() -> None:
-    _fails("AICC-1004", "no numeric value", "Constant", value_string="text")
