@@ -42,7 +42,7 @@ def blocks(page: Path) -> Iterator[Block]:
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the commands as scripts of this interpreter, whatever PATH has."""
     folder = tmp_path_factory.mktemp("bin")
-    for name in ("aicc", "aicc-opt", "aicc-run", "aicc-bench"):
+    for name in ("aicc", "aicc-opt", "aicc-run", "aicc-bench", "aicc-quantize"):
         script = folder / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m aicc.tools.{name.replace("-", "_")} "$@"\n')
         script.chmod(0o755)
