@@ -31,6 +31,7 @@ CATALOGUE: dict[str, str] = {
     "AICC-5002": "An input is missing, unknown, or has the wrong dtype, rank or size.",
     "AICC-5003": "The compiled model reported a failure while running.",
     "AICC-5004": "External weights of a compiled model are missing or of the wrong size.",
+    "AICC-5005": "The GPU or its driver is missing, too old for the compiled model, or failed.",
     "AICC-9001": "A defect of aicc itself: something that should not happen did.",
 }
 

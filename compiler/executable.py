@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aicc.errors import RuntimeError_
+from aicc.runtime.device_runner import DeviceRunner
 from aicc.runtime.library import Library, TensorInfo
 from aicc.runtime.profile import KernelInfo, Profile, collect, kernel_infos
 from aicc.runtime.runner import Array, Runner
@@ -30,13 +31,24 @@ class Executable:
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
     to write the outputs to: one array, or a sequence with None where the result should be new.
 
+    A model compiled for CUDA also reads and writes arrays on its device in place (torch, CuPy); with
+    `outputs_on_device` the results are `DeviceArray`s, which torch.from_dlpack and cupy.from_dlpack take as they are:
+
+    >>> exe.outputs_on_device = True
+    >>> y = torch.from_dlpack(exe(torch.ones(8, 64, device="cuda")))
+
     It may be called from several threads: calls at the same time get contexts of their own (an arena and a
     pool of threads each) and share the weights.
     """
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._free = [Runner(library, library.first_context)]
+        self._runner = Runner if library.device is None else DeviceRunner
+        on_host = library.device is None
+        self._as_input: Callable[[Any, TensorInfo], Any] = as_input if on_host else _as_given
+        self._as_output: Callable[[Any, TensorInfo], Any] = as_output if on_host else _as_given
+        self._outputs_on_device = False
+        self._free = [self._runner(library, library.first_context)]
         self._contexts = [library.first_context]
         self._threads = 0
         self._profiling = False
@@ -104,7 +116,7 @@ class Executable:
         arrays = []
         for n, (value, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             if type(value) is not _ndarray or value.dtype is not dtype or not value.flags.carray:
-                value = as_input(value, self._library.inputs[n])
+                value = self._as_input(value, self._library.inputs[n])
             arrays.append(value)
         targets = self._targets(out) if len(out) else ()
         if self._library.closed:
@@ -126,7 +138,7 @@ class Executable:
                 "AICC-5002", f"out has {len(out)} entries, the model has {len(self.outputs)} outputs."
             )
         return [
-            None if value is None else as_output(value, info)
+            None if value is None else self._as_output(value, info)
             for value, info in zip(out, self.outputs, strict=True)
         ]
 
@@ -167,9 +179,32 @@ class Executable:
         if self._profiling:
             self._library.check(functions["set_profiling"](context, 1))
         self._contexts.append(context)
-        return Runner(self._library, context)
+        return self._new_runner(context)
+
+    def _new_runner(self, context: int) -> Runner:
+        runner = self._runner(self._library, context)
+        runner.outputs_on_device = self._outputs_on_device
+        return runner
 
     # ---- settings ------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> int | None:
+        """The number of the GPU the model runs on; None: it runs on the CPU."""
+        return self._library.device
+
+    @property
+    def outputs_on_device(self) -> bool:
+        """Whether results that the caller gave no memory for stay on the device, as `DeviceArray`s."""
+        return self._outputs_on_device
+
+    @outputs_on_device.setter
+    def outputs_on_device(self, on: bool) -> None:
+        if on and self.device is None:
+            raise RuntimeError_("AICC-5002", f"The model '{self.name}' runs on the CPU: its outputs are there.")
+        self._outputs_on_device = on
+        for runner in self._free:
+            runner.outputs_on_device = on
 
     @property
     def num_threads(self) -> int:
@@ -219,6 +254,11 @@ class Executable:
         """Gives back memory and threads now rather than when the object goes; no call may be running."""
         self._free.clear()
         self._library.close()
+
+
+def _as_given(value: Any, info: TensorInfo) -> Any:
+    """Runners for devices see to it themselves: their stream has to wait for what the caller's does."""
+    return value
 
 
 def _is_list(out: Any) -> bool:

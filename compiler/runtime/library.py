@@ -43,9 +43,26 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "profile_get": (c_int32, [c_void_p, c_int32, POINTER(structs.ProfileEntry)]),
     "kernel_count": (c_int32, []),
     "kernel_info": (POINTER(structs.Kernel), [c_int32]),
+    "context_create_on": (c_int32, [POINTER(c_void_p), structs.DLDevice]),
+    "get_device": (structs.DLDevice, [c_void_p]),
+    "allocate": (c_int32, [c_void_p, c_int64, POINTER(c_void_p)]),
+    "release": (c_int32, [c_void_p, c_void_p, c_int64]),
+    "copy": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64]),
+    "get_stream": (c_void_p, [c_void_p]),
+    "set_stream": (c_int32, [c_void_p, c_void_p, c_int32]),
 }
 
-_LATER = ("kernel_count", "kernel_info")
+_LATER = (
+    "kernel_count",
+    "kernel_info",
+    "context_create_on",
+    "get_device",
+    "allocate",
+    "release",
+    "copy",
+    "get_stream",
+    "set_stream",
+)
 """What the first libraries of this ABI version lack: versions append."""
 
 
@@ -78,18 +95,27 @@ class Library:
     context; the garbage collector calls it too.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises RuntimeError_ AICC-5001 (not a model, other ABI, other CPU), AICC-5004 (weights)."""
+    def __init__(self, path: str | os.PathLike[str], device: int | None = None) -> None:
+        """`device`: of a model for CUDA, the number of the GPU; None: AICC_CUDA_DEVICE, else 0.
+
+        Raises RuntimeError_ AICC-5001 (not a model, other ABI, other CPU), AICC-5004 (weights), AICC-5005 (device).
+        """
+        self._device = device
         self.path = Path(path).absolute()
         self.file = _open_file(self.path, "AICC-5001")
         files = [self.file]
         self._contexts: list[int] = []
+        self.allocations: dict[int, int] = {}
+        """Memory of the device that arrays hold: address to bytes. It goes with the library at the latest."""
         with _loadable(self.path, self.file) as loadable:
             handle, self.functions = _load(loadable, self.file)
-            self._finalizer = weakref.finalize(self, _close, handle, self.functions, self._contexts, files)
+            self._finalizer = weakref.finalize(
+                self, _close, handle, self.functions, self._contexts, self.allocations, files
+            )
             # At exit the system takes everything back; a thread of the program may still be in a run then.
             self._finalizer.atexit = False
             self.first_context = self.create_context()
+        self.device = self._device_number()
         self.name, self.producer, self.target = (
             (self.functions[f"model_{what}"]() or b"").decode() for what in ("name", "producer", "target")
         )
@@ -113,10 +139,24 @@ class Library:
     def create_context(self) -> int:
         """A new context; raises RuntimeError_."""
         pointer = c_void_p()
-        self.check(self.functions["context_create"](byref(pointer)))
+        if self._device is None:
+            status = self.functions["context_create"](byref(pointer))
+        elif "context_create_on" in self.functions:
+            where = structs.DLDevice(structs.CUDA, self._device)
+            status = self.functions["context_create_on"](byref(pointer), where)
+        else:
+            raise RuntimeError_("AICC-5002", f"'{self.path}' runs on the CPU: it takes no device.")
+        self.check(status)
         context = int(pointer.value or 0)
         self._contexts.append(context)
         return context
+
+    def _device_number(self) -> int | None:
+        """The GPU of all contexts; None for models on the CPU."""
+        if "get_device" not in self.functions:
+            return None
+        found = self.functions["get_device"](self.first_context)
+        return int(found.device_id) if found.device_type == structs.CUDA else None
 
     def check(self, status: int) -> None:
         """Raises the error `status` stands for, with the message the library left on this thread."""
@@ -213,7 +253,7 @@ def _load(path: Path, file: int) -> tuple[int, dict[str, Any]]:
         functions[name] = function
     version = functions["abi_version"]() if "abi_version" in functions else None
     if not functions.keys() >= _PROTOTYPES.keys() - set(_LATER) or version != structs.ABI_VERSION:
-        _close(library._handle, functions, [], [file])
+        _close(library._handle, functions, [], {}, [file])
         what = (
             "is not an aicc model"
             if version is None
@@ -223,9 +263,14 @@ def _load(path: Path, file: int) -> tuple[int, dict[str, Any]]:
     return library._handle, functions
 
 
-def _close(handle: int, functions: dict[str, Any], contexts: list[int], files: list[int]) -> None:
+def _close(
+    handle: int, functions: dict[str, Any], contexts: list[int], allocations: dict[int, int], files: list[int]
+) -> None:
     import _ctypes
 
+    for address, size in allocations.items():
+        functions["release"](contexts[0], address, size)
+    allocations.clear()
     for context in contexts:
         functions["context_destroy"](context)
     functions.clear()

@@ -73,6 +73,8 @@ def address(array: Array) -> int:
 class Runner:
     """Runs one request at a time; `Executable` has as many as requests ran at the same time."""
 
+    outputs_on_device = False
+
     def __init__(self, library: Library, context: int) -> None:
         self.library, self.context = library, context
         self.inputs, self.outputs = _Tensors(library.inputs), _Tensors(library.outputs)

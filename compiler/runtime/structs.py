@@ -10,6 +10,9 @@ ABI_VERSION = 1
 CPU, CUDA_HOST = 1, 3
 """DLPack device types whose memory the host can read."""
 
+CUDA, CUDA_MANAGED = 2, 13
+"""DLPack device types whose memory NVIDIA GPUs can read."""
+
 
 class DLDevice(ctypes.Structure):
     _fields_ = [("device_type", c_int32), ("device_id", c_int32)]
@@ -29,6 +32,10 @@ class DLTensor(ctypes.Structure):
         ("strides", POINTER(c_int64)),
         ("byte_offset", c_uint64),
     ]
+
+
+class DLManagedTensor(ctypes.Structure):
+    _fields_ = [("tensor", DLTensor), ("context", c_void_p), ("deleter", c_void_p)]
 
 
 class TensorInfo(ctypes.Structure):
@@ -67,5 +74,6 @@ STATUS: dict[int, str] = {
     7: "AICC-5003",  # AICC_ERROR_MODEL
     8: "AICC-5003",  # AICC_ERROR_BUSY
     9: "AICC-5001",  # AICC_ERROR_ABI
+    10: "AICC-5005",  # AICC_ERROR_DEVICE
 }
 """The catalogue's code for each `aicc_status`."""

@@ -48,18 +48,24 @@ def from_dlpack(value: Any, what: str) -> np.ndarray[Any, Any]:
         raise RuntimeError_(
             "AICC-5002", f"{what} is on a device (DLPack type {device}).", hint="copy it to the host first."
         )
-    try:
-        capsule = value.__dlpack__()
-        tensor = structs.DLTensor.from_address(_capsule_pointer(capsule, b"dltensor"))
-    except Exception as error:  # each framework raises its own
-        raise RuntimeError_("AICC-5002", f"{what} does not give its memory: {error}.") from None
-    if tensor.dtype.lanes != 1:
-        raise RuntimeError_("AICC-5002", f"{what} has vector elements ({tensor.dtype.lanes} lanes).")
+    capsule, tensor = capsule_tensor(value, what)
     element = from_dlpack_type(tensor.dtype.code, tensor.dtype.bits)
     if any(tensor.shape[i] == 0 for i in range(tensor.ndim)):
         return np.empty(tuple(tensor.shape[i] for i in range(tensor.ndim)), element.dtype)
     array = np.asarray(_Memory(tensor, capsule, element.dtype if element.native else element.raw))
     return array if element.native else array.view(element.dtype)
+
+
+def capsule_tensor(value: Any, what: str, **arguments: Any) -> tuple[object, structs.DLTensor]:
+    """`value.__dlpack__(…)` and the tensor in it, valid as long as the capsule. Raises RuntimeError_ AICC-5002."""
+    try:
+        capsule = value.__dlpack__(**arguments)
+        tensor = structs.DLTensor.from_address(_capsule_pointer(capsule, b"dltensor"))
+    except Exception as error:  # each framework raises its own
+        raise RuntimeError_("AICC-5002", f"{what} does not give its memory: {error}.") from None
+    if tensor.dtype.lanes != 1:
+        raise RuntimeError_("AICC-5002", f"{what} has vector elements ({tensor.dtype.lanes} lanes).")
+    return capsule, tensor
 
 
 def as_input(value: Any, info: TensorInfo) -> np.ndarray[Any, Any]:

@@ -22,8 +22,8 @@ int32_t cuda_allocate(const struct cuda_device *device, CUdeviceptr *out, int64_
   if (result != CUDA_ERROR_OUT_OF_MEMORY) return cuda_check(result, what);
   size_t available = 0, total = 0;
   cuda.memory_info(&available, &total);
-  return rt_error(AICC_ERROR_MEMORY, "out of memory on device %d (%s): %s needs %lld bytes, %llu of %llu are free",
-                  device->ordinal, device->name, what, (long long)bytes, (unsigned long long)available,
+  return rt_error(AICC_ERROR_MEMORY, "out of memory on device %d (%s): %lld bytes for %s, %llu of %llu are free",
+                  device->ordinal, device->name, (long long)bytes, what, (unsigned long long)available,
                   (unsigned long long)total);
 }
 
