@@ -1,0 +1,45 @@
+"""Compiled models on the stand-in: what is launched and copied. Kernels are looked up in the PTX, but not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aicc.driver import Options, compile_model
+from aicc.loader import load
+from aicc.target import Target
+from aicc.tools.inputs import random_inputs
+from test.models.test_models import SIZES, model
+
+from .conftest import Driver
+
+
+@pytest.mark.parametrize("name", ["resnet", "gpt_decode"])
+def test_static(driver: Driver, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.so"
+    compile_model(model(name, False), path, Options(target=Target.cuda("sm_80")))
+    exe = load(path)
+    inputs = random_inputs(model(name, False))
+    weights = driver.state.uploads
+    assert weights == 1
+    results = [exe.run(list(inputs.values())) for _ in range(4)]
+    assert driver.state.captures == 1
+    assert driver.state.replays == 3
+    assert driver.state.launches > 2 * len(exe.kernels) * 0.9
+    assert [r.shape for r in results[0]] == [r.shape for r in results[3]]
+    assert all(isinstance(r, np.ndarray) for r in results[0])
+    exe.close()
+
+
+@pytest.mark.parametrize("name", ["encoder"])
+def test_free_sizes(driver: Driver, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.so"
+    compile_model(model(name, True), path, Options(target=Target.cuda("sm_80")))
+    exe = load(path)
+    for _ in range(3):
+        for sizes in SIZES[:2]:
+            exe.run(list(random_inputs(model(name, True), sizes).values()))
+    assert driver.state.captures == 2
+    exe.close()
