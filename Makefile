@@ -7,11 +7,11 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
 
-.PHONY: help demo test lit pytest check lint types docs conformance bench wheel clean
+.PHONY: help demo test lit pytest check lint types docs conformance bench cases-cuda test-cuda bench-cuda wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 # One stamp per set of extras, renewed when the requirements change. The editable install maps the source
 # folders, so new files need no reinstall.
@@ -70,6 +70,19 @@ bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); 
 	@$(RUN) -m benchmarks.run $(BENCH_ARGS)
 	@$(RUN) -m benchmarks.kernels
 	@$(RUN) -m benchmarks.predictions
+
+# Compiled here, run where the GPU is: build/cuda and the source tree are copied there. CUDA_ARGS='--mcpu sm_80'.
+cases-cuda: $(VENV)/.test  ## compiles what test-cuda and bench-cuda run, into build/cuda
+	@$(RUN) -m benchmarks.cuda.cases $(CUDA_ARGS)
+
+# Without the environment: these need a driver, $(PYTHON) and NumPy alone.
+test-cuda:  ## runs build/cuda on a GPU and compares the numbers
+	@test -f build/cuda/index.json || $(MAKE) cases-cuda
+	@$(PYTHON) -m benchmarks.cuda.check $(CUDA_ARGS)
+
+bench-cuda:  ## times build/cuda on a GPU, beside torch where it is installed
+	@test -f build/cuda/index.json || $(MAKE) cases-cuda
+	@$(PYTHON) -m benchmarks.cuda.speed $(CUDA_ARGS)
 
 wheel: $(VENV)/.aicc  ## build/wheel/aicc-*.whl
 	@$(RUN) -m pip wheel -q --no-deps -w build/wheel .

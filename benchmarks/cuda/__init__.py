@@ -1,0 +1,1 @@
+"""The models of `make test-cuda` and `make bench-cuda`: compiled here, run where the GPU is."""

@@ -1,0 +1,112 @@
+"""Times the speed cases of build/cuda on the GPU, kernels and whole calls, beside PyTorch where it is installed.
+
+Without PyTorch arrays come from the host and only kernels are timed, by events of the device around each. With it
+inputs and outputs are its tensors, and whole calls of both are timed in turns: medians of interleaved rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cuda.package import loader
+
+PROFILED, ROUNDS, CALLS = 5, 15, 10
+
+PEERS: dict[str, Callable[..., Any]] = {
+    "matmul": lambda torch, x, w: x @ w,
+    "add": lambda torch, x, z: x + z,
+    "transpose": lambda torch, x: x.t().contiguous(),
+    "softmax": lambda torch, x: torch.softmax(x, -1),
+    "layer_norm": lambda torch, x, s, b: torch.nn.functional.layer_norm(x, x.shape[-1:], s, b),
+}
+"""What a case is in PyTorch, by how its name begins."""
+
+
+def kernel_seconds(executable: Any, inputs: list[Any]) -> float:
+    """Time of all kernels of a call."""
+    executable.run(inputs)
+    with executable.profile() as profile:
+        for _ in range(PROFILED):
+            executable.run(inputs)
+    return sum(kernel.seconds for kernel in profile.kernels) / PROFILED
+
+
+def call_seconds(torch: Any, call: Callable[[], Any]) -> float:
+    """Time of a call among CALLS in a row, to the end of the device's work."""
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - started) / CALLS
+
+
+def against_torch(torch: Any, executable: Any, inputs: list[Any], name: str) -> tuple[float, float, float]:
+    """Seconds of a call here, seconds in PyTorch, difference relative to the largest number."""
+    tensors = [torch.from_numpy(array).cuda() for array in inputs]
+    peer = next(p for start, p in PEERS.items() if name.startswith(start))
+    expected = peer(torch, *tensors)
+    out = torch.empty_like(expected)
+    torch.cuda.synchronize()
+
+    def ours() -> None:
+        executable.run(tensors, [out])
+
+    def theirs() -> None:
+        peer(torch, *tensors)
+
+    for call in (ours, theirs, ours, theirs):
+        call()
+    torch.cuda.synchronize()
+    error = float((out.float() - expected.float()).abs().max() / expected.float().abs().max().clamp(min=1e-9))
+    times = [(call_seconds(torch, ours), call_seconds(torch, theirs)) for _ in range(ROUNDS)]
+    return statistics.median(t[0] for t in times), statistics.median(t[1] for t in times), error
+
+
+def random_array(rng: np.random.Generator, info: Any) -> Any:
+    """Numbers around 0, small enough for sums of products in 16 bits."""
+    return (rng.standard_normal(info.shape, dtype=np.float32) * 0.25).astype(info.dtype)
+
+
+def main() -> None:
+    """Prints a line a case."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("build/cuda"))
+    parser.add_argument("--only", default="", help="names that contain this")
+    args = parser.parse_args()
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError:
+        torch = None
+    rng = np.random.default_rng(0)
+    print(
+        f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{'call':>12}{'torch':>12}{'ratio':>8}{'error':>10}"
+    )
+    for case in json.loads((args.folder / "index.json").read_text())["speed"]:
+        if args.only not in case["name"]:
+            continue
+        executable = loader().load(args.folder / f"speed_{case['name']}.so")
+        inputs = [random_array(rng, info) for info in executable.inputs]
+        seconds = kernel_seconds(executable, inputs)
+        line = f"{case['name']:24}{seconds * 1e3:9.3f} ms"
+        line += (
+            f"{case['flops'] / seconds / 1e12:10.1f}{case['bytes'] / seconds / 1e9:10.0f}" if seconds else ""
+        )
+        if torch is not None:
+            ours, theirs, error = against_torch(torch, executable, inputs, case["name"])
+            line += f"{ours * 1e3:9.3f} ms{theirs * 1e3:9.3f} ms{ours / theirs:8.2f}{error:10.1e}"
+        print(line, flush=True)
+        executable.close()
+
+
+if __name__ == "__main__":
+    main()

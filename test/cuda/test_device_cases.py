@@ -1,0 +1,52 @@
+"""What `make test-cuda` runs, on the emulated GPU: built, run with NumPy alone, and wrong numbers found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.cuda import cases
+from benchmarks.cuda.cases import SPEED
+from benchmarks.cuda.speed import PEERS
+from test.cuda.cases import model_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The checker in a process that cannot import what the compiler needs."""
+    hidden = (
+        "import sys; sys.modules.update(dict.fromkeys(['onnx', 'torch_mlir', 'llvmlite', 'click', 'rich']));"
+    )
+    run = f"{hidden} import runpy; sys.argv = ['check', '--folder', {str(folder)!r}];"
+    run += " runpy.run_module('benchmarks.cuda.check', run_name='__main__')"
+    return subprocess.run([sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["cases", "--target", "simt", "--only", "softmax_o", "--folder", str(tmp_path)]
+    )
+    cases.main()
+    good = check(tmp_path)
+    assert good.returncode == 0 and "1 of 1 cases agree" in good.stdout, good.stdout + good.stderr
+
+    path = tmp_path / "softmax_outer.npz"
+    with np.load(path) as data:
+        arrays = dict(data)
+    arrays["out0"][0, 0, 0] += 0.5
+    np.savez(path, **arrays)
+    bad = check(tmp_path)
+    assert bad.returncode == 1 and "FAIL softmax_outer" in bad.stdout and "allowed" in bad.stdout
+
+
+@pytest.mark.parametrize("name", SPEED)
+def test_speed_cases(name: str) -> None:
+    """Each is a model, and has a peer with as many operands."""
+    graph = model_of(SPEED[name][0]).graph
+    peer = next(p for start, p in PEERS.items() if name.startswith(start))
+    assert peer.__code__.co_argcount == 1 + len(graph.input)
