@@ -59,13 +59,21 @@ static int32_t load_error(CUresult result, const aicc_cuda_kernel *kernel, const
   return cuda_check(result, "a kernel cannot be loaded");
 }
 
+static CUresult load_image(CUmodule *module, const char *image, char *log) {
+  int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void *values[] = {log, (void *)(uintptr_t)(LOG_BYTES - 1)};
+  log[0] = 0;
+  return cuda.module_load(module, image, 2, options, values);
+}
+
+/* A driver older than the assembler that made the machine code refuses it, and may still compile the PTX. */
 static int32_t load(struct loading *l, int64_t number) {
   const aicc_cuda_kernel *kernel = &__start_aicc_cuda_kernels[number];
+  CUmodule *module = &l->modules->modules[number];
   char log[LOG_BYTES] = "";
-  int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void *values[] = {log, (void *)(uintptr_t)(sizeof log - 1)};
-  const char *image = cubin_fits(kernel, l->capability) ? kernel->cubin : kernel->image;
-  CUresult result = cuda.module_load(&l->modules->modules[number], image, 2, options, values);
+  CUresult result = CUDA_ERROR_NO_BINARY_FOR_GPU;
+  if (cubin_fits(kernel, l->capability)) result = load_image(module, kernel->cubin, log);
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_OUT_OF_MEMORY) result = load_image(module, kernel->image, log);
   return result == CUDA_SUCCESS ? AICC_OK : load_error(result, kernel, l, log);
 }
 

@@ -180,6 +180,24 @@ def test_shared_memory_is_asked_for(driver: Driver, gpu_model: GpuModel) -> None
     exe.close()
 
 
+@pytest.mark.parametrize(
+    "defines",
+    [
+        ("CUBIN=90", "NO_PTX"),  # for this very device
+        ("CUBIN=80",),  # for another one: the PTX is compiled
+        ("CUBIN=90", "NO_CUBIN"),  # by a newer assembler than the driver knows
+    ],
+)
+def test_machine_code(driver: Driver, gpu_model: GpuModel, defines: tuple[str, ...]) -> None:
+    exe = load(gpu_model("gpu_affine", *defines))
+    np.testing.assert_array_equal(exe(rows(2))[0], 2 * rows(2) + W)
+    exe.close()
+
+
+def test_machine_code_of_another_device_is_not_taken(driver: Driver, gpu_model: GpuModel) -> None:
+    fails(gpu_model("gpu_affine", "CUBIN=80", "NO_PTX"), "AICC-5005", "does not run on Stand-in 0")
+
+
 # ---- failures ------------------------------------------------------------------------------------------
 
 

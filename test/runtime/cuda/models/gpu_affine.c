@@ -28,9 +28,25 @@ static void count_range(void **args, int64_t lo, int64_t hi, void *scratch) { (v
 
 static const struct fake_image image = {FAKE_IMAGE, {{"affine", affine, 4}, {"count", count, 2}}};
 
+#define REFUSED "neither PTX nor machine code"
+#ifdef CUBIN
+#ifdef NO_CUBIN
+#define MACHINE REFUSED, sizeof REFUSED, CUBIN
+#else
+#define MACHINE (const char *)&image, sizeof image, CUBIN
+#endif
+#else
+#define MACHINE NULL, 0, 0
+#endif
+#ifdef NO_PTX
+#define IMAGE REFUSED, sizeof REFUSED
+#else
+#define IMAGE (const char *)&image, sizeof image
+#endif
+
 #define KERNEL __attribute__((section(AICC_CUDA_KERNELS), aligned(8), used))
-static aicc_cuda_kernel k_affine KERNEL = {(const char *)&image, sizeof image, "affine", affine_range, NULL, 0, 0, 0};
-static aicc_cuda_kernel k_count KERNEL = {(const char *)&image, sizeof image, "count", count_range, NULL, 0, 0, 0};
+static aicc_cuda_kernel k_affine KERNEL = {IMAGE, "affine", affine_range, MACHINE, 0};
+static aicc_cuda_kernel k_count KERNEL = {IMAGE, "count", count_range, MACHINE, 0};
 
 static int model_main(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena) {
   const int64_t bytes = dims[0] * COLUMNS * (int64_t)sizeof(float);
