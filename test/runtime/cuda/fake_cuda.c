@@ -45,7 +45,7 @@ struct CUfunc_st {
 };
 struct CUmod_st {
   struct CUfunc_st functions[4];
-  const char *ptx; /* compiled code: checked, not run */
+  const char *ptx; /* compiled code: not run; of machine code any name will do */
 };
 struct CUctx_st {
   int device, users;
@@ -427,8 +427,8 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule *out, const void *image, unsigned co
     return done((CUresult)state.load_error);
   }
   const struct fake_image *host = image;
-  const bool ptx = strcmp(host->magic, FAKE_IMAGE) && strstr(image, ".version");
-  if (!ptx && strcmp(host->magic, FAKE_IMAGE)) return done(CUDA_ERROR_INVALID_PTX);
+  const bool binary = !memcmp(image, "\177ELF", 4), ptx = binary || strncmp(host->magic, FAKE_IMAGE, sizeof host->magic);
+  if (ptx && !binary && !strstr(image, ".version")) return done(CUDA_ERROR_INVALID_PTX);
   *out = calloc(1, sizeof **out);
   if (ptx) (*out)->ptx = image;
   for (int i = 0; i < 4 && !ptx; i++) (*out)->functions[i].function = host->functions[i];
@@ -448,12 +448,13 @@ static void nothing(void **args, const unsigned *sizes) { (void)args, (void)size
 static CUresult find_entry(CUfunction *out, CUmodule m, const char *name) {
   char text[400];
   snprintf(text, sizeof text, ".entry %s(", name);
-  const char *p = strstr(m->ptx, text);
+  const bool binary = m->ptx[0] == 127;
+  const char *p = binary ? m->ptx : strstr(m->ptx, text);
   if (!p) return 500;
   struct CUfunc_st *f = m->functions;
   while (f < m->functions + 3 && f->function.name && strcmp(f->function.name, name)) f++;
   f->function = (struct fake_function){name, nothing, 0};
-  for (p += strlen(text); *p && *p != ')'; p++) f->function.n_args += !strncmp(p, ".param ", 7);
+  for (p += binary ? 0 : strlen(text); !binary && *p && *p != ')'; p++) f->function.n_args += !strncmp(p, ".param ", 7);
   *out = f;
   return f->function.n_args <= 32 ? 0 : 1;
 }
