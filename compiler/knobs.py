@@ -174,6 +174,18 @@ class Knobs:
         "AICC_NUM_THREADS", _integer, 0, "a number of threads",
         "Threads a compiled model runs on; 0 means all cores. Read by the model when it is loaded.",
     )  # fmt: skip
+    cuda_device = Knob[int](
+        "AICC_CUDA_DEVICE", _integer, 0, "the number of a GPU",
+        "The GPU of a model compiled for CUDA. Read by the model when it is loaded.",
+    )  # fmt: skip
+    cuda_driver = Knob[str](
+        "AICC_CUDA_DRIVER", str, "libcuda.so.1", "a library",
+        "NVIDIA's driver library. Read by a model compiled for CUDA when it is loaded.",
+    )  # fmt: skip
+    cuda_graphs = Knob[bool](
+        "AICC_CUDA_GRAPHS", _boolean, True, "0 or 1",
+        "Whether repeated runs are replayed as CUDA graphs. Read by the model when it is loaded.",
+    )  # fmt: skip
 
     winograd = Knob[str](
         "AICC_WINOGRAD", _winograd, "auto", "one of auto, off, 2, 4",
