@@ -7,7 +7,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
 
-.PHONY: help demo test lit pytest check lint types docs conformance bench cases-cuda test-cuda bench-cuda wheel clean
+.PHONY: help demo test lit pytest check lint types docs conformance bench cases-cuda test-cuda bench-cuda page-cuda wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -74,6 +74,7 @@ bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); 
 # Compiled here, run where the GPU is: build/cuda and the source tree are copied there. CUDA_ARGS='--mcpu sm_80'.
 cases-cuda: $(VENV)/.test  ## compiles what test-cuda and bench-cuda run, into build/cuda
 	@$(RUN) -m benchmarks.cuda.cases $(CUDA_ARGS)
+	@$(RUN) -m benchmarks.cuda.networks $(CUDA_ARGS)
 
 # Without the environment: these need a driver, $(PYTHON) and NumPy alone.
 test-cuda:  ## runs build/cuda on a GPU and compares the numbers
@@ -83,6 +84,10 @@ test-cuda:  ## runs build/cuda on a GPU and compares the numbers
 bench-cuda:  ## times build/cuda on a GPU, beside torch where it is installed
 	@test -f build/cuda/index.json || $(MAKE) cases-cuda
 	@$(PYTHON) -m benchmarks.cuda.speed $(CUDA_ARGS)
+	@$(PYTHON) -m benchmarks.cuda.network_speed $(CUDA_ARGS)
+
+page-cuda:  ## docs/performance-cuda.md from what bench-cuda measured
+	@$(PYTHON) -m benchmarks.cuda.report
 
 wheel: $(VENV)/.aicc  ## build/wheel/aicc-*.whl
 	@$(RUN) -m pip wheel -q --no-deps -w build/wheel .

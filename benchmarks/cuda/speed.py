@@ -40,6 +40,21 @@ def kernel_seconds(executable: Any, inputs: list[Any]) -> float:
     return sum(kernel.seconds for kernel in profile.kernels) / PROFILED
 
 
+def copy_bandwidth(executable: Any) -> float:
+    """Bytes a second that the driver's copy of 2 GiB on the device reads and writes."""
+    from aicc.runtime.device_arrays import device_array
+
+    library, size = executable._library, 2 << 30
+    source, target = (device_array(library, (size,), np.dtype(np.uint8)) for _ in range(2))
+
+    def copy() -> float:
+        started = time.perf_counter()
+        library.check(library.functions["copy"](library.first_context, target.address, source.address, size))
+        return time.perf_counter() - started
+
+    return 2 * size / min(copy() for _ in range(10))
+
+
 def call_seconds(torch: Any, call: Callable[[], Any]) -> float:
     """Time of a call among CALLS in a row, to the end of the device's work."""
     torch.cuda.synchronize()
@@ -91,6 +106,7 @@ def main() -> None:
     print(
         f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{'call':>12}{'torch':>12}{'ratio':>8}{'error':>10}"
     )
+    results: dict[str, dict[str, float]] = {}
     for case in json.loads((args.folder / "index.json").read_text())["speed"]:
         if args.only not in case["name"]:
             continue
@@ -98,14 +114,18 @@ def main() -> None:
         inputs = [random_array(rng, info) for info in executable.inputs]
         seconds = kernel_seconds(executable, inputs)
         line = f"{case['name']:24}{seconds * 1e3:9.3f} ms"
+        found = results[case["name"]] = {"kernels": seconds, "flops": case["flops"], "bytes": case["bytes"]}
+        found["copy"] = copy_bandwidth(executable) if not case["flops"] else 0.0
         line += (
             f"{case['flops'] / seconds / 1e12:10.1f}{case['bytes'] / seconds / 1e9:10.0f}" if seconds else ""
         )
         if torch is not None:
             ours, theirs, error = against_torch(torch, executable, inputs, case["name"])
             line += f"{ours * 1e3:9.3f} ms{theirs * 1e3:9.3f} ms{ours / theirs:8.2f}{error:10.1e}"
+            found |= {"call": ours, "torch": theirs, "error": error}
         print(line, flush=True)
         executable.close()
+        (args.folder / "speed_measured.json").write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

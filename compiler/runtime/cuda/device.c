@@ -126,10 +126,12 @@ DLDevice rt_device_of(const aicc_context *ctx) {
 int32_t rt_device_copy(aicc_context *ctx, void *target, const void *source, int64_t bytes) {
   int32_t status = enter(ctx);
   if (status != AICC_OK) return status;
-  status = cuda_check(cuda.stream_wait(ctx->device->stream), "the device");
-  if (status == AICC_OK && bytes)
-    status = cuda_check(cuda.copy((CUdeviceptr)(uintptr_t)target, (CUdeviceptr)(uintptr_t)source, (size_t)bytes),
-                        "a copy failed");
+  CUstream stream = ctx->device->stream;
+  CUresult result = CUDA_SUCCESS;
+  if (bytes > 0)
+    result = cuda.copy((CUdeviceptr)(uintptr_t)target, (CUdeviceptr)(uintptr_t)source, (size_t)bytes, stream);
+  if (result == CUDA_SUCCESS) result = cuda.stream_wait(stream); /* copies within the device do not wait by themselves */
+  status = cuda_check(result, "a copy failed");
   leave();
   return status;
 }

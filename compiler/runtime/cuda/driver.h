@@ -58,7 +58,7 @@ enum {
   F(release, cuMemFree_v2, (CUdeviceptr))                                                                       \
   F(host_allocate, cuMemHostAlloc, (void **, size_t, unsigned))                                                 \
   F(host_release, cuMemFreeHost, (void *))                                                                      \
-  F(copy, cuMemcpy, (CUdeviceptr, CUdeviceptr, size_t))                                                         \
+  F(copy, cuMemcpyAsync, (CUdeviceptr, CUdeviceptr, size_t, CUstream))                                          \
   F(upload, cuMemcpyHtoDAsync_v2, (CUdeviceptr, const void *, size_t, CUstream))                                \
   F(download, cuMemcpyDtoHAsync_v2, (void *, CUdeviceptr, size_t, CUstream))                                    \
   F(move, cuMemcpyDtoDAsync_v2, (CUdeviceptr, CUdeviceptr, size_t, CUstream))                                   \

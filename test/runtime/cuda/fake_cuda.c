@@ -225,12 +225,9 @@ EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr target, CUdeviceptr source, siz
   state.moves++;
   return put(s, (struct op){.kind = MOVE, .target = target, .source = source, .bytes = bytes});
 }
-EXPORT CUresult cuMemcpy(CUdeviceptr target, CUdeviceptr source, size_t bytes) {
+EXPORT CUresult cuMemcpyAsync(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream s) {
   lock();
-  flush(&legacy);
-  struct op op = {.kind = MOVE, .target = target, .source = source, .bytes = bytes};
-  run(&op);
-  return done(0);
+  return put(s, (struct op){.kind = MOVE, .target = target, .source = source, .bytes = bytes});
 }
 static CUresult set(CUdeviceptr target, unsigned value, unsigned width, size_t count, CUstream s) {
   lock();
