@@ -41,17 +41,18 @@ def bits(values: Array, dtype: str) -> Array:
 
 
 def make(spec: Mapping[str, Any]) -> Array:
-    """The tensor that a spec of the manifest describes: {kind, seed, shape, dtype, std, mean, below}."""
-    kind, shape, dtype = spec["kind"], spec["shape"], spec["dtype"]
+    """The tensor of a spec {kind, shape, dtype, seed, std, mean, below}, `repeat` times along its first dim."""
+    rows = spec.get("repeat", 1)
+    row = _row(spec, spec["kind"], spec["shape"], spec["dtype"])
+    return np.concatenate([row] * rows) if rows > 1 else row
+
+
+def _row(spec: Mapping[str, Any], kind: str, shape: Iterable[int], dtype: str) -> Array:
     if kind == "integers":
         return integers(spec["seed"], shape, spec["below"]).astype(dtype)
-    if kind == "ones":
-        return np.ones(shape, dtype)
-    if kind == "zeros":
-        return np.zeros(shape, dtype)
-    values = bits(normal(spec["seed"], shape, spec.get("std", 1.0), spec.get("mean", 0.0)), dtype)
-    rows = spec.get("repeat", 1)
-    return np.concatenate([values] * rows) if rows > 1 else values
+    if kind in ("ones", "zeros"):
+        return np.full(tuple(shape), kind == "ones", dtype)
+    return bits(normal(spec["seed"], shape, spec.get("std", 1.0), spec.get("mean", 0.0)), dtype)
 
 
 def write_weights(recipe: Mapping[str, Any], raw: bytes, path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 
 from benchmarks.cuda import report, seeded
 from benchmarks.cuda.networks import in_float
@@ -28,6 +29,20 @@ def test_they_are_nearly_normal() -> None:
 def test_bfloat16_rounds_to_even() -> None:
     values = np.float32([1.0, -2.0, 1 + 2**-8, 1 + 3 * 2**-8])
     assert [hex(b) for b in seeded.bits(values, "bfloat16")] == ["0x3f80", "0xc000", "0x3f80", "0x3f82"]
+
+
+@pytest.mark.parametrize("kind", ["normal", "integers", "ones", "zeros"])
+def test_rows_repeat(kind: str) -> None:
+    spec = {
+        "kind": kind,
+        "seed": 3,
+        "below": 9,
+        "shape": [1, 5],
+        "dtype": "int64" if kind == "integers" else "float32",
+    }
+    batch = seeded.make(spec | {"repeat": 3})
+    assert batch.shape == (3, 5)
+    np.testing.assert_array_equal(batch, np.repeat(seeded.make(spec), 3, axis=0))
 
 
 def test_a_file_is_made_again(tmp_path: Path) -> None:
