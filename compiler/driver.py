@@ -312,4 +312,12 @@ def _dump_hint(options: Options) -> str:
     return "--dump DIR writes the IR after each stage."
 
 
-__all__ = ["MODULE_STAGES", "CompileResult", "Options", "compile", "compile_model", "cpu_pipeline", "cuda_pipeline"]
+__all__ = [
+    "MODULE_STAGES",
+    "CompileResult",
+    "Options",
+    "compile",
+    "compile_model",
+    "cpu_pipeline",
+    "cuda_pipeline",
+]

@@ -201,7 +201,9 @@ class Executable:
     @outputs_on_device.setter
     def outputs_on_device(self, on: bool) -> None:
         if on and self.device is None:
-            raise RuntimeError_("AICC-5002", f"The model '{self.name}' runs on the CPU: its outputs are there.")
+            raise RuntimeError_(
+                "AICC-5002", f"The model '{self.name}' runs on the CPU: its outputs are there."
+            )
         self._outputs_on_device = on
         for runner in self._free:
             runner.outputs_on_device = on

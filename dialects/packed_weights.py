@@ -68,7 +68,9 @@ class DequantizeBlocks(Op, name="dequantize_blocks"):
     attributes = (Attribute("axis", Int), Attribute("block", Int))
 
     @staticmethod
-    def infer(x: TensorType, scale: TensorType, zero: TensorType | None, *, axis: int, block: int) -> TensorType:
+    def infer(
+        x: TensorType, scale: TensorType, zero: TensorType | None, *, axis: int, block: int
+    ) -> TensorType:
         if not 0 <= axis < x.rank or block < 1:
             raise TypeRuleError(f"attributes 'axis' {axis} and 'block' {block} do not fit {x}")
         for name, t in (("scale", scale), ("zero", zero)):

@@ -26,7 +26,13 @@ from aicc.knobs import knobs
 _MAGIC = b"aicc object 1\n"
 _SCAN_EVERY = 64  # entries written between two looks at the folder's size
 _STALE = 3600.0  # seconds after which a file that was never renamed is garbage
-_SOURCES = ("aicc.codegen", "aicc.passes.gpu", "aicc.passes.llvm", "aicc.passes.loops", "aicc.passes.schedules")
+_SOURCES = (
+    "aicc.codegen",
+    "aicc.passes.gpu",
+    "aicc.passes.llvm",
+    "aicc.passes.loops",
+    "aicc.passes.schedules",
+)
 
 
 class ObjectCache:

@@ -134,7 +134,8 @@ def model_info_source(info: ModelInfo) -> str:
         [_kernel(kernel) for kernel in info.kernels],
     )
     lines += _array(
-        "static const char *const cpu_features", [*(_string(f) for f in sorted(info.target.host_side.features)), "NULL"]
+        "static const char *const cpu_features",
+        [*(_string(f) for f in sorted(info.target.host_side.features)), "NULL"],
     )
     lines += _array("static const aicc_string strings", [_text(s) for s in info.strings])
     fields = {

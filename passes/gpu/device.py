@@ -67,7 +67,9 @@ def lower_device(module: Any, target: Target) -> None:
     device = device_module(module)
     assert device is not None
     for op in device.regions[0].blocks[0].operations:
-        if op.operation.name == "llvm.mlir.global" and "array<0 x" in str(op.operation.attributes["global_type"]):
+        if op.operation.name == "llvm.mlir.global" and "array<0 x" in str(
+            op.operation.attributes["global_type"]
+        ):
             # Memory whose size the launch says: `.extern .shared`.
             op.operation.attributes["linkage"] = ir.Attribute.parse("#llvm.linkage<external>")
     left = sorted(

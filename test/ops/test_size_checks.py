@@ -15,7 +15,9 @@ from aicc.errors import RuntimeError_
 FLOAT = TensorProto.FLOAT
 
 
-def compiled(nodes: list[Any], inputs: dict[str, list[Any]], initializers: dict[str, Any] | None = None) -> Any:
+def compiled(
+    nodes: list[Any], inputs: dict[str, list[Any]], initializers: dict[str, Any] | None = None
+) -> Any:
     """A model whose result is `y`."""
     graph = helper.make_graph(
         nodes,
