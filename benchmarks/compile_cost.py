@@ -39,6 +39,11 @@ def compile_cost(model: Path, out: Path, options: tuple[str, ...] = ()) -> Compi
         return CompileCost(cold, warm, memory, bare.stat().st_size)
 
 
+def peak_of(model: Path, out: Path, options: tuple[str, ...]) -> tuple[float, int]:
+    """(seconds, peak bytes) of compiling `model` to `out` with the user's cache. Raises CompileFailed."""
+    return _compile(model, out, None, options)
+
+
 def compile_once(model: Path, out: Path) -> None:
     """Compiles `model` to `out` with the user's cache. Raises CompileFailed."""
     _compile(model, out, None, ())

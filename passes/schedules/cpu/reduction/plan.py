@@ -22,13 +22,15 @@ _GRAIN = 1.5e-6
 
 
 def lanes_for(arrangement: Arrangement, target: Target, wanted: int) -> int:
-    """Elements of a vector: of the widest type; no more than the axis needs."""
+    """Elements of a vector: of the widest type; no more than the axis needs. One where there is no axis at all."""
+    if not arrangement.layout.extents:
+        return 1
     if wanted:
         return wanted
     tree = arrangement.tree
     widest = max(element_bits(x) for x in tree.space.elements)
     lanes = min(target.lanes(widest), 64)
-    if not arrangement.vectorizes or not arrangement.layout.extents:
+    if not arrangement.vectorizes:
         return 1
     if arrangement.along and not all(step.splits for step in tree.steps):
         return 1

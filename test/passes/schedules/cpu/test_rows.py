@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aicc.bindings import ir
@@ -165,6 +165,7 @@ def test_argmax(width: int) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@example([1, 1], 0, False, 2, 0, -1)
 @given(
     st.lists(st.integers(1, 20), min_size=2, max_size=4), st.integers(0, 3), st.booleans(),
     st.sampled_from([0, 2, 4, 8]), st.sampled_from([0, 1, 3]), st.sampled_from([-1, 0]),
