@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aicc.dialects.attributes import Bool, Float, Int, Str
-from aicc.dialects.broadcast import broadcast_dim, check_broadcasts_to
+from aicc.dialects.broadcast import check_broadcasts_to, same_dim
 from aicc.dialects.numerics import Array, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import DimLike, floordiv
@@ -89,7 +89,7 @@ class Attention(Op, name="attention"):
         for have, want, what in ((v.shape[2], keys, "keys"), (v.shape[1], k.shape[1], "heads")):
             if have != want and isinstance(have, int) and isinstance(want, int):
                 raise TypeRuleError(f"operands 'k' and 'v' differ in {what}: {want} and {have}")
-        return TensorType((broadcast_dim(batch, v.shape[0]), heads, rows, v.shape[3]), q.dtype)
+        return TensorType((same_dim(batch, v.shape[0]), heads, rows, v.shape[3]), q.dtype)
 
     @staticmethod
     def fold(q: Array, k: Array, v: Array, mask: Array | None, lengths: Array | None, **attrs: Any) -> Array:
@@ -106,7 +106,7 @@ def _score_shape(
     if isinstance(q.shape[3], int) and isinstance(k.shape[3], int) and q.shape[3] != k.shape[3]:
         raise TypeRuleError(f"operands 'q' and 'k' have head sizes {q.shape[3]} and {k.shape[3]}")
     group_size(q.shape[1], k.shape[1])
-    shape = (broadcast_dim(q.shape[0], k.shape[0]), q.shape[1], q.shape[2], k.shape[2])
+    shape = (same_dim(q.shape[0], k.shape[0]), q.shape[1], q.shape[2], k.shape[2])
     if mask is not None:
         check_broadcasts_to(mask.shape, shape, "operand 'mask'")
     if lengths is not None and (lengths.rank != 1 or not lengths.dtype.is_int):

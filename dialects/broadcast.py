@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aicc.dialects.op import TypeRuleError
-from aicc.dialects.symbolic import DimLike, Shape
+from aicc.dialects.symbolic import DimLike, Shape, dim_broadcast
 
 
 def broadcast_dim(a: DimLike, b: DimLike) -> DimLike:
     """The size two sizes broadcast to. Raises TypeRuleError.
 
-    Equal sizes unify and a static 1 broadcasts. Where it cannot be known that two sizes are equal, the
-    static one is taken, else the first: that they agree is for run time to check.
+    Of two of which only a run knows whether one is 1, it is a `broadcast` of both: that they fit is for the run
+    to check.
     """
-    if a == b or b == 1:
-        return a
-    if a == 1:
-        return b
-    if isinstance(a, int) and isinstance(b, int):
+    if isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b):
         raise TypeRuleError(f"operands do not broadcast: sizes {a} and {b} differ and neither is 1")
-    return b if isinstance(b, int) else a
+    out: DimLike = dim_broadcast(a, b)
+    return out
+
+
+def same_dim(a: DimLike, b: DimLike) -> DimLike:
+    """The size of what two operands share, or have one of. Raises TypeRuleError.
+
+    Of two the static one is taken, else the first: that they are equal is for the run to check.
+    """
+    if isinstance(a, int) and isinstance(b, int):
+        return broadcast_dim(a, b)
+    return b if a == 1 or (isinstance(b, int) and b != 1) else a
 
 
 def broadcast(*shapes: Sequence[DimLike]) -> Shape:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aicc.dialects.attributes import Bool, Str
-from aicc.dialects.broadcast import broadcast, broadcast_dim
+from aicc.dialects.broadcast import broadcast, broadcast_dim, same_dim
 from aicc.dialects.numerics import Array, is_half, widened
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import DimLike
@@ -95,12 +95,16 @@ def split_equation(equation: str) -> tuple[list[str], str]:
     return terms, out
 
 
-def label_sizes(terms: Sequence[str], shapes: Sequence[Sequence[DimLike]]) -> dict[str, DimLike]:
-    """The size of each label. Raises TypeRuleError."""
+def label_sizes(
+    terms: Sequence[str], shapes: Sequence[Sequence[DimLike]], shared: str = ""
+) -> dict[str, DimLike]:
+    """The size of each label; the operands' sizes of labels in `shared` are equal, those of others broadcast.
+    Raises TypeRuleError."""
     sizes: dict[str, DimLike] = {}
     for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
             raise TypeRuleError(f"term '{term}' does not fit an operand of rank {len(shape)}")
         for label, d in zip(term, shape, strict=True):
-            sizes[label] = broadcast_dim(sizes[label], d) if label in sizes else d
+            agree = same_dim if label in shared else broadcast_dim
+            sizes[label] = agree(sizes[label], d) if label in sizes else d
     return sizes

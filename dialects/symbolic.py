@@ -2,13 +2,15 @@
 
 A `Dim` is a polynomial with integer coefficients over *atoms*. An atom is a symbol (a named input
 dimension, an element of a run-time shape tensor) or an opaque function of dims (`floordiv`, `mod`,
-`max`, `min`). Equal expressions have equal normal forms in the cases shape arithmetic needs
+`max`, `min`, `broadcast`). Equal expressions have equal normal forms in the cases shape arithmetic needs
 (`(b*s) == (s*b)`, `(s + 1) - 1 == s`, `(4*s) // 4 == s`), so `==` decides whether two sizes agree.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -207,6 +209,47 @@ def dim_min(a: DimLike, b: DimLike) -> Any:
     return a if a == b else _function("min", a, b)
 
 
+def dim_broadcast(a: DimLike, b: DimLike) -> Any:
+    """The size that `a` and `b` broadcast to: the other where one is 1. That they are equal otherwise is not checked.
+
+    What is known not to be 1 is the result: a static size, `2*n`. A normal form: the same sizes in any order and
+    nesting give the same dim.
+    """
+    sizes = dict.fromkeys(s for d in (a, b) for s in _broadcast_sizes(d) if s != 1)
+    certain = [s for s in sizes if not may_be_one(s)]
+    if certain:
+        return next((s for s in certain if isinstance(s, int)), certain[0])
+    if len(sizes) < 2:
+        return next(iter(sizes), 1)
+    return _function("broadcast", *sorted(sizes, key=str))
+
+
+def _broadcast_sizes(d: DimLike) -> tuple[DimLike, ...]:
+    """What a size is broadcast from: itself, unless it is a `broadcast`."""
+    if isinstance(d, Dim) and len(d.terms) == 1:
+        ((mono, coef),) = d.terms.items()
+        if coef == 1 and len(mono) == 1 and mono[0].kind == "broadcast":
+            return mono[0].args
+    return (d,)
+
+
+def may_be_one(d: DimLike) -> bool:
+    """Whether a size can be 1 in a run, as far as its form says: `n` can, `2*n` and `n*m + 2` cannot."""
+    if isinstance(d, int):
+        return d == 1
+    rest = d.terms.get((), 0)
+    factor = math.gcd(*(c for m, c in d.terms.items() if m))
+    if (1 - rest) % factor:
+        return False
+    is_sum = all(c > 0 for c in d.terms.values()) and not has_elements(d) and not _has_functions(d)
+    return not is_sum or rest < 2
+
+
+def _has_functions(d: Dim) -> bool:
+    """Whether something in `d` is no plain size and so may be negative."""
+    return any(atom.kind != "symbol" for mono in d.terms for atom in mono)
+
+
 def product(dims: Any) -> Any:
     """The product of sizes."""
     n: Any = 1
@@ -237,4 +280,5 @@ FUNCTIONS: dict[str, Any] = {
     "mod": lambda a, b: a % b,
     "max": dim_max,
     "min": dim_min,
+    "broadcast": lambda *sizes: functools.reduce(dim_broadcast, sizes),
 }

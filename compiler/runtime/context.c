@@ -260,9 +260,16 @@ void aicc_fail(void *context, int32_t status, const char *message) {
   ctx->status = rt_error(known ? status : AICC_ERROR_MODEL, "%s", message ? message : "the model failed");
 }
 
-void aicc_require_equal(void *context, int64_t first, int64_t second, const char *what) {
-  aicc_context *ctx = context;
-  if (first == second) return;
+static void require(aicc_context *ctx, bool holds, int64_t first, int64_t second, const char *what) {
+  if (holds) return;
   ctx->status = rt_error(AICC_ERROR_MODEL, "%s; here they are %lld and %lld", what, (long long)first, (long long)second);
   longjmp(ctx->escape, 1);
+}
+
+void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what) {
+  require(ctx, first == second, first, second, what);
+}
+
+void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what) {
+  require(ctx, size == 1 || size == over, size, over, what);
 }

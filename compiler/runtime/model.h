@@ -93,6 +93,8 @@ void aicc_fail(void *ctx, int32_t status, const char *message);
 
 /* Ends the run with AICC_ERROR_MODEL unless two sizes are equal; does not come back then. `what` must be equal. */
 void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what);
+/* Ends the run with AICC_ERROR_MODEL unless a size is 1 or `over`. `what` must hold. */
+void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what);
 
 /* ---- the same: functions over tensors. Inputs, then outputs, compact; the sizes of outputs, then other numbers ---- */
 

@@ -14,11 +14,12 @@ from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims,
 from aicc.passes.buffers.empties import separate_empties
 from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
-from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, whole
+from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, either, whole
 from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
 from aicc.passes.buffers.runtime_calls import is_compact, on_device, row, runtime_functions
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
+from aicc.passes.linalg.broadcasts import EITHER
 from aicc.passes.linalg.requirements import MESSAGE
 from aicc.passes.llvm.pointers import pointer_to_memref, string_constant
 from aicc.passes.weight_ops import LOAD, loaded_symbol
@@ -268,6 +269,11 @@ class _Host:
         if MESSAGE in op.attributes:
             text = string_constant(self.module, str(ir.StringAttr(op.attributes[MESSAGE]).value))
             self._call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
+            return
+        if name.startswith(EITHER):
+            first, second = (self._written(v) for v in list(op.operands)[:2])
+            size, condition = (as_value(self._scalar(v)) for v in list(op.operands)[2:])
+            self.buffers[op.results[0]] = either(condition, first, second, size)
             return
         if self.device:
             raise on_device(op)

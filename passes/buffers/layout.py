@@ -145,6 +145,41 @@ def whole(root: Any, sizes: Sequence[Size], owned: bool = True) -> Buffer:
     )
 
 
+def either(condition: Any, first: Buffer, second: Buffer, size: Size) -> Buffer:
+    """The buffer of one dim that is `first` where the i1 `condition` holds, else `second`; nobody may write to it.
+
+    The roots become memrefs of one type, whose addresses are chosen; offsets and strides are.
+    """
+    dynamic = ir.ShapedType.get_dynamic_size()
+    kind = ir.MemRefType.get([dynamic], first.element, layout=ir.StridedLayoutAttr.get(0, [1]))
+    roots = [
+        memref.ReinterpretCastOp(
+            result=kind,
+            source=buffer.root,
+            offsets=[],
+            sizes=[as_value(size)],
+            strides=[],
+            static_offsets=[0],
+            static_sizes=[dynamic],
+            static_strides=[1],
+        ).result
+        for buffer in (first, second)
+    ]
+
+    def chosen(a: Size, b: Size) -> Size:
+        return a if _equal(a, b) else arith.SelectOp(condition, as_value(a), as_value(b)).result
+
+    return Buffer(
+        arith.SelectOp(condition, *roots).result,
+        first.element,
+        chosen(first.offset, second.offset),
+        (size,),
+        (chosen(first.strides[0], second.strides[0]),),
+        owned=False,
+        dense=first.dense and second.dense,
+    )
+
+
 def _equal(a: Size, b: Size | None) -> bool:
     if b is None or isinstance(a, int) != isinstance(b, int):
         return False

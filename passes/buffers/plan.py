@@ -12,7 +12,7 @@ from aicc.passes.kernels.ir_tools import ancestor_in, nested_ops
 from aicc.passes.llvm.pointers import element_bytes, pointer_to_memref, pointer_type
 
 ALIGNMENT = 64
-_VIEWS = ("memref.reinterpret_cast", "memref.cast", "memref.subview", "memref.view")
+_VIEWS = ("memref.reinterpret_cast", "memref.cast", "memref.subview", "memref.view", "arith.select")
 
 
 @dataclass(frozen=True)

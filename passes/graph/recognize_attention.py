@@ -73,7 +73,7 @@ def attention(rw: Rewriter, op: Any) -> bool:
     if found is None:
         return False
     softmax, outer = found
-    scores = _read_scores(rw, softmax.operands[0])
+    scores = _read_scores(rw, softmax.operands[0], rw.shape(v)[-2])
     if scores is None:
         return False
     q, k = scores.product.operands
@@ -124,8 +124,12 @@ def _softmax(rw: Rewriter, value: Any) -> tuple[Any, list[Any]] | None:
     return softmax, [*outer, softmax]
 
 
-def _read_scores(rw: Rewriter, value: Any) -> _Scores | None:
-    """Follows masks, then the soft cap, then scales, down to the product of q and k."""
+def _read_scores(rw: Rewriter, value: Any, keys: Any) -> _Scores | None:
+    """Follows masks, then the soft cap, then scales, down to the product of q and k.
+
+    Masks do not broadcast the scores. One whose number of keys has another name might, but not where that of the
+    scores is the `keys` of v: then the product with v would not fit.
+    """
     s = _Scores()
     cast = rw.inner(value, "cast")
     if (
@@ -135,17 +139,18 @@ def _read_scores(rw: Rewriter, value: Any) -> _Scores | None:
     ):
         s.ops.append(cast)
         value = cast.operands[0]
-    shape = rw.shape(value)
+    *outer, columns = rw.shape(value)
     masks_allowed = True
     while True:
         op = rw.inner(value, "matmul", "add", "sub", "mul", "div", "where", "tanh")
-        if op is None or rw.shape(value) != shape:
+        shape = rw.shape(value)
+        if op is None or list(shape[:-1]) != outer:
             return None
         s.ops.append(op)
         name = kind(op)
         if name == "matmul":
             s.product = op
-            return s
+            return s if shape[-1] in (columns, keys) else None
         if name == "add" and masks_allowed:
             side = next((i for i in (0, 1) if _leads_to_product(rw, op.operands[i])), None)
             if side is None:

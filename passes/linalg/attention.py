@@ -20,10 +20,10 @@ from aicc.bindings import arith, ir, linalg
 from aicc.dialects.attention import group_size
 from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import DType, TensorType
+from aicc.passes.linalg.broadcasts import read_over
 from aicc.passes.linalg.builder import Builder, Lowered, broadcast_map, lowering
 from aicc.passes.linalg.contraction import contract
 from aicc.passes.linalg.elementwise import compute_dtype
-from aicc.passes.linalg.requirements import require_broadcast
 from aicc.passes.linalg.rows import Full, Rows
 from aicc.passes.linalg.scalars import Scalars, cast
 
@@ -67,7 +67,11 @@ def attention(b: Builder, n: Lowered) -> Any:
     result = TensorType(shape, out.dtype)
     heads = p.heads
     y = contract(
-        b, [(scores.value, scores.type, heads + "ij"), (n.operands[2], v, "bhje")], heads + "ie", result
+        b,
+        [(scores.value, scores.type, heads + "ij"), (n.operands[2], v, "bhje")],
+        heads + "ie",
+        result,
+        shared="bhj",
     )
     return b.reshape(y, result, out.shape)[0]
 
@@ -90,7 +94,8 @@ def _scores(p: _Problem, mask: int, stage: str) -> Full:
     k = n.typed(1)
     shape = (*tq.shape[:-1], k.shape[2])
     out = TensorType(shape, p.wide)
-    raw = contract(b, [(q, tq, p.heads + "id"), (n.operands[1], k, "bhjd")], p.heads + "ij", out)
+    ins = [(q, tq, p.heads + "id"), (n.operands[1], k, "bhjd")]
+    raw = contract(b, ins, p.heads + "ij", out, shared="bhd")
     biased = _biased(p, Full(raw, out), mask, stage)
     return _softmax(p, biased) if stage == "softmax" else biased
 
@@ -104,7 +109,7 @@ def _biased(p: _Problem, raw: Full, mask: int, stage: str) -> Full:
     if mask_type is not None and stage in ("biased", "softmax"):
         value, t = _as_rank_4(b, n.operands[mask], mask_type)
         value, t = p.split(value, t)
-        require_broadcast(b, t.shape, raw.type.shape)
+        value, t = read_over(b, value, t, raw.type.shape)
         ins.append((value, broadcast_map(t.shape, raw.type.shape), t))
     lengths = n.types[mask + 1]
     if lengths is not None and stage in ("biased", "softmax"):

@@ -53,8 +53,10 @@ class Builder:
     weights: WeightStore
     symbols: dict[str, Any] = field(default_factory=dict)
     """Index values of symbolic dims by symbol name."""
-    required: set[frozenset[str]] = field(default_factory=set)
-    """Pairs of sizes whose equality the program checks by now (see `requirements`)."""
+    required: set[tuple[str, str, str]] = field(default_factory=set)
+    """What the program checks by now of pairs of sizes (see `requirements`)."""
+    stretched: dict[Any, tuple[Any, TensorType]] = field(default_factory=dict)
+    """Values as they are read over bigger shapes (see `broadcasts`)."""
     device: bool = False
     """Whether kernels run on a GPU: rows are threads there, and have no memory of their own."""
 
@@ -80,14 +82,18 @@ class Builder:
     def _atom(self, atom: Atom) -> Any:
         if atom.kind == "symbol":
             return self.symbols[atom.args[0]]
-        a, b = (self.size(x) for x in atom.args)
+        a, *rest = (self.size(x) for x in atom.args)
+        if atom.kind == "broadcast":
+            for b in rest:  # what is not 1, and 0 of 0 and 1
+                a = arith.MinSIOp(arith.MaxSIOp(a, b).result, arith.MulIOp(a, b).result).result
+            return a
         op = {
             "floordiv": arith.FloorDivSIOp,
             "mod": arith.RemSIOp,
             "max": arith.MaxSIOp,
             "min": arith.MinSIOp,
         }[atom.kind]
-        return op(a, b).result
+        return op(a, rest[0]).result
 
     def is_known(self, dim: DimLike) -> bool:
         """Whether `size(dim)` can be built now."""
@@ -210,11 +216,10 @@ class Builder:
         self, outs: Sequence[TensorType], ins: Sequence[tuple[Any, TensorType]], body: Body
     ) -> list[Any]:
         """`pointwise` with several results of one shape."""
-        from aicc.passes.linalg.requirements import require_broadcast
+        from aicc.passes.linalg.broadcasts import read_over
 
         rank = outs[0].rank
-        for _, t in ins:
-            require_broadcast(self, t.shape, outs[0].shape)
+        ins = [read_over(self, v, t, outs[0].shape) for v, t in ins]
         return self.generic(
             outs,
             [(v, broadcast_map(t.shape, outs[0].shape)) for v, t in ins],

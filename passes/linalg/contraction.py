@@ -16,9 +16,9 @@ from typing import Any
 from aicc.bindings import ir
 from aicc.dialects.contraction import label_sizes, split_equation
 from aicc.dialects.types import TensorType
+from aicc.passes.linalg.broadcasts import read_over
 from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
-from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.scalars import Scalars, cast
 
 Operand = tuple[Any, TensorType, str]
@@ -29,7 +29,7 @@ Operand = tuple[Any, TensorType, str]
 def matmul(b: Builder, n: Lowered) -> Any:
     a, c = n.typed(0), n.typed(1)
     left, right, out = matmul_terms(a, c, **n.attrs)
-    return contract(b, [(n.operands[0], a, left), (n.operands[1], c, right)], out, n.results[0])
+    return contract(b, [(n.operands[0], a, left), (n.operands[1], c, right)], out, n.results[0], shared="k")
 
 
 def matmul_terms(
@@ -61,22 +61,28 @@ def einsum(b: Builder, n: Lowered) -> Any:
 
 
 def contract(
-    b: Builder, operands: Sequence[Operand], out: str, result: TensorType, product: Body | None = None
+    b: Builder,
+    operands: Sequence[Operand],
+    out: str,
+    result: TensorType,
+    product: Body | None = None,
+    *,
+    shared: str = "",
 ) -> Any:
     """The sum of products of one or two labelled operands; halves accumulate in f32. With `product(a, b, sum)`
-    two operands of other dtypes are read as they are."""
+    two operands of other dtypes are read as they are. Dims broadcast, except those labelled in `shared`."""
     wide = compute_dtype(result.dtype)
     s = Scalars(wide)
     if product is None:
         operands = [(*_widened(b, v, t, wide), term) for v, t, term in operands]
     labels = dim_order([term for _, _, term in operands], out)
-    sizes = label_sizes([term for _, _, term in operands], [t.shape for _, t, _ in operands])
+    sizes = label_sizes([term for _, _, term in operands], [t.shape for _, t, _ in operands], shared)
     position = {label: i for i, label in enumerate(labels)}
+    operands = [
+        (*read_over(b, v, t, [sizes[c] for c in term], [c not in shared for c in term]), term)
+        for v, t, term in operands
+    ]
     maps = [_map(term, t, position, sizes) for _, t, term in operands]
-    for _, t, term in operands:
-        for c, d in zip(term, t.shape, strict=True):
-            if d != 1:
-                require_equal(b, d, sizes[c], "these dimensions of a product are the same one")
     out_map = ir.AffineMap.get(len(labels), 0, [ir.AffineExpr.get_dim(position[c]) for c in out])
     iterators = ["parallel" if c in out else "reduction" for c in labels]
     total = TensorType(result.shape, wide)

@@ -18,7 +18,7 @@ from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
 from aicc.passes.weight_ops import LOAD, declare_weight, loaded_symbol
 from aicc.signature import BOUNDS
 
-_NOT_RULES = {"builder", "scalars", "lower", "requirements", "runtime_calls"}
+_NOT_RULES = {"broadcasts", "builder", "scalars", "lower", "requirements", "runtime_calls"}
 
 
 @cache

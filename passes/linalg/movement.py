@@ -11,7 +11,7 @@ from aicc.dialects.symbolic import DimLike
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.requirements import require_equal
-from aicc.passes.linalg.shape import name_symbol
+from aicc.passes.linalg.shape import name_symbol, unnamed_symbols
 from aicc.passes.linalg.views import as_type, extract_slice, index_of, insert_slice, stored
 
 
@@ -25,7 +25,8 @@ def expand(b: Builder, n: Lowered) -> Any:
     x_t, out = n.typed(0), stored(n.results[0])
     offset = out.rank - n.typed(1).size
     for i, e in enumerate(b.scalars(n.operands[1], n.typed(1).plain())):
-        name_symbol(b, out.shape[offset + i], b.to_index(e))
+        for symbol in unnamed_symbols(b, out.shape[offset + i]):
+            name_symbol(b, symbol, b.to_index(e))
     if x_t.shape == out.shape:
         return n.operands[0]
     x = n.operands[0], stored(x_t)

@@ -67,7 +67,7 @@ def integer_matmul(b: Builder, n: Lowered) -> Any:
     n = _centered(b, n)
     left, right, out = matmul_terms(n.typed(0), n.typed(1))
     operands = [(n.operands[0], n.typed(0), left), (n.operands[1], n.typed(1), right)]
-    return contract(b, operands, out, n.results[0], _multiply_add(n))
+    return contract(b, operands, out, n.results[0], _multiply_add(n), shared="k")
 
 
 @lowering("integer_conv")

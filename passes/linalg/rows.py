@@ -18,9 +18,9 @@ from typing import Any
 from aicc.bindings import arith, ir
 from aicc.dialects.symbolic import DimLike, product
 from aicc.dialects.types import DType, TensorType
+from aicc.passes.linalg.broadcasts import read_over
 from aicc.passes.linalg.builder import Builder, broadcast_map
 from aicc.passes.linalg.elementwise import compute_dtype
-from aicc.passes.linalg.requirements import require_broadcast
 from aicc.passes.linalg.scalars import Scalars, cast
 
 Body = Callable[..., Any]
@@ -105,9 +105,9 @@ class Rows:
         out_map: Any,
         init: Any,
     ) -> Any:
-        for i in ins:
-            if not isinstance(i, Row):
-                require_broadcast(self.b, i.type.shape, self.shape)
+        ins = [
+            i if isinstance(i, Row) else Full(*read_over(self.b, i.value, i.type, self.shape)) for i in ins
+        ]
         maps = [
             self.row_map() if isinstance(i, Row) else broadcast_map(i.type.shape, self.shape) for i in ins
         ]

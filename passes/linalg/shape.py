@@ -20,6 +20,20 @@ def name_symbol(b: Builder, dim: DimLike, size: Any) -> None:
         b.symbols[mono[0].args[0]] = size
 
 
+def unnamed_symbols(b: Builder, dim: DimLike) -> list[DimLike]:
+    """The plain symbols in `dim` that have no value yet: of a `broadcast` of a known size, the one that is left."""
+    if isinstance(dim, int) or b.is_known(dim):
+        return []
+    if dim.is_symbol:
+        return [dim]
+    return [s for m in dim.terms for atom in m for d in atom.args for s in unnamed_symbols(b, as_size(d))]
+
+
+def as_size(argument: Any) -> DimLike:
+    """An argument of an atom: a size, or the name of a symbol."""
+    return Dim.symbol(argument) if isinstance(argument, str) else argument
+
+
 @lowering("reshape")
 def reshape(b: Builder, n: Lowered) -> Any:
     out = n.results[0]
