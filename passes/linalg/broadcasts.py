@@ -24,7 +24,7 @@ from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder
 from aicc.passes.linalg.requirements import require_equal, require_one_or_equal
 from aicc.passes.linalg.runtime_calls import call_runtime
-from aicc.passes.linalg.views import index_of, move, stored
+from aicc.passes.linalg.views import move, stored
 
 EITHER = "aicc_either"
 """Prefix of a function of two tensors of one dim, `(first, second, size, condition)`; the result is one of them."""
@@ -42,9 +42,7 @@ def read_over(
     """
     over = tuple(shape)[len(shape) - t.rank :]
     unlike = [i for i, (d, o) in enumerate(zip(t.shape, over, strict=True)) if d != 1 and d != o]
-    stretched = [
-        i for i in unlike if (broadcasts is None or broadcasts[i]) and may_be_one(t.shape[i])
-    ]
+    stretched = [i for i in unlike if (broadcasts is None or broadcasts[i]) and may_be_one(t.shape[i])]
     for i in unlike:
         if i in stretched:
             require_one_or_equal(b, t.shape[i], over[i], _WHAT)

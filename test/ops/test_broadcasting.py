@@ -42,7 +42,7 @@ def feeds_of(model: bytes, shapes: Shapes) -> dict[str, Any]:
     for info, shape in zip(onnx.load_from_string(model).graph.input, shapes, strict=True):
         dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
         made = shape if isinstance(shape, np.ndarray) else random.standard_normal(shape) * 2
-        feeds[info.name] = made > 0 if dtype == bool else made.astype(dtype)
+        feeds[info.name] = made > 0 if dtype == np.dtype(bool) else made.astype(dtype)
     return feeds
 
 
@@ -82,7 +82,12 @@ def test_many_operands(options: dict[str, Any]) -> None:
     agree(
         [helper.make_node("Where", ["c", "a", "b"], ["y"])],
         {"c": (BOOL, ["k", 1]), "a": ["n", 5], "b": ["m", "r"]},
-        [[(3, 1), (1, 5), (3, 1)], [(1, 1), (3, 5), (1, 5)], [(1, 1), (1, 5), (2, 5)], [(4, 1), (4, 5), (4, 5)]],
+        [
+            [(3, 1), (1, 5), (3, 1)],
+            [(1, 1), (3, 5), (1, 5)],
+            [(1, 1), (1, 5), (2, 5)],
+            [(4, 1), (4, 5), (4, 5)],
+        ],
         **options,
     )
     agree(
@@ -179,7 +184,9 @@ def test_attention_with_another_name_for_keys_is_one_kernel() -> None:
 
 
 def test_sizes_that_do_not_fit() -> None:
-    exe = aicc.compile(model_of([helper.make_node("Add", ["a", "b"], ["y"], "sum")], {"a": ["n"], "b": ["m"]}))
+    exe = aicc.compile(
+        model_of([helper.make_node("Add", ["a", "b"], ["y"], "sum")], {"a": ["n"], "b": ["m"]})
+    )
     with pytest.raises(RuntimeError_, match="ode 'sum'.*equal or one is 1; here they are 2 and 3"):
         exe(np.zeros(2, np.float32), np.zeros(3, np.float32))
     assert exe(np.ones(2, np.float32), np.ones(1, np.float32)).tolist() == [2, 2]

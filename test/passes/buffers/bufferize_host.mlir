@@ -124,3 +124,35 @@ module {
     return %y : tensor<?x?x8xf32>
   }
 }
+
+// -----
+
+// One of two tensors is an address that is chosen, not a copy.
+// CHECK-LABEL: func.func @aicc_model_main
+// CHECK-NOT: memref.copy
+// CHECK: %[[ROOT:.*]] = arith.select %{{.*}}, %{{.*}}, %{{.*}} : memref<?xf32, strided<[1]>>
+// CHECK: memref.reinterpret_cast %[[ROOT]]
+// CHECK: call @pointwise_
+module {
+  func.func private @aicc_either_f32(tensor<?xf32>, tensor<?xf32>, index, i1) -> tensor<?xf32> attributes {aicc.runtime}
+  func.func private @k0_pointwise(%x: tensor<?xf32>) -> tensor<?xf32> attributes {aicc.kernel, aicc.schedule = "affine", aicc.config = ""} {
+    %c0 = arith.constant 0 : index
+    %d = tensor.dim %x, %c0 : tensor<?xf32>
+    %e = tensor.empty(%d) : tensor<?xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {
+    ^bb0(%u: f32, %o: f32):
+      %a = arith.addf %u, %u : f32
+      linalg.yield %a : f32
+    } -> tensor<?xf32>
+    return %r : tensor<?xf32>
+  }
+  func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+    %c0 = arith.constant 0 : index
+    %n = tensor.dim %x, %c0 : tensor<?xf32>
+    %m = tensor.dim %y, %c0 : tensor<?xf32>
+    %same = arith.cmpi eq, %n, %m : index
+    %z = call @aicc_either_f32(%x, %y, %n, %same) : (tensor<?xf32>, tensor<?xf32>, index, i1) -> tensor<?xf32>
+    %r = call @k0_pointwise(%z) : (tensor<?xf32>) -> tensor<?xf32>
+    return %r : tensor<?xf32>
+  }
+}

@@ -25,6 +25,28 @@ func.func @main(%x: tensor<?x3xf32>, %y: tensor<?x1xf32>) -> tensor<?x3xf32> {
 
 // -----
 
+// A size with a name may be 1 in a run: the host chooses between the operand and a copy that has no rows when the
+// sizes are equal. One name for both costs nothing.
+// CHECK-LABEL: func.func private @aicc_either_f32(tensor<?xf32>, tensor<?xf32>, index, i1)
+// CHECK-LABEL: func.func @main(%{{.*}}: tensor<?x3xf32> {{.*}}, %[[Y:.*]]: tensor<?x3xf32> {{.*}}, %{{.*}}: tensor<?x3xf32>
+// CHECK: call @aicc_require_broadcast(%[[N:.*]], %[[O:.*]]) {aicc.message = "{{.*}}equal or one is 1"}
+// CHECK: %[[SAME:.*]] = arith.cmpi eq, %[[N]], %
+// CHECK: %[[ROWS:.*]] = arith.select %[[SAME]], %c0{{.*}}, %
+// CHECK: tensor.empty(%[[ROWS]]) : tensor<?x3xf32>
+// CHECK: linalg.generic
+// CHECK: tensor.extract
+// CHECK: call @aicc_either_f32(%{{.*}}, %{{.*}}, %{{.*}}, %[[SAME]])
+// CHECK-COUNT-1: call @aicc_either_f32
+// CHECK-NOT: aicc_either
+// CHECK: arith.addf
+func.func @main(%x: tensor<?x3xf32> {aicc.dims = ["n", 3]}, %y: tensor<?x3xf32> {aicc.dims = ["m", 3]}, %z: tensor<?x3xf32> {aicc.dims = ["n", 3]}) -> tensor<?x3xf32> {
+  %0 = "aicc.add"(%x, %y) : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
+  %1 = "aicc.mul"(%x, %z) : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
+
+// -----
+
 // Bools are stored as bytes and are i1 in bodies.
 // CHECK-LABEL: func.func @main(%{{.*}}: tensor<4xf32> {{.*}}) -> (tensor<4xi8>
 // CHECK: %[[C:.*]] = arith.cmpf olt, %{{.*}}, %{{.*}} : f32
