@@ -114,7 +114,8 @@ class Target:
     @staticmethod
     def cuda(arch: str = "native", host: Target | None = None) -> Target:
         """An NVIDIA GPU: sm_80, sm_90, sm_90a …; `native` is sm_80, and `generic` sm_75. Code for one runs on every
-        later one (but for sm_90a). `host` (default: this machine) runs the host program.
+        later one, but for sm_90a (H100, H200), which alone has products of warpgroups. `host` (default: this machine)
+        runs the host program.
 
         Sizes are those of the largest of the architecture. Raises CompileError AICC-3002.
         """

@@ -2,7 +2,7 @@
 
 aicc model.onnx                                 model.so for this machine
 aicc model.onnx -o out.so --mcpu x86-64-v3      for every CPU with AVX2
-aicc model.onnx --target cuda --mcpu sm_90      for NVIDIA GPUs
+aicc model.onnx --target cuda --mcpu sm_90a     for NVIDIA GPUs
 aicc model.onnx --dim batch=8 --stats           a fixed batch; what was built
 aicc model.onnx --dump ir/                      the IR after every stage
 aicc ir/03-linalg.mlir --start-from kernels     goes on from there
@@ -49,7 +49,7 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     "--mcpu",
     default="native",
     show_default=True,
-    help="LLVM CPU name, or x86-64-v2, -v3, -v4; of GPUs sm_80, sm_90, gfx90a.",
+    help="LLVM CPU name, or x86-64-v2, -v3, -v4; of GPUs sm_80, sm_90a, gfx90a.",
 )
 @click.option("--mtriple", default=None, help="LLVM triple to compile for; default: this machine's.")
 @click.option(

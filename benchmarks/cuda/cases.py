@@ -82,7 +82,7 @@ def main() -> None:
     """Writes build/cuda/*.so, *.npz and index.json; a case that does not compile is an error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", default="cuda", choices=("cuda", "simt"), help="simt: the emulated GPU")
-    parser.add_argument("--mcpu", default="sm_90", help="architecture")
+    parser.add_argument("--mcpu", default="sm_90a", help="architecture")
     parser.add_argument("--only", default="", help="names that contain this")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()

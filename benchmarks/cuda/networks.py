@@ -123,7 +123,7 @@ def in_float(model: onnx.ModelProto) -> onnx.ModelProto:
 def main() -> None:
     """Writes build/cuda/net_* and networks.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mcpu", default="sm_90", help="architecture")
+    parser.add_argument("--mcpu", default="sm_90a", help="architecture")
     parser.add_argument("--only", default="", help="names that contain this")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()

@@ -10,11 +10,16 @@ from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.gpu.intrinsics import call_intrinsics
+from aicc.passes.gpu.waits import write_waits
 from aicc.passes.kernels.ir_tools import nested_ops
+from aicc.passes.llvm.pointers import pointer_type
 from aicc.target import Target
 
 # Arithmetic on 16-bit floats in float: pairs of conversions that cancel are gone after canonicalization.
 _SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize,cse"
+
+SWIZZLED_ALIGNMENT = 1024
+"""Of shared memory whose chunks copies exchange: they do it by address."""
 
 _STRUCTURE = (
     f"{_SMALL_FLOATS},convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine,arith-expand,"
@@ -51,6 +56,7 @@ def lower_device(module: Any, target: Target) -> None:
     if device is None:
         return
     nvgpu = "convert-nvgpu-to-nvvm," if target.kind == "cuda" else ""
+    uses_warpgroups = any(op.name == "nvvm.wgmma.mma_async" for op in nested_ops(device))
     bits = 32 if _is_small(module) else 64
     if target.kind == "cuda":
         final = f"convert-gpu-to-nvvm{{use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}}}"
@@ -58,10 +64,15 @@ def lower_device(module: Any, target: Target) -> None:
         chip = f"chipset={target.cpu} use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}"
         final = f"convert-gpu-to-rocdl{{{chip}}}"
     inner = f"{final},canonicalize,cse,reconcile-unrealized-casts"
+    if uses_warpgroups:
+        write_waits(device)
+        inner += ",convert-nvvm-to-llvm"
     try:
         PassManager.parse(f"builtin.module({nvgpu}gpu.module({_STRUCTURE}))").run(module.operation)
         call_intrinsics(module)
+        maps = _tensor_maps(device)
         PassManager.parse(f"builtin.module(gpu.module({inner}))").run(module.operation)
+        _pass_by_value(device_module(module), maps)
     except ir.MLIRError as error:
         raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
     device = device_module(module)
@@ -72,11 +83,42 @@ def lower_device(module: Any, target: Target) -> None:
         ):
             # Memory whose size the launch says: `.extern .shared`.
             op.operation.attributes["linkage"] = ir.Attribute.parse("#llvm.linkage<external>")
+            if uses_warpgroups:
+                i64 = ir.IntegerType.get_signless(64)
+                op.operation.attributes["alignment"] = ir.IntegerAttr.get(i64, SWIZZLED_ALIGNMENT)
     left = sorted(
         {op.name for op in nested_ops(device_module(module)) if op.name.split(".")[0] not in _LOWERED}
     )
     if left:
         raise CompileError("AICC-2002", f"not lowered for {target.cpu}: {', '.join(left)}.", stage="llvm")
+
+
+def _tensor_maps(device: Any) -> dict[str, list[int]]:
+    """Of each function the numbers of the parameters that are maps of tensors."""
+    found = {}
+    for op in device.regions[0].blocks[0].operations:
+        if op.operation.name == "gpu.func":
+            arguments = list(op.operation.regions[0].blocks[0].arguments)
+            name = ir.StringAttr(op.operation.attributes["sym_name"]).value
+            found[name] = [i for i, a in enumerate(arguments) if a.type == pointer_type()]
+    return found
+
+
+def _pass_by_value(device: Any, maps: dict[str, list[int]]) -> None:
+    """Maps of tensors are 128 bytes of a kernel's parameters, where copies read them."""
+    given = ir.Attribute.parse(
+        "{llvm.byval = !llvm.array<128 x i8>, llvm.align = 64 : i64, nvvm.grid_constant}"
+    )
+    for op in device.regions[0].blocks[0].operations:
+        if op.operation.name != "llvm.func" or not maps.get(
+            name := ir.StringAttr(op.operation.attributes["sym_name"]).value
+        ):
+            continue
+        count = len(op.operation.regions[0].blocks[0].arguments)
+        # With one block a multiprocessor the registers of a thread are known, as exchanging them wants.
+        op.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 1)
+        own = [given if i in maps[name] else ir.DictAttr.get({}) for i in range(count)]
+        op.operation.attributes["arg_attrs"] = ir.ArrayAttr.get(own)
 
 
 _LOWERED = ("llvm", "nvvm", "rocdl", "gpu")

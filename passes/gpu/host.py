@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aicc.bindings import arith, func, ir
-from aicc.bindings import llvm as llvm_dialect
 from aicc.passes.gpu.device import device_module
+from aicc.passes.gpu.runtime_calls import call_runtime
+from aicc.passes.gpu.slots import array, constant, element, store
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.host import pass_pointers
@@ -54,6 +55,7 @@ def lower_launches(module: Any, image: Image, target: Target) -> None:
     if "gpu.container_module" in module.operation.attributes:
         del module.operation.attributes["gpu.container_module"]
     _declare(module)
+    call_runtime(module, kernel)
     descriptors: list[str] = []
     for op in [o for o in nested_ops(kernel) if o.name == "gpu.launch_func"]:
         callee = ir.SymbolRefAttr(op.attributes["kernel"]).value[-1]
@@ -94,20 +96,22 @@ def _call(op: Any, kernel: Any, callee: str) -> None:
     entry = kernel.regions[0].blocks[0]
     with ir.InsertionPoint.at_block_begin(entry), op.location:
         count = max(1, len(arguments))
-        one = _constant(i64, 1)
-        slots = _alloca(one, f"!llvm.array<{count} x i64>")
-        pointers = _alloca(one, f"!llvm.array<{count} x ptr>")
+        slots = array(count, "i64")
+        pointers = array(count, "!llvm.ptr")
     with ir.InsertionPoint(op), op.location:
         for number, value in enumerate(arguments):
-            slot = _element(slots, number, "i64")
+            slot = element(slots, number, "i64")
+            if value.type == pointer_type():
+                store(value, element(pointers, number, "!llvm.ptr"))  # a tensor map, by value
+                continue
             if isinstance(value.type, ir.MemRefType):
                 stored = memref_to_pointer(value)
             else:
                 stored = arith.IndexCastOp(i64, value).result
-            _store(stored, slot)
-            _store(slot, _element(pointers, number, "!llvm.ptr"))
+            store(stored, slot)
+            store(slot, element(pointers, number, "!llvm.ptr"))
         numbers = [arith.IndexCastOp(i32, value).result for value in sizes]
-        bytes_ = shared[0] if shared else _constant(i32, 0)
+        bytes_ = shared[0] if shared else constant(i32, 0)
         address = ir.Operation.create(
             "llvm.mlir.addressof",
             results=[pointer_type()],
@@ -116,34 +120,9 @@ def _call(op: Any, kernel: Any, callee: str) -> None:
         func.CallOp(
             [],
             ir.FlatSymbolRefAttr.get(LAUNCH),
-            [entry.arguments[0], address, *numbers, bytes_, pointers, _constant(i32, len(arguments))],
+            [entry.arguments[0], address, *numbers, bytes_, pointers, constant(i32, len(arguments))],
         )
     op.erase()
-
-
-def _constant(kind: Any, number: int) -> Any:
-    return llvm_dialect.ConstantOp(kind, ir.IntegerAttr.get(kind, number)).result
-
-
-def _alloca(one: Any, kind: str) -> Any:
-    attributes = {"elem_type": ir.TypeAttr.get(ir.Type.parse(kind))}
-    return ir.Operation.create(
-        "llvm.alloca", results=[pointer_type()], operands=[one], attributes=attributes
-    ).results[0]
-
-
-def _element(base: Any, number: int, kind: str) -> Any:
-    attributes = {
-        "rawConstantIndices": ir.DenseI32ArrayAttr.get([number]),
-        "elem_type": ir.TypeAttr.get(ir.Type.parse(kind)),
-    }
-    return ir.Operation.create(
-        "llvm.getelementptr", results=[pointer_type()], operands=[base], attributes=attributes
-    ).results[0]
-
-
-def _store(value: Any, pointer: Any) -> None:
-    ir.Operation.create("llvm.store", operands=[value, pointer])
 
 
 def _globals_text(name: str, kernels: list[str], image: Image, arch: int) -> str:

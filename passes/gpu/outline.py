@@ -46,8 +46,9 @@ def outline_launches(module: Any) -> None:
         }
         gpu.module @device { gpu.func @k_kernel(%a: memref<…>, %n: index) kernel { … } }
 
-    What a launch captures are buffers of static shape, which travel as bare pointers, and `index` values the host
-    knows; it makes views, constants and scalars read from memory itself.
+    What a launch captures are buffers of static shape, which travel as bare pointers, `index` values the host knows,
+    and maps of tensors (`!llvm.ptr`), which travel by value; it makes views, constants and
+    scalars read from memory itself.
     """
     kernel = find_kernel(module)
     PassManager.parse("builtin.module(canonicalize,cse)").run(module.operation)
@@ -110,6 +111,8 @@ def _sink(launch: Any) -> None:
 def _is_captured(op: Any, value: Any) -> bool:
     if op.name == "builtin.unrealized_conversion_cast":
         return True  # the address of a temporary
+    if op.name == "func.call":
+        return True  # what the host asked the runtime for
     if op.name == "arith.constant" or op.name in _VIEWS or op.name == "memref.dim":
         return False
     return isinstance(value.type, ir.IndexType) and not _reads_memory(op)

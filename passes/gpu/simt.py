@@ -22,8 +22,11 @@ from aicc.target import Target
 
 _PLACES = {"gpu.thread_id": 0, "gpu.block_id": 3, "gpu.block_dim": 6, "gpu.grid_dim": 9}
 _MODES = {"xor": 0, "down": 1, "up": 2, "idx": 3}
-_SPACE = re.compile(r", (?:#gpu\.address_space<\w+>|3(?: : i\d+)?)(?=>)")
-_WAITING = ("gpu.barrier", "gpu.shuffle", "nvgpu.mma.sync", "nvgpu.ldmatrix")
+_SPACE = re.compile(r", (?:#gpu\.address_space<\w+>|3(?: : i\d+)?)(?=>)|(?<=!llvm\.ptr)<[37]>")
+_WAITING = ("gpu.barrier", "gpu.shuffle", "nvgpu.mma.sync", "nvgpu.ldmatrix", "nvvm.wgmma.mma_async")
+_NOTHING = ("nvvm.fence.mbarrier.init", "nvvm.wgmma.fence.aligned", "nvvm.setmaxregister")
+"""Ops that only say in which order others are seen (here: in the order of the program), or who has registers."""
+
 _ALIGNMENT = 1024
 
 
@@ -111,6 +114,8 @@ class _Rewriter:
             pointer_type(), table, [], ir.DenseI32ArrayAttr.get([number]), pointer_type(), None
         ).result
         place = llvm_dialect.LoadOp(pointer_type(), slot).result
+        if kind == pointer_type():
+            return place  # a map of a tensor
         if isinstance(kind, ir.MemRefType):
             return pointer_to_memref(llvm_dialect.LoadOp(pointer_type(), place).result, kind)
         return arith.IndexCastOp(kind, llvm_dialect.LoadOp(i64, place).result).result
@@ -132,7 +137,7 @@ class _Rewriter:
     # Ops -------------------------------------------------------------------------------------------
 
     def _op(self, op: Any) -> None:
-        if not op.name.startswith(("gpu.", "nvgpu.")):
+        if not op.name.startswith(("gpu.", "nvgpu.", "nvvm.")) and op.name != "llvm.addrspacecast":
             return
         rules: dict[str, Callable[[Any], list[Any]]] = {
             **dict.fromkeys(_PLACES, self._place),
@@ -143,6 +148,19 @@ class _Rewriter:
             "nvgpu.mma.sync": self._mma,
             "nvgpu.ldmatrix": self._ldmatrix,
             "nvgpu.device_async_copy": self._async_copy,
+            "nvvm.barrier": lambda op: self._none("aicc_simt_meet", list(op.operands)),
+            "nvvm.mbarrier.init": lambda op: self._none("aicc_simt_phase_init", list(op.operands)),
+            "nvvm.mbarrier.arrive": self._arrive,
+            "nvvm.mbarrier.arrive.expect_tx": lambda op: self._none(
+                "aicc_simt_phase_expect", list(op.operands)
+            ),
+            "nvvm.mbarrier.try_wait.parity": self._wait,
+            "nvvm.cp.async.bulk.tensor.shared.cluster.global": self._copy_box,
+            "nvvm.wgmma.mma_async": self._warpgroup_mma,
+            "nvvm.wgmma.commit.group.sync.aligned": lambda op: self._none("aicc_simt_wgmma_commit", []),
+            "nvvm.wgmma.wait.group.sync.aligned": self._warpgroup_wait,
+            "llvm.addrspacecast": lambda op: [op.operands[0]],
+            **dict.fromkeys(_NOTHING, lambda op: []),
         }
         with ir.InsertionPoint(op), op.location:
             if op.name in ("nvgpu.device_async_create_group", "nvgpu.device_async_wait"):
@@ -277,6 +295,55 @@ class _Rewriter:
         ).results[0]
         ir.Operation.create("vector.store", operands=[loaded, target, *places])
         return [self._token(op.results[0].type)]
+
+    # Work that goes on by itself --------------------------------------------------------------------
+
+    def _arrive(self, op: Any) -> list[Any]:
+        self._none("aicc_simt_phase_arrive", list(op.operands))
+        return [_number(0)]
+
+    def _wait(self, op: Any) -> list[Any]:
+        return self._none("aicc_simt_phase_wait", list(op.operands)[:2])
+
+    def _copy_box(self, op: Any) -> list[Any]:
+        """Coordinates are innermost first; what is missing to five is 0."""
+        segments = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+        if segments != [1, 1, segments[2], 1, 0, 0, 0, 0]:
+            raise CompileError(
+                "AICC-2002", "a copy of a box with more than places is not emulated.", stage="llvm"
+            )
+        target, source, *places, barrier = op.operands
+        zero = arith.ConstantOp(ir.IntegerType.get_signless(32), 0).result
+        places += [zero] * (5 - len(places))
+        return self._none("aicc_simt_copy_box", [target, source, barrier, *places])
+
+    def _warpgroup_mma(self, op: Any) -> list[Any]:
+        """Sums through the stack."""
+        sums, left, right = op.operands
+        sizes = {
+            key: int(number) for key, number in re.findall(r"(\w+) = (\d+)", str(op.attributes["shape"]))
+        }
+        kinds = [re.search(r"<(\w+)>", str(op.attributes[key]))[1] for key in ("typeA", "typeB", "typeD")]  # type: ignore[index]
+        layouts = [str(op.attributes[key]) for key in ("layoutA", "layoutB")]
+        known = kinds[0] == kinds[1] in ("f16", "bf16") and kinds[2] == "f32" and sizes["k"] == 16
+        scales = [str(op.attributes[key]) for key in ("scaleA", "scaleB")]
+        if not known or any("one" not in scale for scale in scales):
+            raise CompileError(
+                "AICC-2002", f"a product of warpgroups of {kinds} is not emulated.", stage="llvm"
+            )
+        count = sizes["n"] // 2
+        place = self._stack(count, ir.F32Type.get())
+        if "zero" in str(op.attributes["scaleD"]):
+            sums = llvm_dialect.ZeroOp(sums.type).result
+        llvm_dialect.StoreOp(sums, place)
+        flags = [int(kinds[0] == "bf16"), int("col" in layouts[0]), int("row" in layouts[1])]
+        self._none("aicc_simt_wgmma", [left, right, place, _number(sizes["n"]), *map(_number, flags)])
+        return [llvm_dialect.LoadOp(op.results[0].type, place).result]
+
+    def _warpgroup_wait(self, op: Any) -> list[Any]:
+        return self._none(
+            "aicc_simt_wgmma_wait", [_number(int(ir.IntegerAttr(op.attributes["group"]).value))]
+        )
 
 
 def _i64() -> Any:

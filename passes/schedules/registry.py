@@ -27,7 +27,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "affine",
     ),
 }
-_GPU = ("attention", "contraction", "rows", "pointwise", "threads")
+_GPU = ("attention", "warpgroup", "contraction", "rows", "pointwise", "threads")
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
 

@@ -41,6 +41,16 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
                       int32_t block_x, int32_t block_y, int32_t block_z, int32_t shared_bytes, void **args,
                       int32_t n_args);
 
+/* What copies of boxes of a tensor need (a `CUtensorMap`): writes 128 bytes to `map`, aligned to 64; a launch takes them
+ * as the value of a parameter. `base` is aligned to 16 bytes; `numbers` has `rank` (2 to 5) sizes, then as many steps in
+ * elements (the first is 1, the others are multiples of 16 bytes), then the box's extents, innermost first. A line of a
+ * box is 128 bytes, whose chunks of 16 bytes are exchanged in shared memory. Outside of the tensor are zeros. */
+enum { AICC_CUDA_F16 = 0, AICC_CUDA_BF16 = 1 };
+void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers);
+
+/* Of the device. */
+int64_t aicc_cuda_multiprocessors(void *ctx);
+
 /* Device to host. Waits for all work before. */
 void aicc_cuda_read(void *ctx, void *host, const void *device, int64_t bytes);
 

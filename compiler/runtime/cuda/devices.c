@@ -41,6 +41,8 @@ static int32_t find(struct cuda_device *d) {
     result = cuda.device_attribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, d->handle);
   if (result == CUDA_SUCCESS)
     result = cuda.device_attribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, d->handle);
+  if (result == CUDA_SUCCESS)
+    result = cuda.device_attribute(&d->multiprocessors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, d->handle);
   d->capability = 10 * major + minor;
   return cuda_check(result, "the device cannot be used");
 }

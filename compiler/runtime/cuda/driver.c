@@ -13,16 +13,20 @@ static void *library;
 static const struct {
   const char *symbol;
   size_t offset;
+  bool later;
 } functions[] = {
-#define ROW(name, symbol, parameters) {#symbol, offsetof(struct cuda_driver, name)},
+#define ROW(name, symbol, parameters) {#symbol, offsetof(struct cuda_driver, name), false},
     AICC_CUDA_FUNCTIONS(ROW)
+#undef ROW
+#define ROW(name, symbol, parameters) {#symbol, offsetof(struct cuda_driver, name), true},
+    AICC_CUDA_LATER_FUNCTIONS(ROW)
 #undef ROW
 };
 
 static int32_t find_functions(void) {
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     void *found = dlsym(library, functions[i].symbol);
-    if (!found)
+    if (!found && !functions[i].later)
       return rt_error(AICC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no %s (CUDA 11.4 or later is needed)",
                       functions[i].symbol);
     *(void **)((char *)&cuda + functions[i].offset) = found;

@@ -28,6 +28,7 @@ enum {
 };
 
 enum {
+  CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76,
   CU_JIT_ERROR_LOG_BUFFER = 5,
@@ -37,6 +38,12 @@ enum {
   CU_EVENT_DEFAULT = 0,
   CU_EVENT_DISABLE_TIMING = 2,
   CU_STREAM_CAPTURE_MODE_RELAXED = 2,
+  CU_TENSOR_MAP_DATA_TYPE_FLOAT16 = 6,
+  CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9,
+  CU_TENSOR_MAP_INTERLEAVE_NONE = 0,
+  CU_TENSOR_MAP_SWIZZLE_128B = 3,
+  CU_TENSOR_MAP_L2_PROMOTION_L2_128B = 2,
+  CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0, /* zeros */
 };
 
 /* name in the table, symbol, parameters */
@@ -86,9 +93,15 @@ enum {
   F(graph_destroy, cuGraphDestroy, (CUgraph))                                                                   \
   F(exec_destroy, cuGraphExecDestroy, (CUgraphExec))
 
+/* Of later drivers (CUDA 12.0): NULL where there is none. */
+#define AICC_CUDA_LATER_FUNCTIONS(F)                                                                            \
+  F(tensor_map, cuTensorMapEncodeTiled,                                                                         \
+    (void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const unsigned *, const unsigned *, int, int, int, int))
+
 struct cuda_driver {
 #define AICC_CUDA_MEMBER(name, symbol, parameters) CUresult(*name) parameters;
   AICC_CUDA_FUNCTIONS(AICC_CUDA_MEMBER)
+  AICC_CUDA_LATER_FUNCTIONS(AICC_CUDA_MEMBER)
 #undef AICC_CUDA_MEMBER
 };
 

@@ -44,6 +44,33 @@ void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, i
   if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) fail(ctx, status);
 }
 
+int64_t aicc_cuda_multiprocessors(void *context) {
+  const aicc_context *ctx = context;
+  return ctx->device->device->multiprocessors;
+}
+
+void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers) {
+  enum { MAX_DIMS = 5, ELEMENT_BYTES = 2 };
+  aicc_context *ctx = context;
+  uint64_t sizes[MAX_DIMS], steps[MAX_DIMS];
+  unsigned boxes[MAX_DIMS], every[MAX_DIMS];
+  if (!cuda.tensor_map)
+    fail(ctx, rt_error(AICC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no cuTensorMapEncodeTiled (CUDA 12.0 or later "
+                                          "is needed for models compiled for sm_90a)"));
+  for (int32_t d = 0; d < rank; d++) {
+    if (!numbers[d]) return; /* an empty tensor: no block of the launch has anything to do */
+    sizes[d] = (uint64_t)numbers[d];
+    if (d) steps[d - 1] = (uint64_t)numbers[rank + d] * ELEMENT_BYTES;
+    boxes[d] = (unsigned)numbers[2 * rank + d];
+    every[d] = 1;
+  }
+  int type = element == AICC_CUDA_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  check(ctx, cuda.tensor_map(map, type, (unsigned)rank, (void *)(uintptr_t)base, sizes, steps, boxes, every,
+                             CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        "a tensor cannot be described to the device");
+}
+
 void aicc_cuda_read(void *context, void *host, const void *device, int64_t bytes) {
   aicc_context *ctx = context;
   struct rt_device_state *s = ctx->device;

@@ -28,6 +28,7 @@ struct cuda_device {
   CUcontext context; /* the primary one, which torch and others use too */
   char name[96];
   int capability; /* 90 for 9.0 */
+  int multiprocessors;
   CUdeviceptr weights;
   struct cuda_modules modules;
 };

@@ -12,15 +12,19 @@
 #include <ucontext.h>
 
 #include "../cuda/cuda.h"
+#include "asynchronous.h"
 
-enum { STACK = 256 << 10, MAX_THREADS = 1024, WARP = 32, SHARED = 232448 };
-enum state { READY, AT_BARRIER, AT_WARP, DONE };
+enum { STACK = 256 << 10, MAX_THREADS = 1024, WARP = 32, GROUP = 128, SHARED = 232448 };
+enum state { READY, AT_BARRIER, AT_WARP, AT_GROUP, AT_MEETING, AT_PHASE, DONE };
 
 typedef void (*thread_fn)(void **args);
 
 struct thread {
   ucontext_t context;
   enum state state;
+  int meeting, expected;       /* AT_MEETING: which, and how many come */
+  const struct phase *barrier; /* AT_PHASE */
+  int parity;
 };
 
 static struct {
@@ -35,7 +39,7 @@ static struct {
   uint64_t slots[MAX_THREADS][16]; /* what lanes give each other */
 } simt;
 
-static _Noreturn void die(const char *message) {
+_Noreturn void simt_die(const char *message) {
   fprintf(stderr, "aicc simt: %s\n", message);
   abort();
 }
@@ -75,6 +79,48 @@ static bool release(int first, int last, enum state state) {
   return any;
 }
 
+/* Meetings of some threads: all that are expected at one of them have come. */
+static bool release_meetings(void) {
+  bool any = false;
+  for (int i = 0; i < simt.count; i++) {
+    struct thread *t = &simt.threads[i];
+    if (t->state != AT_MEETING) continue;
+    int there = 0;
+    for (int j = 0; j < simt.count; j++)
+      there += simt.threads[j].state == AT_MEETING && simt.threads[j].meeting == t->meeting;
+    if (there < t->expected) continue;
+    if (there > t->expected) simt_die("more threads at a barrier than it is for");
+    for (int j = simt.count - 1, meeting = t->meeting; j >= 0; j--)
+      if (simt.threads[j].state == AT_MEETING && simt.threads[j].meeting == meeting) simt.threads[j].state = READY;
+    any = true;
+  }
+  return any;
+}
+
+static bool release_phases(void) {
+  bool any = false;
+  for (int i = 0; i < simt.count; i++) {
+    struct thread *t = &simt.threads[i];
+    if (t->state != AT_PHASE || !simt_phase_over(t->barrier, t->parity)) continue;
+    t->state = READY;
+    any = true;
+  }
+  return any;
+}
+
+/* Copies that go on by themselves are done as late as possible, or (descending) as soon as nobody can run. */
+static bool release_some(void) {
+  bool any = false;
+  for (int first = 0; first < simt.count; first += WARP) {
+    int last = first + WARP < simt.count ? first + WARP : simt.count;
+    any |= release(first, last, AT_WARP);
+  }
+  for (int first = 0; first + GROUP <= simt.count; first += GROUP) any |= release(first, first + GROUP, AT_GROUP);
+  any |= release_meetings();
+  any |= release_phases();
+  return any || release(0, simt.count, AT_BARRIER) || simt_copy_one();
+}
+
 static void run_block(bool descending) {
   for (int i = 0; i < simt.count; i++) {
     struct thread *t = &simt.threads[i];
@@ -98,12 +144,8 @@ static void run_block(bool descending) {
     }
     if (all_done) return;
     if (ran) continue;
-    bool released = false;
-    for (int first = 0; first < simt.count; first += WARP) {
-      int last = first + WARP < simt.count ? first + WARP : simt.count;
-      released |= release(first, last, AT_WARP);
-    }
-    if (!released && !release(0, simt.count, AT_BARRIER)) die("threads of a block wait for each other at different places");
+    if (descending) simt_copy_one();
+    if (!release_some()) simt_die("threads of a block wait for each other at different places");
   }
 }
 
@@ -115,17 +157,18 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
   int64_t sizes[6] = {block_x, block_y, block_z, grid_x, grid_y, grid_z};
   memcpy(simt.place + 6, sizes, sizeof sizes);
   int64_t count = (int64_t)block_x * block_y * block_z;
-  if (count > MAX_THREADS) die("a block has more than 1024 threads");
-  if (grid_y > 65535 || grid_z > 65535) die("a grid has more than 65535 blocks along y or z");
-  if (shared_bytes + (int64_t)kernel->cubin_size > SHARED) die("a block takes too much shared memory");
+  if (count > MAX_THREADS) simt_die("a block has more than 1024 threads");
+  if (grid_y > 65535 || grid_z > 65535) simt_die("a grid has more than 65535 blocks along y or z");
+  if (shared_bytes + (int64_t)kernel->cubin_size > SHARED) simt_die("a block takes too much shared memory");
   if (simt.threads == NULL) {
     simt.threads = calloc(MAX_THREADS, sizeof *simt.threads);
     simt.stacks = mmap(NULL, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     simt.shared = aligned_alloc(1024, SHARED + 1024 - SHARED % 1024);
-    if (simt.threads == NULL || simt.stacks == MAP_FAILED || simt.shared == NULL) die("out of memory");
+    if (simt.threads == NULL || simt.stacks == MAP_FAILED || simt.shared == NULL) simt_die("out of memory");
   }
   const char *order = getenv("AICC_SIMT_ORDER");
   bool descending = order != NULL && strcmp(order, "descending") == 0;
+  simt_begin_launch(simt.shared);
   simt.count = (int)count;
   simt.function = (thread_fn)(uintptr_t)kernel->image;
   simt.args = args;
@@ -136,6 +179,7 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
         if (kernel->size != 0) {
           memset(simt.shared, 0xff, SHARED);
           run_block(descending);
+          simt_end_block();
           continue;
         }
         for (int i = 0; i < simt.count; i++) {
@@ -211,7 +255,7 @@ void aicc_simt_mma(const float *a, const float *b, const float *c, float *d, int
  * each of `count` matrices: those of row lane / 4 at 4 * (lane % 4), or transposed as 2-byte elements. */
 void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t transposed) {
   int self = simt.current, lane = self % WARP, warp = self - lane;
-  if ((uintptr_t)row % 16 != 0) die("ldmatrix: a row is not aligned to 16 bytes");
+  if ((uintptr_t)row % 16 != 0) simt_die("ldmatrix: a row is not aligned to 16 bytes");
   simt.slots[self][0] = (uint64_t)(uintptr_t)row;
   wait_as(AT_WARP);
   for (int m = 0; m < count; m++) {
@@ -224,4 +268,24 @@ void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t t
     memcpy(out + m, parts, sizeof parts);
   }
   wait_as(AT_WARP);
+}
+
+/* ---- what waits for work that goes on by itself (asynchronous.c) ---- */
+
+int simt_thread(void) { return simt.current; }
+void simt_wait_warp(void) { wait_as(AT_WARP); }
+void simt_wait_group(void) { wait_as(AT_GROUP); }
+
+/* Barrier `number` of `expected` threads of the block; 0 is that of all. */
+void aicc_simt_meet(int32_t number, int32_t expected) {
+  struct thread *t = &simt.threads[simt.current];
+  if (expected % WARP != 0) simt_die("a barrier is for whole warps");
+  t->meeting = number, t->expected = expected;
+  wait_as(AT_MEETING);
+}
+
+void aicc_simt_phase_wait(const struct phase *barrier, int32_t parity) {
+  struct thread *t = &simt.threads[simt.current];
+  t->barrier = barrier, t->parity = parity;
+  while (!simt_phase_over(barrier, parity)) wait_as(AT_PHASE);
 }

@@ -38,10 +38,11 @@ class Shared:
 
 @dataclass(frozen=True)
 class Thread:
-    """Where a thread is: index names, x first."""
+    """Where a thread is, and how many blocks there are: index names, x first."""
 
     block: tuple[str, str, str]
     thread: tuple[str, str, str]
+    grid: tuple[str, str, str]
 
 
 class GpuEmitter(KernelEmitter):
@@ -51,6 +52,7 @@ class GpuEmitter(KernelEmitter):
         super().__init__(nest)
         self.aligned = True
         """Whether vectors in memory lie at multiples of their size."""
+        self._declared: dict[str, None] = {}
 
     # Launches --------------------------------------------------------------------------------------
 
@@ -85,7 +87,7 @@ class GpuEmitter(KernelEmitter):
                     self.do(
                         f"{array.name} = memref.view {base}[{self.index(at)}][] : {whole} to {array.kind}"
                     )
-            yield Thread((b[0], b[1], b[2]), (t[0], t[1], t[2]))
+            yield Thread((b[0], b[1], b[2]), (t[0], t[1], t[2]), (g[0], g[1], g[2]))
             self.do("gpu.terminator")
         self.do("}")
 
@@ -176,10 +178,15 @@ class GpuEmitter(KernelEmitter):
 
     # The function ----------------------------------------------------------------------------------
 
+    def declare(self, text: str) -> None:
+        """A function that the host's part calls."""
+        self._declared[text] = None
+
     def function(self) -> str:
-        """The text of the kernel's function."""
+        """The text of the kernel's function, and of those it calls."""
         signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]
-        return (
+        declared = "".join(f"{text}\n" for text in self._declared)
+        return declared + (
             f"func.func @{self.nest.name}({', '.join(signature)}) attributes {{{self._old_attributes()}}} {{\n"
             f"{self.body()}\nreturn\n}}\n"
         )

@@ -58,8 +58,17 @@ class Driver:
 
 @pytest.fixture(scope="session")
 def driver_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("driver") / "libfake.so"
-    flags = ["-std=gnu11", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread", *WARNINGS]
+    return _driver(tmp_path_factory.mktemp("driver"))
+
+
+@pytest.fixture(scope="session")
+def old_driver_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _driver(tmp_path_factory.mktemp("driver"), "-DCUDA_11")
+
+
+def _driver(folder: Path, *more: str) -> Path:
+    out = folder / "libfake.so"
+    flags = ["-std=gnu11", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread", *WARNINGS, *more]
     cc(*flags, f"-I{runtime.include_dir() / 'cuda'}", HERE / "fake_cuda.c", "-o", out)
     return out
 
@@ -67,9 +76,19 @@ def driver_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def driver(driver_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     """The stand-in, which models use within the test. At the test's end nothing of it may be in use."""
-    monkeypatch.setenv("AICC_CUDA_DRIVER", str(driver_library))
+    yield from _used(driver_library, monkeypatch)
+
+
+@pytest.fixture
+def old_driver(old_driver_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    """The same, of CUDA 11.4."""
+    yield from _used(old_driver_library, monkeypatch)
+
+
+def _used(library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    monkeypatch.setenv("AICC_CUDA_DRIVER", str(library))
     monkeypatch.delenv("AICC_CUDA_DEVICE", raising=False)
-    made = Driver(driver_library)
+    made = Driver(library)
     made.reset()
     yield made
     assert made.state.left() == {}

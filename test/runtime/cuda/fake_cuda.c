@@ -1,7 +1,8 @@
 /* A stand-in for libcuda.so.1: memory is the host's, kernels are functions of the host, everything is counted.
  *
  * Work on a stream waits in its queue until somebody waits for the stream, an event of it or memory: who forgets to
- * wait, or changes pinned memory too early, gets wrong numbers. Capturing puts the work into a graph instead. */
+ * wait, or changes pinned memory too early, gets wrong numbers. Capturing puts the work into a graph instead.
+ * CUDA_11: it lacks what came with CUDA 12. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct op {
   struct CUfunc_st *function;
   unsigned sizes[7];
   uint64_t args[32];
+  struct fake_map maps[2];
   struct CUgraph_st *graph;
 };
 struct CUgraph_st {
@@ -179,6 +181,8 @@ static void run(const struct op *op) {
     case LAUNCH: {
       void *args[32];
       for (int i = 0; i < 32; i++) args[i] = (void *)&op->args[i];
+      for (int i = 0; i < op->function->function.n_maps; i++)
+        args[op->function->function.n_args + i] = (void *)&op->maps[i];
       op->function->function.run(args, op->sizes);
       break;
     }
@@ -247,8 +251,28 @@ EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned 
   if (!gx || !gy || !gz || bx * by * bz > 1024 || (shared > 49152 && f->shared < (int64_t)shared)) return done(1);
   struct op op = {.kind = LAUNCH, .function = f, .sizes = {gx, gy, gz, bx, by, bz, shared}};
   for (int i = 0; i < f->function.n_args; i++) memcpy(&op.args[i], args[i], 8);
+  for (int i = 0; i < f->function.n_maps; i++) memcpy(&op.maps[i], args[f->function.n_args + i], sizeof op.maps[i]);
   return put(s, op);
 }
+#ifndef CUDA_11
+EXPORT CUresult cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *base, const uint64_t *sizes,
+                                       const uint64_t *steps, const unsigned *boxes, const unsigned *every, int interleave,
+                                       int swizzle, int promotion, int fill) {
+  struct fake_map m = {.base = (uint64_t)(uintptr_t)base, .rank = (uint8_t)rank, .type = (uint8_t)type};
+  bool good = (uintptr_t)map % 64 == 0 && m.base % 16 == 0 && rank >= 1 && rank <= 5 && interleave == 0 && swizzle == 3 &&
+              promotion >= 0 && promotion <= 3 && fill == 0 && (type == 6 || type == 9) && boxes[0] * 2 <= 128;
+  for (unsigned d = 0; good && d < rank; d++) {
+    good = sizes[d] >= 1 && sizes[d] <= UINT64_C(1) << 32 && boxes[d] >= 1 && boxes[d] <= 256 && every[d] == 1;
+    if (d > 0) good = good && steps[d - 1] % 16 == 0 && steps[d - 1] < UINT64_C(1) << 40;
+    m.sizes[d] = sizes[d], m.boxes[d] = (uint16_t)boxes[d];
+    if (d > 0) m.steps[d - 1] = steps[d - 1];
+  }
+  if (!good) return 1;
+  memset(map, 0, 128);
+  memcpy(map, &m, sizeof m);
+  return 0;
+}
+#endif
 
 /* ---- streams, events, graphs ---- */
 
@@ -388,7 +412,8 @@ EXPORT CUresult cuDeviceGetName(char *out, int size, CUdevice device) {
 }
 EXPORT CUresult cuDeviceGetAttribute(int *out, int attribute, CUdevice device) {
   (void)device;
-  *out = attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR ? 9 : 0;
+  *out = attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR ? 9
+         : attribute == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT ? 132 : 0;
   return 0;
 }
 EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice device) {
@@ -450,7 +475,7 @@ static CUresult find_entry(CUfunction *out, CUmodule m, const char *name) {
   if (!p) return 500;
   struct CUfunc_st *f = m->functions;
   while (f < m->functions + 3 && f->function.name && strcmp(f->function.name, name)) f++;
-  f->function = (struct fake_function){name, nothing, 0};
+  f->function = (struct fake_function){name, nothing, 0, 0};
   for (p += binary ? 0 : strlen(text); !binary && *p && *p != ')'; p++) f->function.n_args += !strncmp(p, ".param ", 7);
   *out = f;
   return f->function.n_args <= 32 ? 0 : 1;

@@ -12,6 +12,13 @@ struct fake_function {
   const char *name;
   void (*run)(void **args, const unsigned *sizes); /* grid x, y, z, block x, y, z, shared bytes */
   int32_t n_args;                                  /* of 8 bytes each */
+  int32_t n_maps;                                  /* after these, tensor maps: struct fake_map */
+};
+/* What cuTensorMapEncodeTiled of the stand-in writes. */
+struct fake_map {
+  uint64_t base, sizes[5], steps[5]; /* the first step is that of the second dim, in bytes */
+  uint16_t boxes[5];
+  uint8_t rank, type;
 };
 struct fake_image {
   char magic[16]; /* FAKE_IMAGE */

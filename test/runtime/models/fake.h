@@ -7,6 +7,7 @@
 #include "model.h"
 
 #define COUNT(array) ((int32_t)(sizeof array / sizeof *array))
+#define F16 {kDLFloat, 16, 1}
 #define F32 {kDLFloat, 32, 1}
 #define I64 {kDLInt, 64, 1}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from aicc.passes.schedules.cpu.emit import Index
-from aicc.passes.schedules.cuda.contraction.plan import Plan, vector_of
+from aicc.passes.schedules.cuda.contraction.plan import ContractionConfig, Plan, plan_for, vector_of
 from aicc.passes.schedules.cuda.contraction.products import PlainProducts, Products, TensorProducts
-from aicc.passes.schedules.cuda.contraction.results import result_lanes, slab_of, store_results
+from aicc.passes.schedules.cuda.contraction.results import product_of, result_lanes, slab_of, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.cuda.contraction.tiles import Loader, tile_of
 from aicc.passes.schedules.cuda.emitter import GpuEmitter, decompose
+from aicc.target import Target
 
 _GROUP = 8
 """Tiles of rows that blocks go through before the next column: they share what the caches hold."""
@@ -28,6 +29,11 @@ def emit_contraction(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
         _emit(e, roles, plan, False)
 
 
+def emit_plain(e: GpuEmitter, roles: Roles, target: Target) -> None:
+    """One launch, for arguments that need not be aligned."""
+    _emit(e, roles, plan_for(roles, target, ContractionConfig()), False)
+
+
 def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     """
     gpu.launch blocks(tiles, batches) {
@@ -38,15 +44,9 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     """
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
 
-    def product(axes: tuple[int, ...]) -> Index:
-        total: Index = 1
-        for axis in axes:
-            total = e.mul(total, extents[axis])
-        return total
-
-    down = e.ceil_div(product(roles.rows), plan.rows)
-    across = e.ceil_div(product(roles.columns), plan.columns)
-    batch = product(roles.batch)
+    down = e.ceil_div(product_of(e, roles.rows, extents), plan.rows)
+    across = e.ceil_div(product_of(e, roles.columns, extents), plan.columns)
+    batch = product_of(e, roles.batch, extents)
     left = tile_of(e, roles.left, plan, plan.rows, vector_of(roles.left, aligned))
     right = tile_of(e, roles.right, plan, plan.columns, vector_of(roles.right, aligned))
     maker = TensorProducts if plan.tensor else PlainProducts
@@ -60,7 +60,7 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
         thread = where.thread[0]
         block = where.block[0]
         number, one = e.rem(block, e.mul(down, across)), e.div(block, e.mul(down, across))
-        row, column = _swizzle(e, number, down, across)
+        row, column = tile_place(e, number, down, across)
         place: list[Index] = [0] * len(extents)
         decompose(e, one, roles.batch, extents, place)
         corner = e.mul(row, plan.rows), e.mul(column, plan.columns)
@@ -78,11 +78,11 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
             sums = _streamed(e, plan, loaders, products, turns)
         else:
             sums = _through_registers(e, plan, loaders, products, turns)
-        store_results(e, roles, plan, products, sums, slab, place, corner, lanes)
+        store_results(e, roles, products, sums, slab, place, corner, lanes)
 
 
-def _swizzle(e: GpuEmitter, number: Index, down: Index, across: Index) -> tuple[Index, Index]:
-    """Tile number to row and column: groups of rows, column by column."""
+def tile_place(e: GpuEmitter, number: Index, down: Index, across: Index) -> tuple[Index, Index]:
+    """Row and column of a tile: groups of rows, column by column."""
     if isinstance(down, int) and down <= _GROUP:
         return e.rem(number, down), e.div(number, down)
     group = e.div(number, e.mul(across, _GROUP))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cuda.contraction.plan import Plan
+from aicc.passes.schedules.cuda.contraction.sums import Sums, Take
 from aicc.passes.schedules.cuda.contraction.tiles import Tile, chunk_place
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter
 
-# (slab, row in the tile, column in the tile, value): takes one sum of this thread
-Take = Callable[[int, Index, Index, str], None]
 
-
-class Products(ABC):
+class Products(Sums):
     """Accumulators of a thread, as SSA values between turns of the loop over the sums."""
 
     def __init__(self, e: GpuEmitter, plan: Plan, left: Tile, right: Tile, thread: Index) -> None:
-        self.e, self.plan, self.left, self.right = e, plan, left, right
-        self.thread = thread
+        super().__init__(e, thread, plan.threads, plan.columns)
+        self.plan, self.left, self.right = plan, left, right
 
     @abstractmethod
     def start(self) -> tuple[list[str], list[str]]:
@@ -28,19 +25,6 @@ class Products(ABC):
     @abstractmethod
     def add(self, sums: list[str], stage: Index) -> list[str]:
         """The sums after the products of a stage."""
-
-    @property
-    @abstractmethod
-    def slabs(self) -> tuple[int, int]:
-        """How many slabs of rows the tile is given away in, and the rows of one."""
-
-    @abstractmethod
-    def give(self, sums: list[str], slab: int, take: Callable[[Index, Index, str, int], None]) -> None:
-        """Calls take(row in the slab, column, value, lanes) for this thread's sums in a slab."""
-
-    @abstractmethod
-    def first_row(self, slab: int, row: Index) -> Index:
-        """The tile's row of a slab's row."""
 
 
 class PlainProducts(Products):
@@ -84,7 +68,7 @@ class PlainProducts(Products):
     def slabs(self) -> tuple[int, int]:
         return self.row_groups * 4, self.down
 
-    def give(self, sums: list[str], slab: int, take: Callable[[Index, Index, str, int], None]) -> None:
+    def give(self, sums: list[str], slab: int, take: Take) -> None:
         for c in range(self.column_groups):
             column = self.e.add(self.e.mul(self.x, 4), c * 4 * self.across)
             take(self.y, column, sums[slab * self.column_groups + c], 4)
@@ -169,7 +153,7 @@ class TensorProducts(Products):
     def slabs(self) -> tuple[int, int]:
         return self.row_tiles, 16 * self.plan.warps[0]
 
-    def give(self, sums: list[str], slab: int, take: Callable[[Index, Index, str, int], None]) -> None:
+    def give(self, sums: list[str], slab: int, take: Take) -> None:
         e, lane = self.e, self.lane
         group = e.div(self.warp, self.plan.warps[1])
         for j in range(self.column_tiles):

@@ -12,8 +12,8 @@ from aicc.passes.schedules.cpu.read import read_scalar
 from aicc.passes.schedules.cpu.reduction.point import Row, RowPoint
 from aicc.passes.schedules.cpu.reduction.shift import Shifted
 from aicc.passes.schedules.cuda.contraction.plan import Plan
-from aicc.passes.schedules.cuda.contraction.products import Products
 from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.contraction.sums import Sums
 from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared, decompose
 
 PAD = 4
@@ -55,8 +55,7 @@ def slab_of(e: GpuEmitter, plan: Plan, rows: int) -> Shared:
 def store_results(
     e: GpuEmitter,
     roles: Roles,
-    plan: Plan,
-    products: Products,
+    held: Sums,
     sums: list[str],
     slab: Shared,
     place: list[Index],
@@ -64,20 +63,21 @@ def store_results(
     lanes: int,
 ) -> None:
     """Gives all sums away. `place` has the batch's indices, `corner` is the tile's first row and column."""
-    count, rows = products.slabs
+    count, rows = held.slabs
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
-    last_row, last_column = _product(e, roles.rows, extents), _product(e, roles.columns, extents)
+    last_row, last_column = product_of(e, roles.rows, extents), product_of(e, roles.columns, extents)
     for number in range(count):
 
         def take(row: Index, column: Index, value: str, width: int) -> None:
-            e.store_shared(value, slab, [row, column], width)
+            e.store_shared(value, slab, held.place(row, column), width)
 
-        products.give(sums, number, take)
-        e.barrier()
-        each = plan.columns // lanes
-        with e.loop(products.thread, rows * each, plan.threads) as loop:
+        held.give(sums, number, take)
+        held.meet()
+        each = held.width // lanes
+        with e.loop(held.thread, rows * each, held.threads) as loop:
             row, column = e.div(loop.index, each), e.mul(e.rem(loop.index, each), lanes)
-            m, n = e.add(corner[0], products.first_row(number, row)), e.add(corner[1], column)
+            m = e.add(corner[0], held.first_row(number, row))
+            n = e.add(corner[1], held.first_column(number), column)
             inside = e.op(
                 f"arith.andi {e.compare('slt', m, last_row)}, {e.compare('slt', n, last_column)} : i1"
             )
@@ -85,13 +85,14 @@ def store_results(
                 at = list(place)
                 decompose(e, m, roles.rows, extents, at)
                 decompose(e, n, roles.columns, extents, at)
-                value = e.load_shared(slab, [row, column], lanes)
+                value = e.load_shared(slab, held.place(row, column), lanes)
                 _store_point(e, roles, at, value, lanes)
         if number + 1 < count:
-            e.barrier()
+            held.meet()
 
 
-def _product(e: GpuEmitter, axes: tuple[int, ...], extents: list[Index]) -> Index:
+def product_of(e: GpuEmitter, axes: tuple[int, ...], extents: list[Index]) -> Index:
+    """The number of positions that axes have together."""
     total: Index = 1
     for axis in axes:
         total = e.mul(total, extents[axis])

@@ -26,7 +26,7 @@ static void count(void **args, const unsigned *sizes) {
 static void affine_range(void **args, int64_t lo, int64_t hi, void *scratch) { (void)args, (void)lo, (void)hi, (void)scratch; }
 static void count_range(void **args, int64_t lo, int64_t hi, void *scratch) { (void)args, (void)lo, (void)hi, (void)scratch; }
 
-static const struct fake_image image = {FAKE_IMAGE, {{"affine", affine, 4}, {"count", count, 2}}};
+static const struct fake_image image = {FAKE_IMAGE, {{"affine", affine, 4, 0}, {"count", count, 2, 0}}};
 
 #define REFUSED "neither PTX nor machine code"
 #ifdef CUBIN

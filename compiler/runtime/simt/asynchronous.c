@@ -1,0 +1,247 @@
+/* asynchronous.c: work of a block that goes on by itself, as on sm_90: copies of boxes of tensors to shared memory (TMA),
+ * the barriers that count their bytes, and products of warpgroups (wgmma). Threads that do not wait get NaNs. */
+#include "asynchronous.h"
+
+#include <string.h>
+
+#include "../cuda/cuda.h"
+
+enum { GROUP = 128, MAX_COPIES = 256, MAX_GROUPS = 7, MAX_PRODUCTS = 64, MAX_DIMS = 5, ATOM = 1024 };
+
+/* What a tensor map is here: at most 128 bytes. */
+struct box {
+  const char *base;
+  int64_t sizes[MAX_DIMS], steps[MAX_DIMS]; /* elements */
+  uint16_t extents[MAX_DIMS];
+  uint8_t rank, element;
+};
+_Static_assert(sizeof(struct box) <= 128, "a tensor map has 128 bytes");
+
+struct copy {
+  char *target;
+  struct box box;
+  struct phase *barrier;
+  int32_t place[MAX_DIMS];
+};
+
+/* A product that may still read its operands. */
+struct product {
+  uint64_t left, right, sum;
+  int64_t columns, group;
+  bool turned[2];
+};
+
+static struct {
+  char *shared;
+  struct copy copies[MAX_COPIES];
+  int first, count;
+  struct {
+    struct product products[MAX_PRODUCTS];
+    int count;
+    int64_t committed;
+  } groups[MAX_GROUPS + 1];
+} simt;
+
+/* ---- barriers ---- */
+
+static void settle(struct phase *b) {
+  if (b->pending != 0 || b->bytes_and_parity >> 1 != 0) return;
+  b->pending = b->expected;
+  b->bytes_and_parity = !(b->bytes_and_parity & 1);
+}
+
+static void check(const struct phase *b) {
+  if ((uintptr_t)b % sizeof *b != 0) simt_die("mbarrier: it is not aligned to 8 bytes");
+}
+
+bool simt_phase_over(const struct phase *b, int parity) { return (b->bytes_and_parity & 1) != parity; }
+
+void aicc_simt_phase_init(struct phase *b, int32_t arrivals) {
+  check(b);
+  *b = (struct phase){.expected = (uint16_t)arrivals, .pending = (uint16_t)arrivals};
+}
+
+void aicc_simt_phase_arrive(struct phase *b) {
+  check(b);
+  if (b->pending == 0) simt_die("mbarrier: more arrivals than a phase has");
+  b->pending--;
+  settle(b);
+}
+
+void aicc_simt_phase_expect(struct phase *b, int32_t bytes) {
+  check(b);
+  b->bytes_and_parity += 2 * bytes;
+  aicc_simt_phase_arrive(b);
+}
+
+/* ---- copies ---- */
+
+void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers) {
+  (void)ctx;
+  struct box *box = map;
+  if (rank < 2 || rank > MAX_DIMS) simt_die("a tensor map has 2 to 5 dims");
+  *box = (struct box){.base = base, .rank = (uint8_t)rank, .element = (uint8_t)element};
+  if ((uintptr_t)base % 16 != 0) simt_die("tensor map: the tensor is not aligned to 16 bytes");
+  for (int d = 0; d < rank; d++) {
+    box->sizes[d] = numbers[d], box->steps[d] = numbers[rank + d];
+    int64_t extent = numbers[2 * rank + d];
+    box->extents[d] = (uint16_t)extent;
+    if (extent < 1 || extent > 256) simt_die("tensor map: a box has 1 to 256 positions along a dim");
+    if (d == 0 && (box->steps[0] != 1 || extent != 64)) simt_die("tensor map: a line of a box is 128 bytes one after the other");
+    if (d > 0 && (box->steps[d] * 2 % 16 != 0 || box->steps[d] < 0)) simt_die("tensor map: a step is no multiple of 16 bytes");
+  }
+}
+
+static void copy_line(char *target, const struct copy *c, const int64_t *place) {
+  const struct box *b = &c->box;
+  int64_t offset = 0;
+  bool inside = true;
+  for (int d = 1; d < b->rank; d++) {
+    inside = inside && place[d] >= 0 && place[d] < b->sizes[d];
+    offset += place[d] * b->steps[d];
+  }
+  for (int i = 0; i < b->extents[0]; i++) {
+    int64_t at = c->place[0] + i;
+    uint16_t value = 0;
+    if (inside && at >= 0 && at < b->sizes[0]) memcpy(&value, b->base + (offset + at) * 2, sizeof value);
+    uintptr_t address = (uintptr_t)target + (uintptr_t)i * 2;
+    memcpy((char *)(address ^ ((address >> 3) & 0x70)), &value, sizeof value);
+  }
+}
+
+bool simt_copy_one(void) {
+  if (simt.count == 0) return false;
+  const struct copy *c = &simt.copies[simt.first];
+  simt.first = (simt.first + 1) % MAX_COPIES;
+  simt.count--;
+  const uint16_t *e = c->box.extents;
+  int64_t lines = 1, place[MAX_DIMS];
+  for (int d = 1; d < c->box.rank; d++) lines *= e[d];
+  for (int64_t line = 0; line < lines; line++) {
+    int64_t rest = line;
+    for (int d = 1; d < c->box.rank; d++) {
+      place[d] = c->place[d] + rest % e[d];
+      rest /= e[d];
+    }
+    copy_line(c->target + line * 128, c, place);
+  }
+  c->barrier->bytes_and_parity -= (int32_t)(2 * lines * 128);
+  settle(c->barrier);
+  return true;
+}
+
+void aicc_simt_copy_box(char *target, const struct box *map, struct phase *barrier, int32_t p0, int32_t p1, int32_t p2,
+                        int32_t p3, int32_t p4) {
+  check(barrier);
+  if ((uintptr_t)map % 64 != 0) simt_die("a tensor map is not aligned to 64 bytes");
+  if ((uintptr_t)target % ATOM != 0) simt_die("a box is not aligned to where its chunks are exchanged");
+  if (simt.count == MAX_COPIES) simt_die("too many copies at once");
+  simt.copies[(simt.first + simt.count++) % MAX_COPIES] =
+      (struct copy){.target = target, .box = *map, .barrier = barrier, .place = {p0, p1, p2, p3, p4}};
+}
+
+/* ---- products ---- */
+
+static float wide(uint16_t value, bool brain) {
+  uint32_t bits = (uint32_t)value << 16;
+  float result;
+  if (!brain) {
+    uint32_t sign = bits & 0x80000000u, exponent = (value >> 10) & 31, mantissa = value & 1023u;
+    if (exponent == 0) {
+      result = (float)mantissa * 0x1p-24f;
+      return sign ? -result : result;
+    }
+    bits = sign | ((exponent == 31 ? 255 : exponent + 112) << 23) | (mantissa << 13);
+  }
+  memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+/* Element (position, product) of an operand in the layout with 128 bytes of exchanged chunks. `turned`: lines go along
+ * the positions. The descriptor has bits 4 to 17 of addresses. */
+static const char *element(uint64_t descriptor, bool turned, int64_t position, int64_t k) {
+  if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0) simt_die("wgmma: a layout that is not emulated");
+  uint64_t leading = (descriptor >> 16 & 0x3fff) * 16, stride = (descriptor >> 32 & 0x3fff) * 16;
+  uint64_t base = (uint64_t)(uintptr_t)simt.shared;
+  uint64_t start = base + (((descriptor & 0x3fff) * 16 - base) & 0x3ffff);
+  uint64_t offset = turned ? (uint64_t)(position / 64) * leading + (uint64_t)(position % 64) * 2 +
+                                 (uint64_t)(k / 8) * stride + (uint64_t)(k % 8) * 128
+                           : (uint64_t)(position / 8) * stride + (uint64_t)(position % 8) * 128 + (uint64_t)k * 2;
+  uint64_t address = start + offset;
+  return (const char *)(uintptr_t)(address ^ ((address >> 3) & 0x70));
+}
+
+static uint16_t raw(uint64_t descriptor, bool turned, int64_t position, int64_t k) {
+  uint16_t value;
+  memcpy(&value, element(descriptor, turned, position, k), sizeof value);
+  return value;
+}
+
+static uint64_t checksum(const struct product *p) {
+  uint64_t sum = 1469598103934665603u;
+  for (int64_t k = 0; k < 16; k++) {
+    for (int64_t i = 0; i < 64; i++) sum = (sum ^ raw(p->left, p->turned[0], i, k)) * 1099511628211u;
+    for (int64_t i = 0; i < p->columns; i++) sum = (sum ^ raw(p->right, p->turned[1], i, k)) * 1099511628211u;
+  }
+  return sum;
+}
+
+/* sums + left right for 64 x `columns` results and 16 products of a warpgroup: of warp w rows 16 w and on; of lane l,
+ * of each 8 columns, columns 2 (l % 4) and the next of row l / 4, then of row l / 4 + 8. */
+void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns, int64_t brain, int64_t turned_left,
+                     int64_t turned_right) {
+  int self = simt_thread(), lane = self % 32, group = self / GROUP;
+  int64_t row = self % GROUP / 32 * 16 + lane / 4;
+  simt_wait_group();
+  if (self % GROUP == 0) {
+    struct product p = {left, right, 0, columns, simt.groups[group].committed, {turned_left != 0, turned_right != 0}};
+    p.sum = checksum(&p);
+    if (simt.groups[group].count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
+    simt.groups[group].products[simt.groups[group].count++] = p;
+  }
+  float a[2][16];
+  for (int half = 0; half < 2; half++)
+    for (int k = 0; k < 16; k++) a[half][k] = wide(raw(left, turned_left != 0, row + 8 * half, k), brain != 0);
+  for (int64_t j = 0; j < columns / 8; j++)
+    for (int i = 0; i < 2; i++) {
+      float b[16];
+      for (int k = 0; k < 16; k++) b[k] = wide(raw(right, turned_right != 0, j * 8 + lane % 4 * 2 + i, k), brain != 0);
+      for (int half = 0; half < 2; half++) {
+        float *sum = &sums[j * 4 + half * 2 + i];
+        for (int k = 0; k < 16; k++) *sum += a[half][k] * b[k];
+      }
+    }
+}
+
+void aicc_simt_wgmma_commit(void) {
+  if (simt_thread() % GROUP == 0) simt.groups[simt_thread() / GROUP].committed++;
+}
+
+/* Until at most `left` groups are being computed. Memory that a product read must not have changed before that. */
+void aicc_simt_wgmma_wait(int64_t left) {
+  simt_wait_warp();
+  int group = simt_thread() / GROUP, kept = 0;
+  if (simt_thread() % GROUP != 0) return;
+  int count = simt.groups[group].count;
+  for (int i = 0; i < count; i++) {
+    const struct product *p = &simt.groups[group].products[i];
+    if (p->sum != checksum(p)) simt_die("wgmma: an operand was overwritten while products were computed");
+    if (p->group >= simt.groups[group].committed - left) simt.groups[group].products[kept++] = *p;
+  }
+  simt.groups[group].count = kept;
+}
+
+void simt_begin_launch(char *shared) { simt.shared = shared; }
+
+void simt_end_block(void) {
+  if (simt.count != 0) simt_die("a block ends before its copies");
+  for (int g = 0; g <= MAX_GROUPS; g++) {
+    if (simt.groups[g].count != 0) simt_die("a block ends before its products");
+    simt.groups[g].committed = 0;
+  }
+}
+
+int64_t aicc_cuda_multiprocessors(void *ctx) {
+  (void)ctx;
+  return 3; /* few: blocks take several tiles each */
+}

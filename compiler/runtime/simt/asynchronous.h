@@ -1,0 +1,26 @@
+/* asynchronous.h: what the parts of the emulation share (simt.c, asynchronous.c). */
+#ifndef AICC_SIMT_ASYNCHRONOUS_H
+#define AICC_SIMT_ASYNCHRONOUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An `mbarrier`: 8 bytes of shared memory. */
+struct phase {
+  uint16_t expected, pending; /* arrivals of a phase, and those still to come */
+  int32_t bytes_and_parity;   /* bytes still to come, times 2, plus the parity of the phase that goes on */
+};
+
+_Noreturn void simt_die(const char *message);
+int simt_thread(void);
+void simt_wait_warp(void);
+void simt_wait_group(void);
+
+bool simt_phase_over(const struct phase *barrier, int parity);
+/* Does the oldest copy that was started; false: there is none. */
+bool simt_copy_one(void);
+void simt_begin_launch(char *shared);
+/* Nothing may be going on. */
+void simt_end_block(void);
+
+#endif

@@ -1,0 +1,212 @@
+"""What sm_90a does by itself while threads go on: copies of tiles, products of warpgroups, and the barriers that tell
+when they are done. Ops of the nvvm dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cuda.emitter import GpuEmitter, Shared
+
+GROUP = 128
+"""Threads of a warpgroup."""
+
+ATOM = 1024
+"""Shared memory that copies and products see as 8 lines of 128 bytes, whose chunks of 16 bytes are exchanged; it lies
+at multiples of that."""
+
+_POINTER = "!llvm.ptr<3>"
+_PATIENCE = 1000000
+"""Ticks after which a wait looks again; it waits on."""
+
+
+def address(e: GpuEmitter, array: Shared, offset: Index = 0) -> str:
+    """Where byte `offset` of an array is in shared memory, as `i64`."""
+    start = e.pure(f"memref.extract_aligned_pointer_as_index {array.name} : {array.kind} -> index")
+    return e.pure(f"arith.index_cast {e.index(e.add(start, offset))} : index to i64")
+
+
+def pointer(e: GpuEmitter, array: Shared, offset: Index = 0) -> str:
+    """The same as a pointer."""
+    return e.pure(f"llvm.inttoptr {address(e, array, offset)} : i64 to {_POINTER}")
+
+
+def narrow(e: GpuEmitter, value: Index) -> str:
+    """An index as `i32`."""
+    if isinstance(value, int):
+        return e.constant(str(value), "i32")
+    return e.pure(f"arith.index_cast {e.index(value)} : index to i32")
+
+
+class Barriers:
+    """`mbarrier`s: the phase of one ends when all arrivals and all bytes have come."""
+
+    def __init__(self, e: GpuEmitter, array: Shared, first: int) -> None:
+        self.e, self.array, self.first = e, array, first
+
+    def _at(self, number: Index) -> str:
+        return pointer(self.e, self.array, self.e.mul(self.e.add(number, self.first), 8))
+
+    def start(self, number: int, arrivals: int) -> None:
+        """By one thread, before a barrier of all."""
+        count = self.e.constant(str(arrivals), "i32")
+        self.e.do(f"nvvm.mbarrier.init {self._at(number)}, {count} : {_POINTER}, i32")
+
+    def arrive(self, number: Index) -> None:
+        """One arrival."""
+        self.e.op(f"nvvm.mbarrier.arrive {self._at(number)} : {_POINTER} -> i64")
+
+    def expect(self, number: Index, bytes_: int) -> None:
+        """One arrival; the phase lasts until copies have brought so many bytes."""
+        count = self.e.constant(str(bytes_), "i32")
+        self.e.do(f"nvvm.mbarrier.arrive.expect_tx {self._at(number)}, {count} : {_POINTER}, i32")
+
+    def wait(self, number: Index, turn: Index) -> None:
+        """Until phase `turn` (counted from 0) is over. That before the first is."""
+        parity, ticks = narrow(self.e, self.e.rem(turn, 2)), self.e.constant(str(_PATIENCE), "i32")
+        self.e.do(
+            f"nvvm.mbarrier.try_wait.parity {self._at(number)}, {parity}, {ticks} : {_POINTER}, i32, i32"
+        )
+
+    def copy(
+        self, number: Index, tensor_map: str, place: Sequence[Index], array: Shared, offset: Index
+    ) -> None:
+        """Starts the copy of a box at `place` (innermost first) to an array; the barrier gets its bytes."""
+        e = self.e
+        target = e.pure(f"llvm.addrspacecast {pointer(e, array, offset)} : {_POINTER} to !llvm.ptr<7>")
+        at = ", ".join(narrow(e, position) for position in place)
+        e.do(
+            f"nvvm.cp.async.bulk.tensor.shared.cluster.global {target}, {tensor_map}, {self._at(number)}, "
+            f"box[{at}] : !llvm.ptr<7>, !llvm.ptr"
+        )
+
+
+def start_barriers(e: GpuEmitter) -> None:
+    """After `Barriers.start`, by the same thread: copies see them."""
+    e.do("nvvm.fence.mbarrier.init")
+
+
+def meet(e: GpuEmitter, number: Index, threads: int) -> None:
+    """A barrier of some threads of the block; 0 is that of all."""
+    count = e.constant(str(threads), "i32")
+    e.do(f"nvvm.barrier id = {narrow(e, number)} number_of_threads = {count}")
+
+
+def tensor_map(
+    e: GpuEmitter, base: str, element: str, offset: Index, dims: Sequence[tuple[Index, Index, int]]
+) -> str:
+    """On the host: what copies of boxes from an argument need, a `!llvm.ptr` that launches capture.
+
+    `dims` are size, step in elements (1 for the first) and the box's extent, innermost first; the box's innermost is
+    128 bytes. Outside of the tensor are zeros.
+    """
+    kind = f"memref<?x{element}>"
+    start = e.op(f"memref.extract_aligned_pointer_as_index {base} : {kind} -> index")
+    start = e.index(e.add(start, e.mul(offset, element_bits(element) // 8)))
+    numbers = [e.index(dim[column]) for column in range(3) for dim in dims]
+    name = f"aicc_tensor_map_{element}_{len(dims)}"
+    kinds = ", ".join(["index"] * (1 + len(numbers)))
+    e.declare(f"func.func private @{name}({kinds}) -> !llvm.ptr")
+    return e.op(f"func.call @{name}({', '.join([start, *numbers])}) : ({kinds}) -> !llvm.ptr")
+
+
+def multiprocessors(e: GpuEmitter) -> str:
+    """On the host: how many the device has."""
+    e.declare("func.func private @aicc_multiprocessors() -> index")
+    return e.op("func.call @aicc_multiprocessors() : () -> index")
+
+
+class Operand:
+    """`positions` x 64 elements of 16 bits in shared memory, as copies with exchanged chunks lay them out.
+
+    `by_sums`: a line of 128 bytes goes along the sums, and one box has all positions; else along the positions, 64 of
+    them in each box of 64 lines.
+    """
+
+    DEPTH = 64
+
+    def __init__(self, by_sums: bool, positions: int) -> None:
+        self.by_sums, self.positions = by_sums, positions
+
+    @property
+    def bytes(self) -> int:
+        """Of a stage."""
+        return self.positions * self.DEPTH * 2
+
+    def boxes(self) -> list[tuple[int, int]]:
+        """First position and byte of each."""
+        if self.by_sums:
+            return [(0, 0)]
+        return [(first, first * self.DEPTH * 2) for first in range(0, self.positions, 64)]
+
+    def box(self) -> tuple[int, int]:
+        """Extents, innermost first."""
+        return (self.DEPTH, self.positions) if self.by_sums else (64, self.DEPTH)
+
+    def fixed(self) -> int:
+        """The parts of the descriptor that are no address: how far the next 64 positions and the next 8 lines are."""
+        leading = 1 if self.by_sums else self.DEPTH * 128 // 16
+        return (1 << 62) | (ATOM // 16 << 32) | (leading << 16)
+
+    def step(self, k: int) -> int:
+        """Bytes to products `k` … `k + 15`."""
+        return k * 2 if self.by_sums else k * 128
+
+    def rows(self, first: int) -> int:
+        """Bytes to position `first`, a multiple of 64."""
+        return first * self.DEPTH * 2
+
+
+def descriptor(e: GpuEmitter, start: str, fixed: int) -> str:
+    """An operand of `wgmma` at the address `start` (i64), a multiple of 16 below 2^18."""
+    low = e.pure(f"arith.andi {start}, {e.constant(str(0x3FFFF), 'i64')} : i64")
+    low = e.pure(f"arith.shrui {low}, {e.constant('4', 'i64')} : i64")
+    return e.pure(f"arith.ori {low}, {e.constant(str(fixed), 'i64')} : i64")
+
+
+def accumulators(columns: int) -> str:
+    """The type of a thread's sums of 64 x `columns`."""
+    return f"!llvm.struct<({', '.join(['f32'] * (columns // 2))})>"
+
+
+def product(
+    e: GpuEmitter,
+    left: str,
+    right: str,
+    sums: str | None,
+    columns: int,
+    element: str,
+    by_sums: tuple[bool, bool],
+) -> str:
+    """sums (None: 0) + left * right, 64 x `columns` x 16, of a warpgroup; done when `wait_products` says so."""
+    kind = accumulators(columns)
+    one = "#nvvm.wgmma_scale_in<one>"
+    a, b = ("row" if by_sums[0] else "col"), ("col" if by_sums[1] else "row")
+    scale = "zero" if sums is None else "one"
+    before = e.op(f"llvm.mlir.undef : {kind}") if sums is None else sums
+    return e.op(
+        f"nvvm.wgmma.mma_async {left}, {right}, {before}, #nvvm.shape<m = 64, n = {columns}, k = 16>, "
+        f"D[<f32>, #nvvm.wgmma_scale_out<{scale}>], A[<{element}>, {one}, <{a}>], B[<{element}>, {one}, <{b}>] : "
+        f"{kind} -> {kind}"
+    )
+
+
+def begin_products(e: GpuEmitter) -> None:
+    """Before the first product that reads registers written otherwise."""
+    e.do("nvvm.wgmma.fence.aligned")
+
+
+def end_products(e: GpuEmitter) -> None:
+    """Makes the products since the last one a group."""
+    e.do("nvvm.wgmma.commit.group.sync.aligned")
+
+
+def wait_products(e: GpuEmitter, left: int) -> None:
+    """Until at most so many groups are being computed."""
+    e.do(f"nvvm.wgmma.wait.group.sync.aligned {left}")
+
+
+def keep_registers(e: GpuEmitter, count: int, more: bool) -> None:
+    """Takes registers for the threads of this warpgroup from those that others gave, or gives some. A multiple of 8."""
+    e.do(f"nvvm.setmaxregister {'increase' if more else 'decrease'} {count}")

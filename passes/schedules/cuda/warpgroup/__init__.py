@@ -1,0 +1,14 @@
+"""The schedule `warpgroup` for GPUs of architecture sm_90a: products of f16 and bf16 by `wgmma`, tiles by TMA.
+
+before: a root `linalg.generic` `out += a * b`, and elementwise stages that read its result
+after:  as many blocks as there are multiprocessors, each with tiles one after the other. One thread copies tiles of
+        both operands to a ring of stages in shared memory; one or two warpgroups multiply them, and give the sums
+        through shared memory to the stages and the only store, while copies for the next tile are on their way
+
+What copies cannot take (steps in memory that are no multiples of 16 bytes, windows of convolutions) is left to the
+schedule `contraction`; arguments that are not aligned, too, but the host finds that out.
+"""
+
+from aicc.passes.schedules.cuda.warpgroup.schedule import SCHEDULE
+
+__all__ = ["SCHEDULE"]

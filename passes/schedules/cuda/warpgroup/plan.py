@@ -1,0 +1,97 @@
+"""Sizes of tiles, and what lies where in shared memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from aicc.passes.schedules.cuda.asynchronous import ATOM, GROUP, Operand
+from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.schedule import Config
+from aicc.target import Target
+
+SLAB_ROWS, SLAB_COLUMNS = 64, 64
+"""Of the sums that a warpgroup gives away at once."""
+
+
+FEW_REGISTERS, MANY_REGISTERS = 40, 232
+"""Of a thread of three warpgroups, which have 168 each, when those that multiply want more than that."""
+
+
+@dataclass(frozen=True)
+class WarpgroupConfig(Config):
+    """`rows x columns` of a block's tile, 0: chosen from the sizes; `stages` of shared memory, 0: as many as fit."""
+
+    rows: int = 0
+    columns: int = 0
+    stages: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A tile of `rows x columns`: a warpgroup for each 64 rows, and one thread of another that copies."""
+
+    rows: int
+    columns: int
+    stages: int
+
+    @property
+    def groups(self) -> int:
+        """Warpgroups that multiply."""
+        return self.rows // 64
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return GROUP * (1 + self.groups)
+
+    @property
+    def stage_bytes(self) -> int:
+        """Of both operands."""
+        return (self.rows + self.columns) * Operand.DEPTH * 2
+
+    @property
+    def slab_bytes(self) -> int:
+        """Of a warpgroup."""
+        return SLAB_ROWS * SLAB_COLUMNS * 4
+
+    @property
+    def shares_registers(self) -> bool:
+        """Whether the copying warpgroup gives registers to the others: sums alone take 128 of a thread."""
+        return self.groups == 2 and self.columns == 256
+
+
+TILES = ((128, 256), (128, 128), (64, 256), (64, 128), (128, 64), (64, 64))
+_MOST_STAGES = 6
+# Of the tensor cores' peak, by columns: narrow tiles read shared memory faster than it is.
+_SHARES = {256: 0.75, 128: 0.65, 64: 0.45}
+_PEAK = 9.9e14
+"""Operations per second of the tensor cores in 16-bit: of an H100 SXM."""
+_EPILOGUE = 1.5e-6
+"""Seconds of a tile of 128 x 256 in which its warpgroups do not multiply."""
+
+
+def plan_of(rows: int, columns: int, target: Target, stages: int = 0) -> Plan:
+    """With as many stages as fit."""
+    one = Plan(rows, columns, 1)
+    room = target.l1 - one.groups * one.slab_bytes - ATOM // 2
+    return Plan(rows, columns, stages or min(_MOST_STAGES, room // one.stage_bytes))
+
+
+def seconds(roles: Roles, plan: Plan, target: Target) -> float:
+    """Of whole tiles on all multiprocessors."""
+    rows, columns = roles.guess(roles.rows), roles.guess(roles.columns)
+    tiles = ceil(rows / plan.rows) * ceil(columns / plan.columns) * roles.guess(roles.batch)
+    turns = ceil(roles.guess(roles.sums) / Operand.DEPTH)
+    rate = _PEAK * _SHARES[plan.columns] / target.cores
+    products = 2.0 * plan.rows * plan.columns * turns * Operand.DEPTH / rate
+    rest = _EPILOGUE * plan.rows * plan.columns / (128 * 256)
+    return ceil(tiles / target.cores) * (products + rest)
+
+
+def plan_for(roles: Roles, target: Target, config: WarpgroupConfig) -> Plan:
+    """The fastest tile, or the one asked for."""
+    if config.rows:
+        return plan_of(config.rows, config.columns, target, config.stages)
+    plans = [plan_of(*tile, target, config.stages) for tile in TILES]
+    return min(plans, key=lambda plan: seconds(roles, plan, target))

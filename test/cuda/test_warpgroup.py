@@ -1,0 +1,140 @@
+"""Products by warpgroups (sm_90a): numbers of every layout and tile on the emulated GPU, the assembler's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicc.codegen import device_build
+from aicc.codegen.gpu_code import assemble, find_ptxas
+from aicc.driver import Options, compile_model
+from aicc.passes.schedules.cuda.warpgroup.plan import TILES, plan_of
+from aicc.passes.schedules.cuda.warpgroup.schedule import Warpgroup
+from aicc.target import Target
+from test.cuda.cases import (
+    CASES,
+    compiled,
+    model_of,
+    pipeline_for,
+    random_inputs,
+    schedules,
+    tolerance,
+    worst_error,
+)
+from test.cuda.test_shapes import FEW, SIZE
+
+ARCH = "sm_90a"
+ORDERS = ("ascending", "descending")
+PRODUCTS = {
+    "rows": "(float16[264,200] X, float16[200,328] W, float16[328] B) => (float16[264,328] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",
+    "right_turned": "(float16[66,72] X, float16[136,72] W, float16[136] B) => (float16[66,136] Y)"
+    " { Y = Gemm<transB=1>(X,W,B) }",
+    "both_turned": "(float16[72,136] X, float16[136,72] W, float16[136] B) => (float16[136,136] Y)"
+    " { Y = Gemm<transB=1,transA=1>(X,W,B) }",
+    "batches": "(float16[3,2,72,64] X, float16[3,2,64,40] W) => (float16[3,2,72,40] Y) { Y = MatMul(X,W) }",
+    "shared_weights": "(float16[3,72,64] X, float16[64,200] W) => (float16[3,72,200] Y) { Y = MatMul(X,W) }",
+    "one_turn": "(float16[70,16] X, float16[16,72] W) => (float16[70,72] Y) { Y = MatMul(X,W) }",
+    "pointwise_convolution": "(float16[2,64,9,10] X, float16[48,64,1,1] W, float16[48] B) => (float16[2,48,9,10] Y)"
+    " { T = Conv(X,W,B) Y = Relu(T) }",
+    "one_output": "(float16[64,64] X, float16[64,64] W, float[64,64] Z) => (float[64,64] Y)"
+    " { T = MatMul(X,W) U = Cast<to=1>(T) V = Tanh(U) Y = Mul(V,Z) }",
+}
+
+needs_ptxas = pytest.mark.skipif(
+    find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12"
+)
+
+
+def force(monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int], stages: int = 0) -> None:
+    """A tile that the sizes of a test would not get."""
+    monkeypatch.setattr(
+        "aicc.passes.schedules.cuda.warpgroup.schedule.plan_for",
+        lambda roles, target, config: plan_of(*tile, target, stages),
+    )
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PRODUCTS[name]
+    executable = compiled(model_of(text), "warpgroup", ARCH)
+    assert "warpgroup" in schedules(executable)
+    for order in ORDERS:
+        monkeypatch.setenv("AICC_SIMT_ORDER", order)
+        assert worst_error(executable, text, random_inputs(model_of(text))) <= tolerance(text), order
+
+
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile[0]}x{tile[1]}")
+def test_tiles(tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tiles of a block, turns of the ring, and edges, for each size of tile and few stages."""
+    force(monkeypatch, tile, 3)
+    for name in ("rows", "both_turned"):
+        text = PRODUCTS[name].replace("[72", "[392").replace(",72]", ",392]")
+        executable = compiled(model_of(text), "warpgroup", ARCH)
+        for order in ORDERS:
+            monkeypatch.setenv("AICC_SIMT_ORDER", order)
+            assert worst_error(executable, text, random_inputs(model_of(text))) <= tolerance(text), order
+
+
+@FEW
+@given(m=SIZE, n=SIZE, k=st.integers(1, 20), left=st.booleans(), right=st.booleans())
+def test_any_sizes(m: int, n: int, k: int, left: bool, right: bool) -> None:
+    """Sizes that copies cannot take, and few rows, are other schedules' affair: the numbers are right all the same."""
+    m, n, k = 4 * m, 4 * n, 8 * k
+    x, w = (f"{k},{m}" if left else f"{m},{k}"), (f"{n},{k}" if right else f"{k},{n}")
+    text = (
+        f"(float16[{x}] X, float16[{w}] W, float16[{n}] B) => (float16[{m},{n}] Y)"
+        f" {{ Y = Gemm<transA={int(left)},transB={int(right)}>(X,W,B) }}"
+    )
+    model = model_of(text)
+    assert worst_error(compiled(model, "warpgroup", ARCH), text, random_inputs(model)) <= tolerance(text), (
+        text
+    )
+
+
+def test_every_stage_fits() -> None:
+    """Three stages at least, within the shared memory of a block."""
+    target = Target.cuda(ARCH)
+    for tile in TILES:
+        plan = plan_of(*tile, target)
+        barriers = 2 * 8 * plan.stages
+        assert plan.stages >= 3
+        assert plan.stages * plan.stage_bytes + plan.groups * plan.slab_bytes + barriers <= target.l1
+
+
+@needs_ptxas
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile[0]}x{tile[1]}")
+def test_products_overlap(tile: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The assembler spills nothing, and finds nothing that would make products wait for each other."""
+    reports = []
+
+    def spy(ptx: bytes, name: str, ptxas: str) -> tuple[bytes, str]:
+        text = ptx.decode()
+        assert f"wgmma.mma_async.sync.aligned.m64n{tile[1]}k16.f32.f16.f16" in text
+        assert "cp.async.bulk.tensor.2d.shared::cluster.global" in text
+        cubin, report = assemble(ptx, name, ptxas)
+        reports.append(report)
+        return cubin, report
+
+    monkeypatch.setattr(device_build, "assemble", spy)
+    target = Target.cuda(ARCH)
+    force(monkeypatch, tile)
+    text = (
+        "(float16[512,1024] X, float16[1024,512] W, float16[512] B) => (float16[512,512] Y)"
+        " { T = MatMul(X,W) S = Add(T,B) Y = Gelu(S) }"
+    )
+    options = Options(target, emit="obj", cache=False, jobs=0, pipeline=pipeline_for(target, "warpgroup"))
+    compile_model(model_of(text).SerializeToString(), tmp_path / "m.o", options)
+    (report,) = reports
+    assert "Potential Performance Loss" not in report, report
+    assert report.count(" 0 bytes spill stores") == report.count("spill stores"), report
+
+
+def test_only_where_there_are_warpgroups() -> None:
+    """PTX for sm_90 runs on every later GPU: it has none of this."""
+    text = CASES["half_matmul"]
+    assert "warpgroup" not in schedules(compiled(model_of(text), "warpgroup", "sm_90"))
+    assert Warpgroup.name in schedules(compiled(model_of(text), "warpgroup", ARCH))
