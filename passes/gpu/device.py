@@ -55,7 +55,9 @@ def lower_device(module: Any, target: Target) -> None:
     device = device_module(module)
     if device is None:
         return
-    nvgpu = "convert-nvgpu-to-nvvm," if target.kind == "cuda" else ""
+    # It makes carried indices of loops 64 bits wide, whatever is in the loops.
+    uses_nvgpu = any(op.name.startswith("nvgpu.") for op in nested_ops(device))
+    nvgpu = "convert-nvgpu-to-nvvm," if uses_nvgpu and target.kind == "cuda" else ""
     uses_warpgroups = any(op.name == "nvvm.wgmma.mma_async" for op in nested_ops(device))
     bits = 32 if _is_small(module) else 64
     if target.kind == "cuda":

@@ -44,6 +44,8 @@ CASES: dict[str, str] = {
     "argmax": "(float[19,200] X) => (int64[19] Y) { Y = ArgMax<axis=1,keepdims=0>(X) }",
     "max_pool": "(float[2,8,17,19] X) => (float[2,8,8,9] Y) { Y = MaxPool<kernel_shape=[3,3],strides=[2,2]>(X) }",
     "cumulative_sum": "(float[7,33] X) => (float[7,33] Y) { A = Constant<value_int=1>() Y = CumSum(X,A) }",
+    "top_k": "(float[4,300] X) => (float[4,100] V, int64[4,100] I)"
+    " { K = Constant<value_ints=[100]>() V, I = TopK<axis=1>(X,K) }",
     # contractions
     "matmul": "(float[130,70] X, float[70,150] W, float[150] B) => (float[130,150] Y)"
     " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",

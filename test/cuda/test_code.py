@@ -29,6 +29,7 @@ NAMES = (
     "mean_columns",
     "layer_norm",
     "cumulative_sum",
+    "top_k",
 )
 
 needs_ptxas = pytest.mark.skipif(
