@@ -7,6 +7,7 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.errors import CompileError
+from aicc.passes.base import programs
 
 _AICC = ("aicc.", "tensor.concat", "func.")
 _LINALG = ("linalg.", "tensor.", "arith.", "math.", "scf.", "ml_program.", "func.")
@@ -27,8 +28,8 @@ def check(module: Any, stage: str) -> None:
 
 def _only(prefixes: tuple[str, ...], in_kernels: bool) -> Callable[[Any, str], None]:
     def rule(module: Any, stage: str) -> None:
-        for f in module.body.operations:
-            if not in_kernels and "aicc.kernel" in f.attributes:
+        for f in (f for program in programs(module) for f in program.body.operations):
+            if f.operation.name == "builtin.module" or (not in_kernels and "aicc.kernel" in f.attributes):
                 continue
             for name in _op_names(f.operation):
                 if not name.startswith(prefixes):

@@ -20,8 +20,9 @@ from aicc.dialects import context
 from aicc.errors import AiccError, CompileError
 from aicc.kernel_jobs import build_program
 from aicc.knobs import knobs
-from aicc.passes.base import PassContext, Upstream
+from aicc.passes.base import PassContext, Upstream, run_pass
 from aicc.passes.buffers.bufferize import BufferizeHost
+from aicc.passes.buffers.join_programs import JoinPrograms
 from aicc.passes.buffers.plan import PlanArena
 from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
@@ -66,7 +67,7 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
                     ChooseSchedules(),
                 ],
             ),
-            Stage("buffers", [BufferizeHost(), PlanArena(), tidy]),
+            Stage("buffers", [BufferizeHost(), PlanArena(), tidy, JoinPrograms()]),
         ]
     )
 
@@ -81,7 +82,7 @@ def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
     pipeline = cpu_pipeline(target, opt_level)
     pipeline.insert_before("form-kernels", FoldCasts())
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
-    pipeline.append("buffers", DeviceMemory())
+    pipeline.insert_before("join-programs", DeviceMemory())
     return pipeline
 
 
@@ -267,7 +268,7 @@ class Compilation:
     def _passes(self, module: Any, stage: Stage) -> Any:
         for p in stage.passes:
             try:
-                p.run(module, self.ctx)
+                run_pass(p, module, self.ctx)
             except ir.MLIRError as error:
                 raise CompileError(
                     "AICC-2002",

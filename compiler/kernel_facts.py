@@ -76,12 +76,17 @@ def node_label(nodes: Sequence[str]) -> str:
     return nodes[0] if len(nodes) == 1 else f"{nodes[0]} + {len(nodes) - 1}"
 
 
-def kernel_facts(module: Any, entry: Any, target: Target) -> dict[str, KernelFacts]:
-    """The facts of every kernel of a module of stage *buffers*, by name; `entry` is its host program."""
+def kernel_facts(
+    module: Any, entry: Any, target: Target, programs: Sequence[Any] = ()
+) -> dict[str, KernelFacts]:
+    """The facts of every kernel of a module of stage *buffers*, by name; `entry` is its host program, and `programs`
+    those of branches and loops: how often these are called only a run knows."""
     kernels = {f.sym_name.value: f for f in module.body.operations if "aicc.kernel" in f.attributes}
     nodes: dict[str, dict[str, None]] = {name: {} for name in kernels}
     calls: dict[str, int | None] = dict.fromkeys(kernels, 0)
-    for call, name, times in _launches(entry):
+    found = list(_launches(entry))
+    found += [(call, name, None) for program in programs for call, name, _ in _launches(program)]
+    for call, name, times in found:
         if name not in kernels:
             continue
         nodes[name].update(dict.fromkeys(node_names(call.location)))

@@ -21,7 +21,9 @@ from aicc.kernel_texts import HOST, SEPARATOR, emitted, kernel_texts
 from aicc.knobs import knobs
 from aicc.passes.base import PassContext
 from aicc.passes.buffers.entry import ENTRY, SHAPES
+from aicc.passes.buffers.join_programs import PROGRAM
 from aicc.passes.llvm import lower_host
+from aicc.passes.llvm.programs import entry_names
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import COSTS
 from aicc.pipeline import STAGES
@@ -38,11 +40,13 @@ DEVICE_TEXTS = ("gpu", "nvvm", "ptx")
 def build_program(module: Any, ctx: PassContext, options: Options, out: Path | None) -> Path | None:
     """schedule → loops → llvm → object → link for a module of stage *buffers*; returns what was written."""
     entry = _entry(module)
-    facts = kernel_facts(module, entry, ctx.target)
+    inner = _programs(module)
+    facts = kernel_facts(module, entry, ctx.target, list(inner.values()))
     jobs = [
         _job(f, ctx, facts[f.sym_name.value]) for f in module.body.operations if "aicc.kernel" in f.attributes
     ]
     signature = Signature.read(entry, SHAPES in _functions(module))
+    programs = {name: _program_signature(module, name, f) for name, f in inner.items()}
     ctx.stats["traffic"] = traffic(module, entry, facts, signature.inputs + signature.outputs, ctx.weights)
     if options.dump is not None:
         dump_kernels(jobs, options)
@@ -74,7 +78,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         raise CompileError(
             "AICC-3002", "AMD GPUs are supported as far as objects.", stage="link", hint="use --emit obj."
         )
-    return _link(results, host, signature, facts, ctx, options, out)
+    return _link(results, host, signature, programs, facts, ctx, options, out)
 
 
 def _device_text(jobs: list[KernelJob], kind: str, ctx: PassContext) -> str:
@@ -102,6 +106,16 @@ def _entry(module: Any) -> Any:
             "AICC-2001", f"the IR has no @{ENTRY}: it is not of stage buffers.", stage="schedule"
         )
     return entry
+
+
+def _programs(module: Any) -> dict[str, Any]:
+    """The entries of branches and loops, by the programs' names."""
+    functions = (op for op in module.body.operations if PROGRAM in op.attributes)
+    return {str(ir.StringAttr(f.attributes[PROGRAM]).value): f for f in functions}
+
+
+def _program_signature(module: Any, name: str, entry: Any) -> Signature:
+    return Signature.read(entry, entry_names(name)[1] in _functions(module))
 
 
 def _job(kernel: Any, ctx: PassContext, facts: KernelFacts) -> KernelJob:
@@ -173,7 +187,7 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
     for name, f in _functions(module).items():
         if "aicc.kernel" in f.attributes:
             f.operation.erase()
-        elif name.endswith("_launch"):
+        elif name.endswith("_launch") and name.removesuffix("_launch") in symbols:
             new = f"{symbols[name.removesuffix('_launch')]}_launch"
             table = ir.SymbolTable(module.operation)
             table.replace_all_symbol_uses(name, new, module.operation)
@@ -181,10 +195,10 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
                 f.operation.erase()
             else:
                 table.set_symbol_name(f.operation, new)
-    for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", BOUNDS):
-        entry = _entry(module)
-        if key in entry.attributes:
-            del entry.attributes[key]
+    for entry in (_entry(module), *_programs(module).values()):
+        for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", PROGRAM, BOUNDS):
+            if key in entry.attributes:
+                del entry.attributes[key]
     lower_host(module, ctx.target.host_side)
     if options.dump is not None:
         _write(options, "llvm", str(module), "-host")
@@ -195,6 +209,7 @@ def _link(
     results: list[KernelResult],
     host: bytes,
     signature: Signature,
+    programs: Mapping[str, Signature],
     facts: Mapping[str, KernelFacts],
     ctx: PassContext,
     options: Options,
@@ -204,7 +219,7 @@ def _link(
 
     if options.progress:
         options.progress("link", 0, 1)
-    path = link_model(results, host, signature, facts, ctx, out, options)
+    path = link_model(results, host, signature, programs, facts, ctx, out, options)
     ctx.stats["output_bytes"] = path.stat().st_size
     return path
 

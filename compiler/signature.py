@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from aicc.bindings import ir
 from aicc.dialects.strings import STRINGS
+from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType
 
 DimChoice: TypeAlias = "int | tuple[int, int]"
@@ -64,6 +65,13 @@ def write_bounds(function: Any, bounds: Mapping[str, tuple[int, int]]) -> None:
     if bounds:
         entries = {name: ir.DenseI64ArrayAttr.get(list(pair)) for name, pair in bounds.items()}
         function.attributes[BOUNDS] = ir.DictAttr.get(entries)
+
+
+def io_attributes(name: str, shape: Sequence[int | Dim]) -> Any:
+    """The attributes of an input or output: name, and per dim an integer or the text of its symbolic size."""
+    i64 = ir.IntegerType.get_signless(64)
+    dims = [ir.IntegerAttr.get(i64, d) if isinstance(d, int) else ir.StringAttr.get(str(d)) for d in shape]
+    return ir.DictAttr.get({"aicc.name": ir.StringAttr.get(name), "aicc.dims": ir.ArrayAttr.get(dims)})
 
 
 def read_bounds(function: Any) -> dict[str, tuple[int, int]]:

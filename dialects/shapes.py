@@ -13,6 +13,7 @@ import numpy as np
 
 from aicc.bindings import ir
 from aicc.dialects.op import Op, declaration, operand_values
+from aicc.dialects.programs import control_of, result_types
 from aicc.dialects.symbolic import Dim, element_dim, has_elements, static
 from aicc.dialects.types import INDEX, DType, TensorType, type_of
 
@@ -32,6 +33,10 @@ class Shapes:
     def remember(self, value: Any, info: TensorType) -> None:
         """Records what is known of a new value."""
         self._memo[value] = _with_elements(_folded(value, info, self))
+
+    def assume(self, value: Any, info: TensorType) -> None:
+        """Says what is known of a block argument that no attribute describes yet."""
+        self._memo[value] = _with_elements(info)
 
     def knows(self, value: Any) -> bool:
         """Whether the value was asked for before."""
@@ -70,7 +75,13 @@ class Shapes:
             return _with_elements(_argument_type(value))
         decl = declaration(owner)
         if decl is None:
-            return _with_elements(type_of(value))
+            control = control_of(owner)
+            if control is None:
+                return _with_elements(type_of(value))
+            found = result_types(owner, control, [self._memo[v] for v in owner.operands])
+            for result, t in zip(owner.results, found, strict=True):
+                self._memo[result] = _with_elements(t)
+            return self._memo[value]
         infos = [None if v is None else self._memo[v] for v in operand_values(owner)]
         types = decl.result_types(infos, decl.decode_attributes(owner))
         for result, t in zip(owner.results, types, strict=True):
@@ -80,8 +91,10 @@ class Shapes:
 
 def _inputs(value: Any) -> list[Any]:
     owner = value.owner
-    if isinstance(owner, ir.Block) or declaration(owner) is None:
+    if isinstance(owner, ir.Block):
         return []
+    if declaration(owner) is None:
+        return list(owner.operands) if control_of(owner) is not None else []
     return [v for v in operand_values(owner) if v is not None]
 
 

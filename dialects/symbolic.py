@@ -258,6 +258,15 @@ def product(dims: Any) -> Any:
     return n
 
 
+def symbols(dim: DimLike) -> set[str]:
+    """The names of the symbols a size is made of."""
+    out: set[str] = set()
+    if isinstance(dim, Dim):
+        for atom in (atom for mono in dim.terms for atom in mono):
+            out |= {atom.args[0]} if atom.kind == "symbol" else set().union(*map(symbols, atom.args))
+    return out
+
+
 def substitute(dim: DimLike, env: Mapping[str, DimLike]) -> Any:
     """`dim` with symbols replaced by name."""
     if isinstance(dim, int):

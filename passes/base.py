@@ -35,6 +35,8 @@ class Pass:
     """Base of all passes. A subclass sets `pass_name`, has options as fields, and implements `run`."""
 
     pass_name: ClassVar[str]
+    whole: ClassVar[bool] = False
+    """Whether it runs once on the model's module, not on each program in it by itself (`run_pass`)."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -52,6 +54,18 @@ class Pass:
             if getattr(self, f.name) != f.default
         ]
         return self.pass_name + ("{" + " ".join(options) + "}" if options else "")
+
+
+def programs(module: Any) -> list[Any]:
+    """The modules of branches and loops in the model's (`aicc.dialects.programs`), and then itself."""
+    inner = [op for op in module.body.operations if op.operation.name == "builtin.module"]
+    return [*inner, module]
+
+
+def run_pass(p: Pass, module: Any, ctx: PassContext) -> None:
+    """Runs a pass on the model's module: on each of its programs, or on the whole."""
+    for program in [module] if p.whole else programs(module):
+        p.run(program, ctx)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import click
 
 from aicc.bindings import ir
 from aicc.errors import AiccError, CompileError
-from aicc.passes.base import PassContext
+from aicc.passes.base import PassContext, run_pass
 from aicc.target import Target
 from aicc.tools import console
 from aicc.tools.diagnostics import Collector, Diagnostic, expectations, mismatches
@@ -105,7 +105,7 @@ def run_steps(module: Any, steps: list[Step], options: Options) -> None:
     ctx = PassContext(target=options.target)
     for one in steps:
         try:
-            one.run(module, ctx)
+            run_pass(one, module, ctx)
         except ValueError as error:  # MLIR's own complaint about a pipeline text
             raise CompileError("AICC-2003", f"'{one}' is no pass: {error}") from None
         if not module.operation.verify():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aicc.dialects.types import DType
+from aicc.passes.llvm.programs import descriptor, entry_names
 from aicc.target import Target
 
 DISTANCE = "AICC_WEIGHTS_DISTANCE"
@@ -78,6 +79,17 @@ class KernelInfo:
 
 
 @dataclass(frozen=True)
+class ProgramInfo:
+    """A branch or the body of a loop; `has_shapes`: some size of a result follows from those of inputs."""
+
+    name: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    arena_bytes: int
+    has_shapes: bool
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What the runtime knows of a model; sizes in bytes.
 
@@ -98,6 +110,7 @@ class ModelInfo:
     weights_id: str | None = None
     has_shapes: bool = False
     strings: tuple[str, ...] = ()
+    programs: tuple[ProgramInfo, ...] = ()
 
 
 def model_info_source(info: ModelInfo) -> str:
@@ -163,9 +176,40 @@ def model_info_source(info: ModelInfo) -> str:
         "n_strings": len(info.strings),
         "strings": "strings",
     }
+    for program in info.programs:
+        lines += _program(program, hidden)
     lines += ["const struct aicc_model_desc aicc_model = {"]
     lines += [f"  .{name} = {value}," for name, value in fields.items()]
     return "\n".join([*lines, "};", ""])
+
+
+def _program(program: ProgramInfo, hidden: str) -> list[str]:
+    """The descriptor of a program, by which the host program knows it."""
+    main, shapes = entry_names(program.name)
+    lines = [f"{hidden} int {main}(void *, void **, const int64_t *, const char *, char *);"]
+    if program.has_shapes:
+        lines += [f"{hidden} void {shapes}(const int64_t *, int64_t *);"]
+    tables: dict[str, list[str]] = {}
+    for kind, tensors in (("inputs", program.inputs), ("outputs", program.outputs)):
+        names = [f"{program.name}_{kind}{i}" for i in range(len(tensors))]
+        for name, tensor in zip(names, tensors, strict=True):
+            lines += _tensor_tables(name, tensor, {})
+        tables[kind] = [_tensor(name, t) for name, t in zip(names, tensors, strict=True)]
+        lines += _array(f"static const struct aicc_tensor_desc {program.name}_{kind}", tables[kind])
+    fields = {
+        "name": _string(program.name),
+        "n_inputs": len(program.inputs),
+        "n_outputs": len(program.outputs),
+        "inputs": f"{program.name}_inputs",
+        "outputs": f"{program.name}_outputs",
+        "arena_bytes": program.arena_bytes,
+        "main": main,
+        "shapes": shapes if program.has_shapes else "NULL",
+    }
+    lines += [
+        f"{hidden.removeprefix('extern ')} const struct aicc_program_desc {descriptor(program.name)} = {{"
+    ]
+    return [*lines, *(f"  .{name} = {value}," for name, value in fields.items()), "};"]
 
 
 def _target_text(target: Target) -> str:

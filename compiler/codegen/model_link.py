@@ -16,7 +16,14 @@ from aicc.codegen.cache import ObjectCache
 from aicc.codegen.jobs import KernelResult
 from aicc.codegen.link import External, link, sidecar, writing
 from aicc.codegen.link_weights import Embedded
-from aicc.codegen.model_info import KernelInfo, ModelInfo, SymbolInfo, TensorInfo, model_info_source
+from aicc.codegen.model_info import (
+    KernelInfo,
+    ModelInfo,
+    ProgramInfo,
+    SymbolInfo,
+    TensorInfo,
+    model_info_source,
+)
 from aicc.kernel_facts import KernelFacts
 from aicc.passes.base import PassContext
 from aicc.signature import Port, Signature
@@ -33,6 +40,7 @@ def link_model(
     results: Sequence[KernelResult],
     host: bytes,
     signature: Signature,
+    programs: Mapping[str, Signature],
     facts: Mapping[str, KernelFacts],
     ctx: PassContext,
     out: Path,
@@ -57,6 +65,7 @@ def link_model(
         weights_bytes=size,
         has_shapes=signature.has_shapes,
         strings=signature.strings,
+        programs=tuple(_program(name, s) for name, s in programs.items()),
     )
 
     def write(file: Writable) -> None:
@@ -128,6 +137,16 @@ def _kernel(result: KernelResult, facts: KernelFacts) -> KernelInfo:
         seconds=facts.costs.get(built.schedule),
         read=facts.read,
         written=facts.written,
+    )
+
+
+def _program(name: str, signature: Signature) -> ProgramInfo:
+    return ProgramInfo(
+        name,
+        tuple(_tensor(p) for p in signature.inputs),
+        tuple(_tensor(p) for p in signature.outputs),
+        signature.arena_bytes,
+        signature.has_shapes,
     )
 
 

@@ -24,8 +24,9 @@ from aicc.importer.functions import body_of
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
+from aicc.importer.programs import Program, Scope
 from aicc.importer.registry import normalize_domain, rules
-from aicc.signature import DimChoice, write_bounds
+from aicc.signature import DimChoice, io_attributes, write_bounds
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -47,8 +48,12 @@ class GraphImporter:
         self.weights = weights
         self.shapes = Shapes()
         self._evaluated: dict[Any, Array | None] = {}
-        self.scopes: list[dict[str, Any]] = [{}]
+        self.module: Any = None
+        """The model's module, while it is built."""
+        self.scopes: list[Scope] = [Scope(0)]
         """Values by ONNX name, the innermost graph's last."""
+        self.programs: list[Program] = []
+        """The programs being built inside one another, the innermost last."""
         self.numbers = itertools.count()
         """Tells apart ops that are never the same."""
         self.strings: dict[str, int] = {}
@@ -64,12 +69,27 @@ class GraphImporter:
             )
         value = scope[name]
         if isinstance(value, onnx.TensorProto):
-            value = scope[name] = self._initializer(value)
+            key = (name, self.programs[-1] if self.programs else None)
+            if key not in scope.materialized:
+                scope.materialized[key] = self._initializer(value)
+            return scope.materialized[key]
+        return None if value is None else self.inner(value, scope.level)
+
+    def inner(self, value: Any, level: int) -> Any:
+        """What stands in the program being built for a value of the one that has `level` programs around it."""
+        for program in self.programs[level:]:
+            value = program.capture(value)
         return value
+
+    def forget(self, block: Any) -> None:
+        """Drops what is known of the values of a block, before it goes."""
+        for value in [*block.arguments, *(r for op in block.operations for r in op.results)]:
+            self.shapes.forget(value)
+            self._evaluated.pop(value, None)
 
     def subgraph(self, graph: onnx.GraphProto, inputs: Sequence[Any]) -> list[Any]:
         """Imports a graph of an attribute on `inputs`; it sees the values around it. Returns its outputs."""
-        scope: dict[str, Any] = {t.name: t for t in graph.initializer}
+        scope = Scope(len(self.programs), {t.name: t for t in graph.initializer})
         scope.update(zip((i.name for i in graph.input), inputs, strict=False))
         self.scopes.append(scope)
         try:
@@ -170,11 +190,11 @@ class GraphImporter:
             )
         fixed, bounds = _fixed_and_bounded(dims)
         types = [input_type(i, fixed) for i in inputs]
-        module = ir.Module.create(ir.Location.unknown())
+        module = self.module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
             main = func.FuncOp("main", ([t.mlir() for t in types], []))
         main.attributes["arg_attrs"] = ir.ArrayAttr.get(
-            [_io_attributes(i.name, t.shape) for i, t in zip(inputs, types, strict=True)]
+            [io_attributes(i.name, t.shape) for i, t in zip(inputs, types, strict=True)]
         )
         write_bounds(main, bounds)
         block = main.add_entry_block()
@@ -195,7 +215,7 @@ class GraphImporter:
             ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
         )
         main.attributes["res_attrs"] = ir.ArrayAttr.get(
-            [_io_attributes(name, t.shape) for (name, _), t in zip(named, infos, strict=True)]
+            [io_attributes(name, t.shape) for (name, _), t in zip(named, infos, strict=True)]
         )
         return module
 
@@ -242,7 +262,7 @@ class GraphImporter:
         body = body_of(node)
         if body is None:
             return False
-        scope: dict[str, Any] = dict.fromkeys(body.input)
+        scope = Scope(len(self.programs), dict.fromkeys(body.input))
         scope.update(zip(body.input, node.inputs, strict=False))
         outer = self.scopes, self.opsets
         self.scopes = [scope]
@@ -324,10 +344,3 @@ def _fixed_and_bounded(
         else:
             bounds[name] = (low, high)
     return fixed, bounds
-
-
-def _io_attributes(name: str, shape: Sequence[int | Dim]) -> Any:
-    """Name, and per dim an integer or the text of its symbolic size."""
-    i64 = ir.IntegerType.get_signless(64)
-    dims = [ir.IntegerAttr.get(i64, d) if isinstance(d, int) else ir.StringAttr.get(str(d)) for d in shape]
-    return ir.DictAttr.get({"aicc.name": ir.StringAttr.get(name), "aicc.dims": ir.ArrayAttr.get(dims)})

@@ -15,7 +15,7 @@ Rule = Callable[["Node"], "Any | Sequence[Any]"]
 _RULES: dict[tuple[str, str], Rule] = {}
 _NOT_RULES = {
     *("registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose"),
-    *("kv_cache", "scores", "forest", "automata", "regex_syntax"),
+    *("kv_cache", "scores", "forest", "automata", "regex_syntax", "programs"),
 }
 
 

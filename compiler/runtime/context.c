@@ -171,6 +171,7 @@ static int32_t hand_out(aicc_context *ctx, DLTensor *outputs) {
 
 void *aicc_output_allocate(void *context, int32_t index, const int64_t *dims) {
   aicc_context *ctx = context;
+  if (ctx->frame) return rt_frame_allocate(ctx, index, dims);
   const aicc_tensor_info *info = &aicc_model.outputs[index].info;
   struct rt_output *o = &ctx->outputs[index];
   int64_t bytes = rt_tensor_bytes(info->dtype, info->ndim, dims);
@@ -187,6 +188,7 @@ void *aicc_output_allocate(void *context, int32_t index, const int64_t *dims) {
 
 int32_t rt_call_main(aicc_context *ctx) {
   ctx->status = AICC_OK;
+  ctx->frame = NULL;
   rt_pool_begin_run(ctx->pool);
   /* Generated code has no cleanups, so leaving it by longjmp loses nothing: buffers go back below. */
   if (!_setjmp(ctx->escape)) {

@@ -45,6 +45,18 @@ int32_t rt_device_copy(aicc_context *ctx, void *target, const void *source, int6
   return AICC_OK;
 }
 
+void rt_device_read(aicc_context *ctx, void *host, const void *device, int64_t bytes) {
+  rt_device_copy(ctx, host, device, bytes);
+}
+
+void rt_device_write(aicc_context *ctx, void *device, const void *host, int64_t bytes) {
+  rt_device_copy(ctx, device, host, bytes);
+}
+
+void rt_device_move(aicc_context *ctx, void *target, const void *source, int64_t bytes) {
+  rt_device_copy(ctx, target, source, bytes);
+}
+
 void *rt_device_stream(const aicc_context *ctx) {
   (void)ctx;
   return NULL;

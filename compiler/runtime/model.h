@@ -67,6 +67,16 @@ struct aicc_model_desc {
 
 extern const struct aicc_model_desc aicc_model;
 
+/* A branch, or the body of a loop: called like the model's main. Its strings are numbers. */
+struct aicc_program_desc {
+  const char *name;
+  int32_t n_inputs, n_outputs;
+  const struct aicc_tensor_desc *inputs, *outputs;
+  int64_t arena_bytes;
+  int (*main)(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena);
+  void (*shapes)(const int64_t *dims, int64_t *out_dims); /* NULL if all outputs are static */
+};
+
 /* ---- called by generated code, on the thread of aicc_run, never from inside a range function ------------- */
 
 /* Runs range over [0, tiles) on up to tiles / grain threads and returns when all tiles are done. */
@@ -95,6 +105,17 @@ void aicc_fail(void *ctx, int32_t status, const char *message);
 void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what);
 /* Ends the run with AICC_ERROR_MODEL unless a size is 1 or `over`. `what` must hold. */
 void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what);
+
+/* Runs one of two programs. `buffers`: addresses of inputs, then of results; `dims` of the inputs; `sizes` that results
+ * must have, -1 for any. Afterwards `sizes` are those of the results, and where an address was NULL there is a buffer
+ * that is to be released. */
+void aicc_call_if(void *ctx, const struct aicc_program_desc *yes, const struct aicc_program_desc *no, int64_t condition,
+                  void **buffers, const int64_t *dims, int64_t *sizes);
+/* Runs `body` on (round, condition, carried values, the other inputs) at most `trip` times, as long as the condition
+ * holds; unless `always`, its first result is the next one. `buffers` and `dims` begin with the carried values. Results
+ * are the carried values and the rounds' rows, stacked. */
+void aicc_call_loop(void *ctx, const struct aicc_program_desc *body, int64_t trip, int64_t condition, int64_t carried,
+                    int64_t always, void **buffers, const int64_t *dims, int64_t *sizes);
 
 /* ---- the same: functions over tensors. Inputs, then outputs, compact; the sizes of outputs, then other numbers ---- */
 

@@ -108,6 +108,11 @@ const char *rt_device_room(const aicc_context *ctx);
 bool rt_device_may_shrink(aicc_context *ctx);
 /* Between any two of host and device, after all work of the context. */
 int32_t rt_device_copy(aicc_context *ctx, void *target, const void *source, int64_t bytes);
+/* Within a run, in order with its kernels; on failure the run ends. A number of the device's memory, which waits for it;
+ * into its memory; within it. */
+void rt_device_read(aicc_context *ctx, void *host, const void *device, int64_t bytes);
+void rt_device_write(aicc_context *ctx, void *device, const void *host, int64_t bytes);
+void rt_device_move(aicc_context *ctx, void *target, const void *source, int64_t bytes);
 void *rt_device_stream(const aicc_context *ctx);
 int32_t rt_device_set_stream(aicc_context *ctx, void *stream, bool wait);
 /* May a caller's tensor lie on `device`? Else `status`. */
@@ -142,6 +147,11 @@ int32_t rt_strings_read_inputs(aicc_context *ctx);
 /* Turns numbers into strings, in place. */
 void rt_strings_write_output(const aicc_context *ctx, void *data, int32_t ndim, const int64_t *dims);
 
+/* ---- programs.c ---- */
+
+/* `aicc_output_allocate` for the program that runs: ctx->frame. */
+void *rt_frame_allocate(aicc_context *ctx, int32_t index, const int64_t *dims);
+
 /* ---- context.c ---- */
 
 struct rt_output {
@@ -169,6 +179,7 @@ struct aicc_context {
   bool out_dims_valid;        /* out_dims belongs to dims */
   int64_t *symbol_values;     /* of the run, and the input that set each */
   int32_t *symbol_sources;
+  struct rt_frame *frame; /* of the branch or loop that runs; NULL: the model itself */
   int32_t status; /* of aicc_fail */
   jmp_buf escape; /* to aicc_run, when memory runs out inside main */
 };

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from aicc.bindings import arith, func, ir, memref, scf
+from aicc.dialects.programs import control_of
 from aicc.errors import CompileError
-from aicc.passes.base import Pass, PassContext
+from aicc.passes.base import Pass, PassContext, programs
 from aicc.passes.buffers.border import border_kernel, pad_amounts_of
 from aicc.passes.buffers.copies import copy_kernel, wants_kernel
 from aicc.passes.buffers.destinations import Destinations, chain_end, kept_dims, reassociation_of, slice_of
@@ -16,6 +18,7 @@ from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, const_index, either, whole
 from aicc.passes.buffers.output_sizes import allocate_output, build_shapes, follow_from
+from aicc.passes.buffers.programs import RELEASE, call_programs, program_functions
 from aicc.passes.buffers.runtime_calls import is_compact, on_device, row, runtime_functions
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
@@ -40,14 +43,22 @@ class BufferizeHost(Pass):
     device: bool = False
     """Whether the buffers lie where the host cannot copy their elements."""
 
+    whole: ClassVar[bool] = True
+
     def run(self, module: Any, ctx: PassContext) -> None:
-        main = main_of(module)
-        separate_empties(main)
-        symbols = _used_weights(main)
+        """All programs read one blob of weights."""
+        found = programs(module)
+        symbols = list(dict.fromkeys(s for program in found for s in _used_weights(main_of(program))))
         offsets, total = ctx.weights.layout(symbols)
         ctx.stats["weights"] = symbols
         ctx.stats["weight_bytes"] = total
-        host = _Host(module, main, offsets, total, self.device)
+        for program in found:
+            self._bufferize(program, symbols, offsets, total)
+
+    def _bufferize(self, module: Any, symbols: list[str], offsets: dict[str, int], total: int) -> None:
+        main = main_of(module)
+        separate_empties(main)
+        host = Host(module, main, offsets, total, self.device)
         host.run()
         attributes = host.entry.func.attributes
         attributes["aicc.weights"] = ir.ArrayAttr.get([ir.StringAttr.get(s) for s in symbols])
@@ -74,7 +85,7 @@ def _used_weights(main: Any) -> list[str]:
     return list(symbols)
 
 
-class _Host:
+class Host:
     def __init__(
         self, module: Any, main: Any, offsets: dict[str, int], weight_bytes: int, device: bool
     ) -> None:
@@ -88,6 +99,8 @@ class _Host:
         self.buffers: dict[Any, Buffer] = {}
         self.scalars: dict[Any, Any] = {}
         self.declared: dict[str, Any] = {}
+        self.kept: list[Any] = []
+        """Addresses of buffers of the runtime's pool to be released at the end."""
 
     # --- the function -------------------------------------------------------------------------
     def run(self) -> None:
@@ -119,7 +132,7 @@ class _Host:
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
         if not all(ir.RankedTensorType(v.type).has_static_shape for v in returned):
             build_shapes(self.main, inputs, names, *sizes)
-        for f in [*self.sources.values(), *runtime_functions(self.module)]:
+        for f in [*self.sources.values(), *runtime_functions(self.module), *program_functions(self.main)]:
             f.operation.erase()
 
     def _block(self, block: Any) -> None:
@@ -202,12 +215,12 @@ class _Host:
         ).result
         return whole(root, sizes)
 
-    def _contiguous(self, buffer: Buffer) -> Buffer:
+    def contiguous(self, buffer: Buffer) -> Buffer:
         fresh = self._alloc(buffer.element, buffer.sizes)
-        self._copy(buffer, fresh)
+        self.copy(buffer, fresh)
         return fresh
 
-    def _copy(self, source: Buffer, target: Buffer) -> None:
+    def copy(self, source: Buffer, target: Buffer) -> None:
         if source.same_place(target):
             return
         if wants_kernel(source, target, self.device):
@@ -230,7 +243,7 @@ class _Host:
     def _tensor_empty(self, op: Any) -> None:
         """Memory is found when something is written."""
 
-    def _written(self, value: Any) -> Buffer:
+    def written(self, value: Any) -> Buffer:
         """The buffer of a tensor that may still be an unwritten tensor.empty."""
         if value not in self.buffers:
             found = self.destinations.place(value)
@@ -239,17 +252,21 @@ class _Host:
         return self.buffers[value]
 
     def _func_call(self, op: Any) -> None:
+        control = control_of(op)
+        if control is not None:
+            call_programs(self, op, control)
+            return
         name = str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
         if name not in self.sources:
             self._runtime_call(name, op)
             return
         kernel = self.sources[name]
-        tensors = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        tensors = [self.written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
         indices = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
         operands = [*tensors, *indices]
         results: list[Buffer] = []
         for k, result in enumerate(op.results):
-            self._note_sizes(result, result_sizes(kernel, k, operands))
+            self.note_sizes(result, result_sizes(kernel, k, operands))
             home = self.destinations.place(result)
             assert home is not None
             self.buffers[result] = home
@@ -268,7 +285,7 @@ class _Host:
         """A function of the runtime; the first numbers are the results' sizes."""
         if MESSAGE in op.attributes:
             text = string_constant(self.module, str(ir.StringAttr(op.attributes[MESSAGE]).value))
-            self._call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
+            self.call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
             return
         if name.startswith(EITHER):
             first, second = (self._written(v) for v in list(op.operands)[:2])
@@ -277,35 +294,38 @@ class _Host:
             return
         if self.device:
             raise on_device(op)
-        given = [self._written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
-        tensors = [t if is_compact(t) else self._contiguous(t) for t in given]
+        given = [self.written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        tensors = [t if is_compact(t) else self.contiguous(t) for t in given]
         numbers = [as_value(self._scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
         for result, size in zip(op.results, numbers, strict=False):
-            self._note_sizes(result, (size,))
-        homes = [self._written(r) for r in op.results]
+            self.note_sizes(result, (size,))
+        homes = [self.written(r) for r in op.results]
         results = [h if is_compact(h) else self._alloc(h.element, h.sizes) for h in homes]
-        self._call(name, [self.entry.context, *map(row, tensors + results), *numbers])
+        self.call(name, [self.entry.context, *map(row, tensors + results), *numbers])
         for written, home in zip(results, homes, strict=True):
-            self._copy(written, home)
+            self.copy(written, home)
 
-    def _note_sizes(self, value: Any, sizes: tuple[Size, ...]) -> None:
+    def note_sizes(self, value: Any, sizes: tuple[Size, ...]) -> None:
         t = ir.RankedTensorType(value.type)
         if not t.has_static_shape and self.destinations.home(value) is None:
             self.destinations.claim(value, self._alloc(t.element_type, sizes))
 
     def _launch(self, kernel: str, buffers: list[Buffer], indices: list[Any]) -> None:
         operands = [self.entry.context, *(b.materialize() for b in buffers), *indices]
-        self._call(f"{kernel}_launch", operands)
+        self.call(f"{kernel}_launch", operands)
 
-    def _call(self, symbol: str, operands: list[Any]) -> None:
+    def call(self, symbol: str, operands: list[Any], describe: Callable[[Any], None] | None = None) -> None:
+        """Calls a function that is declared on first use; `describe` sets its attributes."""
         if symbol not in self.declared:
             t = ir.FunctionType.get([v.type for v in operands], [])
             with ir.InsertionPoint(self.entry.func), ir.Location.unknown():
                 self.declared[symbol] = func.FuncOp(symbol, t, visibility="private")
+            if describe is not None:
+                describe(self.declared[symbol].operation)
         func.CallOp([], ir.FlatSymbolRefAttr.get(symbol), operands)
 
     def _tensor_expand_shape(self, op: Any) -> None:
-        source = self._written(op.operands[0])
+        source = self.written(op.operands[0])
         groups = reassociation_of(op)
         t = ir.RankedTensorType(op.results[0].type)
         sizes = self._mixed(t, list(op.operands)[1:])
@@ -313,7 +333,7 @@ class _Host:
         self.buffers[op.results[0]] = source.expand(groups, sizes)
 
     def _tensor_collapse_shape(self, op: Any) -> None:
-        source = self._written(op.operands[0])
+        source = self.written(op.operands[0])
         groups = reassociation_of(op)
         merged = (
             source.collapse(groups)
@@ -321,42 +341,42 @@ class _Host:
             else Buffer(source.root, source.element, source.offset, (), (), source.owned)
         )
         if merged is None:
-            merged = self._contiguous(source).collapse(groups)
+            merged = self.contiguous(source).collapse(groups)
             assert merged is not None
         self.buffers[op.results[0]] = merged
 
     def _tensor_extract_slice(self, op: Any) -> None:
         where = slice_of(op, self._mapped_scalar)
         assert where is not None
-        small = self._written(op.operands[0]).slice(*where)
+        small = self.written(op.operands[0]).slice(*where)
         self.buffers[op.results[0]] = small.keep(kept_dims(op.results[0].type, where[1]))
 
     def _tensor_insert_slice(self, op: Any) -> None:
-        source = self._written(op.operands[0])
+        source = self.written(op.operands[0])
         where = slice_of(op, self._mapped_scalar)
         assert where is not None
         dest = self._writable(op.operands[1], op)
-        self._copy(source, dest.slice(*where).keep(kept_dims(op.operands[0].type, where[1])))
+        self.copy(source, dest.slice(*where).keep(kept_dims(op.operands[0].type, where[1])))
         self.buffers[op.results[0]] = dest
 
     def _writable(self, value: Any, user: Any) -> Buffer:
         """The buffer of `value` if nobody reads it after `user`, else a copy of it."""
         op = defining_op(value)
         if op is not None and op.name == "tensor.empty":
-            return self.destinations.place(chain_end(user)) or self._written(value)
-        buffer = self._written(value)
+            return self.destinations.place(chain_end(user)) or self.written(value)
+        buffer = self.written(value)
         is_last = len(list(value.uses)) == 1 and (
             op is None or op.name in ("func.call", "tensor.insert_slice")
         )
         if buffer.owned and is_last:
             return buffer
         fresh = self.destinations.home(user.results[0]) or self._alloc(buffer.element, buffer.sizes)
-        self._copy(buffer, fresh)
+        self.copy(buffer, fresh)
         return fresh
 
     def _tensor_cast(self, op: Any) -> None:
         """The same place; sizes that the result knows to be static are."""
-        buffer, t = self._written(op.operands[0]), ir.RankedTensorType(op.results[0].type)
+        buffer, t = self.written(op.operands[0]), ir.RankedTensorType(op.results[0].type)
         sizes = [s if t.is_dynamic_dim(d) else int(t.shape[d]) for d, s in enumerate(buffer.sizes)]
         self.buffers[op.results[0]] = replace(buffer, sizes=tuple(sizes))
 
@@ -367,12 +387,12 @@ class _Host:
         self.scalars[op.results[0]] = as_value(sizes[d])
 
     def _tensor_extract(self, op: Any) -> None:
-        buffer = self._written(op.operands[0])
+        buffer = self.written(op.operands[0])
         position = [as_value(self._scalar(v)) for v in list(op.operands)[1:]]
         self.scalars[op.results[0]] = memref.LoadOp(buffer.materialize(), position).result
 
     def _tensor_from_elements(self, op: Any) -> None:
-        buffer = self._written(op.results[0])
+        buffer = self.written(op.results[0])
         view = buffer.materialize()
         shape = [int(s) for s in ir.RankedTensorType(op.results[0].type).shape]
         for k, v in enumerate(op.operands):
@@ -393,12 +413,14 @@ class _Host:
 
     def _func_return(self, op: Any) -> None:
         for k, value in enumerate(op.operands):
-            buffer = self._written(value)
+            buffer = self.written(value)
             out = self.outputs[k]
             if out is None:
                 t = ir.RankedTensorType(value.type)
                 out = self._dynamic_output(k, t, buffer.sizes)
-            self._copy(buffer, out)
+            self.copy(buffer, out)
+        for pointer in self.kept:
+            self.call(RELEASE, [self.entry.context, pointer])
         zero = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0)
         func.ReturnOp([arith.ConstantOp(zero.type, zero).result])
 
@@ -457,9 +479,9 @@ class _Host:
                 slot = self.destinations.place(start)
                 assert slot is not None
             else:
-                source = self._written(start)
+                source = self.written(start)
                 slot = self._alloc(source.element, source.sizes)
-                self._copy(source, slot)
+                self.copy(source, slot)
             slots.append(slot)
         return slots
 
@@ -472,12 +494,12 @@ class _Host:
             if slot is None:
                 scalars.append(as_value(self._scalar(value)))
                 continue
-            buffer = self._written(value)
+            buffer = self.written(value)
             if not buffer.same_place(slot) and buffer.root in roots:
-                buffer = self._contiguous(buffer)  # slots that change places
+                buffer = self.contiguous(buffer)  # slots that change places
             moves.append((buffer, slot))
         for source, slot in moves:
-            self._copy(source, slot)
+            self.copy(source, slot)
         return scalars
 
     def _scf_if(self, op: Any) -> None:

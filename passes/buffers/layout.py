@@ -180,6 +180,18 @@ def either(condition: Any, first: Buffer, second: Buffer, size: Size) -> Buffer:
     )
 
 
+def is_contiguous(buffer: Buffer) -> bool:
+    """Whether the elements surely lie without gaps, in row-major order."""
+    step: Size | None = 1
+    for size, stride in zip(reversed(buffer.sizes), reversed(buffer.strides), strict=True):
+        if _is_one(size):
+            continue
+        if not _equal(stride, step):
+            return buffer.dense
+        step = None if step is None else _known_mul(step, size)
+    return True
+
+
 def _equal(a: Size, b: Size | None) -> bool:
     if b is None or isinstance(a, int) != isinstance(b, int):
         return False

@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 
 from aicc.bindings import func, ir
 from aicc.dialects.op import declaration, operand_values
+from aicc.dialects.programs import Control, control_of
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.types import type_of
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
+from aicc.passes.graph.facts import main_function
 from aicc.passes.linalg.builder import RULES, Builder, Lowered, dense_constant
 from aicc.passes.weight_ops import LOAD, declare_weight, loaded_symbol
 from aicc.signature import BOUNDS
@@ -43,7 +45,7 @@ class LowerToLinalg(Pass):
     pass_name: ClassVar[str] = "lower-to-linalg"
 
     def run(self, module: Any, ctx: PassContext) -> None:
-        old = next(f for f in module.body.operations if f.operation.name == "func.func")
+        old = main_function(module)
         shapes = Shapes()
         block = old.regions[0].blocks[0]
         types = [type_of(a) for a in block.arguments]
@@ -77,6 +79,10 @@ def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> No
         func.ReturnOp([values[v] for v in op.operands])
         return
     decl = declaration(op)
+    control = control_of(op) if decl is None else None
+    if control is not None:
+        _call_programs(op, control, b, shapes, values)
+        return
     if decl is None:
         raise CompileError("AICC-2002", f"op '{op.name}' has no place at this level.", stage="linalg")
     if decl.name == "none":
@@ -109,6 +115,22 @@ def _lower_op(op: Any, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> No
             value = _cast(value, want)
         values[result] = value
         b.bind(value, t)
+
+
+def _call_programs(op: Any, control: Control, b: Builder, shapes: Shapes, values: dict[Any, Any]) -> None:
+    """The same call on storage types; its declaration follows."""
+    operands = [values[v] for v in op.operands]
+    results = [shapes.info(r) for r in op.results]
+    callee = str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
+    call = func.CallOp([t.mlir(storage=True) for t in results], ir.FlatSymbolRefAttr.get(callee), operands)
+    control.write(call.operation)
+    module = ir.InsertionPoint.current.block.owner.operation.parent
+    table = ir.SymbolTable(module.operation)
+    types = ir.FunctionType.get([v.type for v in operands], [r.type for r in call.results])
+    table[callee].operation.attributes["function_type"] = ir.TypeAttr.get(types)
+    for old, new, t in zip(op.results, call.results, results, strict=True):
+        values[old] = new
+        b.bind(new, t)
 
 
 def _cast(value: Any, want: Any) -> Any:

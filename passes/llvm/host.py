@@ -18,6 +18,7 @@ from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.kernel import symbol
 from aicc.passes.llvm.launcher import launch_name
 from aicc.passes.llvm.pointers import memref_to_pointer, pointer_type
+from aicc.passes.llvm.programs import define_calls, program_calls
 from aicc.target import Target
 
 
@@ -55,7 +56,9 @@ def lower_host(module: Any, target: Target, symbols: Mapping[str, str] | None = 
             del operation.attributes["aicc.export"]
         else:
             operation.attributes["llvm.linkage"] = ir.Attribute.parse("#llvm.linkage<internal>")
+    calls = program_calls(module)
     convert(module, target)
+    define_calls(module, calls)
 
 
 def _rename(module: Any, names: Mapping[str, str]) -> None:

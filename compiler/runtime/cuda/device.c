@@ -136,6 +136,18 @@ int32_t rt_device_copy(aicc_context *ctx, void *target, const void *source, int6
   return status;
 }
 
+void rt_device_read(aicc_context *ctx, void *host, const void *device, int64_t bytes) {
+  aicc_cuda_read(ctx, host, device, bytes);
+}
+
+void rt_device_write(aicc_context *ctx, void *device, const void *host, int64_t bytes) {
+  aicc_cuda_write(ctx, device, host, bytes);
+}
+
+void rt_device_move(aicc_context *ctx, void *target, const void *source, int64_t bytes) {
+  aicc_cuda_copy(ctx, target, source, bytes);
+}
+
 void *rt_device_stream(const aicc_context *ctx) { return ctx->device->stream; }
 
 int32_t rt_device_set_stream(aicc_context *ctx, void *stream, bool wait) {
