@@ -288,7 +288,7 @@ class Host:
             self.call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
             return
         if name.startswith(EITHER):
-            first, second = (self._written(v) for v in list(op.operands)[:2])
+            first, second = (self.written(v) for v in list(op.operands)[:2])
             size, condition = (as_value(self._scalar(v)) for v in list(op.operands)[2:])
             self.buffers[op.results[0]] = either(condition, first, second, size)
             return
