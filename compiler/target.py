@@ -6,6 +6,7 @@ everywhere: `Target.cpu("x86-64-v3")` is a fixed description; `Target.host()` me
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections.abc import Iterator
@@ -233,10 +234,12 @@ def _llvm_features(cpu: str, triple: str) -> frozenset[str]:
 # Prefixes of CPU names, the psABI level they have, and instructions beyond it; the first row that fits.
 _X86_FAMILIES: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
     (
-        ("znver4", "znver5", "cascadelake", "icelake", "sapphirerapids", "graniterapids"),
+        ("sapphirerapids", "emeraldrapids", "graniterapids"),
         "x86-64-v4",
-        ("avx512vnni",),
+        ("avx512vnni", "avx512bf16", "amx-tile", "amx-int8", "amx-bf16"),
     ),
+    (("znver4", "znver5"), "x86-64-v4", ("avx512vnni", "avx512bf16")),
+    (("cascadelake", "icelake"), "x86-64-v4", ("avx512vnni",)),
     (("skylake-avx512",), "x86-64-v4", ()),
     (("alderlake", "raptorlake"), "x86-64-v3", ("avxvnni",)),
     (("haswell", "broadwell", "skylake", "znver1", "znver2", "znver3"), "x86-64-v3", ()),
@@ -257,11 +260,34 @@ _ARM_FAMILIES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
+def host_features() -> dict[str, bool]:
+    """Which of the CPU features LLVM knows this process may use. Tile registers are asked for here."""
+    import llvmlite.binding as llvm
+
+    features = dict(llvm.get_host_cpu_features())
+    if features.get("amx-tile") and not _tiles_granted():
+        features |= {name: False for name in features if name.startswith("amx-")}
+    return features
+
+
+def _tiles_granted() -> bool:
+    """Whether Linux lets this process use the tile registers of AMX: it saves them only for those that have asked
+    (the kernel's Documentation/arch/x86/xstate.rst)."""
+    try:
+        syscall = ctypes.CDLL(None, use_errno=True).syscall
+    except (OSError, AttributeError):
+        return False
+    return bool(syscall(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA) == 0)
+
+
+_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18
+
+
 @cache
 def _host() -> Target:
     import llvmlite.binding as llvm
 
-    features = frozenset(name for name, on in llvm.get_host_cpu_features().items() if on)
+    features = frozenset(name for name, on in host_features().items() if on)
     triple = llvm.get_default_triple()
     return Target(
         triple=triple,

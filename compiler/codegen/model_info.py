@@ -112,6 +112,15 @@ class ModelInfo:
     strings: tuple[str, ...] = ()
     programs: tuple[ProgramInfo, ...] = ()
 
+    @property
+    def cpu_features(self) -> frozenset[str]:
+        """What the CPU must have: of the target's features those that the code may use. Tile registers are used by one
+        schedule only, and a process has to ask the system for them."""
+        features = self.target.host_side.features
+        if any(kernel.schedule.startswith("amx(") for kernel in self.kernels):
+            return features
+        return frozenset(name for name in features if not name.startswith("amx-"))
+
 
 def model_info_source(info: ModelInfo) -> str:
     """The text of `model_info.c`."""
@@ -148,7 +157,7 @@ def model_info_source(info: ModelInfo) -> str:
     )
     lines += _array(
         "static const char *const cpu_features",
-        [*(_string(f) for f in sorted(info.target.host_side.features)), "NULL"],
+        [*(_string(f) for f in sorted(info.cpu_features)), "NULL"],
     )
     lines += _array("static const aicc_string strings", [_text(s) for s in info.strings])
     fields = {

@@ -14,8 +14,9 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from aicc.codegen.llvm_text import downgrade
+from aicc.codegen.one_lane_stores import split_one_lane_stores
 from aicc.errors import CompileError
-from aicc.target import Target
+from aicc.target import Target, host_features
 
 Emit = Literal["obj", "asm", "llvm"]
 
@@ -49,6 +50,10 @@ def compile_llvm_text(text: str, target: Target, opt: int = 2, emit: Emit = "obj
             "AICC-3002", f"LLVM rejects the kernel's IR: {error}".strip(), stage="object"
         ) from error
     _optimize(module, machine, opt)
+    if "@llvm.masked.store" in text and target.triple.startswith("x86_64"):
+        optimized = str(module)
+        if (plain := split_one_lane_stores(optimized)) != optimized:
+            module = llvm.parse_assembly(plain)
     try:
         if emit == "llvm":
             return str(module).encode()
@@ -107,7 +112,7 @@ def _features(target: Target) -> list[str]:
     """
     flags = [f"+{name}" for name in sorted(target.features)]
     if target.cpu == llvm.get_host_cpu_name():
-        host = llvm.get_host_cpu_features()
+        host = host_features()
         if target.features == {name for name, on in host.items() if on}:
             flags += [f"-{name}" for name in sorted(host) if not host[name]]
     return flags

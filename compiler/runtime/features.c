@@ -3,6 +3,7 @@
  *
  * CPUID is read here rather than through __builtin_cpu_supports, which knows other names in each compiler and
  * needs support code that not every toolchain links. A feature counts only if the system saves its registers. */
+#define _GNU_SOURCE /* syscall */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,10 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 enum { EAX, EBX, ECX, EDX };
 enum { NONE = 0, YMM = 0x6, ZMM = 0xe6, TILE = 0x60000 }; /* registers' bits in XCR0 */
@@ -47,11 +52,24 @@ static uint32_t saved_state(void) {
   return low;
 }
 
+/* Linux saves tile registers only for processes that have asked (Documentation/arch/x86/xstate.rst). It refuses when
+ * it is not configured to, in sandboxes, and while a thread has an alternate signal stack too small for them. */
+static bool tiles_granted(void) {
+#ifdef __linux__
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+  return true;
+#endif
+}
+
 static bool have(const struct feature *f) {
   uint32_t r[4] = {0};
   if (!__get_cpuid_count(f->leaf, f->subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX])) return false;
   return (r[f->reg] >> f->bit & 1) && (saved_state() & f->state) == f->state;
 }
+
+static bool saved(const struct feature *f) { return f->state != TILE || tiles_granted(); }
 
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
@@ -68,6 +86,7 @@ static const struct feature table[] = {
 };
 
 static bool have(const struct feature *f) { return getauxval(f->word) >> f->bit & 1; }
+static bool saved(const struct feature *f) { return f != NULL; }
 
 #else
 struct feature {
@@ -75,19 +94,31 @@ struct feature {
 };
 static const struct feature table[] = {{""}};
 static bool have(const struct feature *f) { return f != NULL; }
+static bool saved(const struct feature *f) { return f != NULL; }
 #endif
 
 int32_t rt_check_cpu(const char *const *features) {
   char missing[400] = "";
   size_t length = 0;
   int32_t count = 0;
+  const struct feature *refused = NULL;
   for (; features && *features; features++) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-      if (strcmp(table[i].name, *features) || have(&table[i])) continue;
+      if (strcmp(table[i].name, *features)) continue;
+      if (have(&table[i])) {
+        if (!refused && !saved(&table[i])) refused = &table[i];
+        continue;
+      }
       int n = snprintf(missing + length, sizeof missing - length, "%s%s", count++ ? ", " : "", *features);
       if (n > 0 && (size_t)n < sizeof missing - length) length += (size_t)n;
     }
   }
-  if (!count) return AICC_OK;
-  return rt_error(AICC_ERROR_CPU, "this CPU lacks %s: the model was compiled for %s", missing, aicc_model.target);
+  if (count)
+    return rt_error(AICC_ERROR_CPU, "this CPU lacks %s: the model was compiled for %s", missing, aicc_model.target);
+  if (refused)
+    return rt_error(AICC_ERROR_CPU,
+                    "the system does not let this process use %s (arch_prctl, ARCH_REQ_XCOMP_PERM), for which the model "
+                    "was compiled: compile it for an older CPU, such as x86-64-v4",
+                    refused->name);
+  return AICC_OK;
 }

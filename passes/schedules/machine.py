@@ -19,7 +19,8 @@ class Machine:
 
     `near`, `far`, `dram`: bytes per cycle that one core reads and writes when it streams data that the kernel
     before has just left behind, of up to twice the L2 cache, of up to half the L3 cache, and more.
-    `start`: seconds to start a kernel on the calling thread.
+    `start`: seconds to start a kernel on the calling thread. `tile_share`: of the peak of tile registers that their
+    products reach.
     """
 
     clock: float = 3.0e9
@@ -32,6 +33,7 @@ class Machine:
     far: float = 8.0
     dram: float = 6.0
     start: float = 1.0e-7
+    tile_share: float = 0.5
 
     def stream(self, size: float, target: Target) -> float:
         """Seconds to read or write `size` bytes of activations: the more there are, the farther away they lie."""
@@ -53,6 +55,7 @@ _MACHINES: tuple[tuple[str, Machine], ...] = (
     ("znver4", Machine(clock=3.7e9, fmas=1.0, ops=1.0, loads=1.0, stores=0.5, near=20.0)),
     ("znver", Machine(clock=3.5e9)),
     ("sapphirerapids", Machine(clock=2.8e9, near=20.0)),
+    ("emeraldrapids", Machine(clock=2.8e9, near=20.0)),
     ("graniterapids", Machine(clock=3.0e9, near=20.0)),
     ("icelake", Machine(clock=2.8e9, near=20.0)),
 )

@@ -19,6 +19,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "winograd",
         "attention",
         "dot",
+        "amx",
         "packed",
         "contraction",
         "window",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from aicc.codegen.objects import check_imports, compile_llvm_text, defined_symbols, undefined_symbols
@@ -46,6 +48,26 @@ def test_code_is_for_the_target_and_not_for_this_machine(cpu: str, triple: str, 
 
 def test_optimized_ir_can_be_asked_for() -> None:
     assert "define void @add" in compile_llvm_text(ADD, V3, emit="llvm").decode()
+
+
+@pytest.mark.parametrize(("element", "store"), [("i8", "movb|vpextrb"), ("i16", "movw|vpextrw")])
+@pytest.mark.parametrize("lane", [0, 5])
+@pytest.mark.parametrize("cpu", ["znver5", "sapphirerapids", "x86-64-v3"])
+def test_a_masked_store_of_one_lane_writes_one_element(cpu: str, lane: int, element: str, store: str) -> None:
+    """LLVM 22 makes it a store of four bytes when the value is truncated before."""
+    mask = ", ".join(f"i1 {str(i == lane).lower()}" for i in range(16))
+    text = f"""
+define void @f(ptr %p, ptr %q) {{
+  %x = load <16 x i32>, ptr %q, align 4
+  %t = trunc <16 x i32> %x to <16 x {element}>
+  call void @llvm.masked.store.v16{element}.p0(<16 x {element}> %t, ptr align 1 %p, <16 x i1> <{mask}>)
+  ret void
+}}
+declare void @llvm.masked.store.v16{element}.p0(<16 x {element}>, ptr, <16 x i1>)
+"""
+    code = compile_llvm_text(text, Target.cpu_named(cpu), emit="asm").decode()
+    stores = [line for line in code.splitlines() if re.search(r", -?\d*\(%rdi\)", line)]
+    assert len(stores) == 1 and re.search(store, stores[0]), stores
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,13 @@ def products(rng: np.random.Generator) -> Graph:
 @pytest.mark.parametrize("target", targets(), ids=lambda t: t.cpu)
 def test_products(target: Target, rng: np.random.Generator) -> None:
     exe = run(products(rng), target)
-    assert sum(k.schedule.startswith("dot") for k in exe.kernels) >= 4  # equal kernels are one
+    assert sum(k.schedule.startswith(("dot(", "amx(")) for k in exe.kernels) >= 4  # equal kernels are one
 
 
 def test_products_without_optimization(rng: np.random.Generator) -> None:
     """The schedule that takes every kernel computes the same."""
     exe = run(products(rng), opt_level=1)
-    assert not any(k.schedule.startswith("dot") for k in exe.kernels)
+    assert not any(k.schedule.startswith(("dot(", "amx(")) for k in exe.kernels)
 
 
 def test_products_of_two_inputs(rng: np.random.Generator) -> None:
@@ -236,7 +236,7 @@ def test_folded_graph(dtype: Any, rng: np.random.Generator) -> None:
     """Both convolutions and the product are computed in integers, and nothing is stored in float but the result."""
     exe = run(residual_block(rng, dtype))
     schedules = [k.schedule for k in exe.kernels]
-    assert sum(s.startswith("dot") for s in schedules) == 3
+    assert sum(s.startswith(("dot(", "amx(")) for s in schedules) == 3
     assert not any(s.startswith(("contraction", "winograd")) for s in schedules)
 
 

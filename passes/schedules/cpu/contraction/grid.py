@@ -304,7 +304,8 @@ class Grid:
                 where[self._width] = start
             ahead = Ahead(number, shares, size) if self._ahead else None
             now = None if part is None else replace(part, slot=number)
-            tile.emit(Place(where, panel, self._offsets(shape), vectors, columns), ahead, now)
+            place = Place(where, panel, self._offsets(shape), vectors, columns, shape.there)
+            tile.emit(place, ahead, now)
 
         if self._width is None:
             one(0, 0, RowTile(1, 1), 0, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
@@ -50,10 +51,12 @@ class ContractionConfig(Config):
 
 @dataclass(frozen=True)
 class RowTile:
-    """A register tile of `high x wide` rows of the last two row axes."""
+    """A register tile of `high x wide` rows of the last two row axes; `there` of the latter, where that is known at
+    run time."""
 
     high: int
     wide: int
+    there: Index | None = None
 
     @property
     def rows(self) -> int:

@@ -28,7 +28,8 @@ class Place:
     """Where a register tile is: `at[axis]` for outer, row and column axes; `panel` the panel of B.
 
     `rows` are the tile's rows, offsets on the row axes; `vectors` of the panel, or of it and the next, are
-    computed, and of the last `columns - column` elements are stored when `columns` is set.
+    computed, and of the last `columns - column` elements are stored when `columns` is set. `there` is the number
+    of rows that are there where that is known at run time.
     """
 
     at: dict[int, Index]
@@ -36,6 +37,7 @@ class Place:
     rows: tuple[tuple[int, ...], ...]
     vectors: int
     columns: Index | None = None
+    there: Index | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class TileEmitter:
         self._vectors = vectors
         self._prefetch = Prefetch(e, roles, lanes)
         self._part: Part | None = None
+        self._copies = 1
         element = roles.root.inits[0].element
         self._narrow = element in ("f16", "bf16")
         self._acc = "f32" if self._narrow else element
@@ -90,16 +93,7 @@ class TileEmitter:
     def emit(self, place: Place, ahead: Ahead | None, part: Part | None = None) -> None:
         """One register tile."""
         e, roles, axes = self._e, self._roles, self._roles.axes
-        a_base = e.base(roles.a.buffer)
-        b_base = e.base(roles.b.buffer)
-        outer = [*axes.outer, *axes.rows]
-        a_at = e.size(roles.a.offset)
-        for axis in outer:
-            a_at = e.add(a_at, e.mul(place.at[axis], e.size(roles.a.coefs[axis])))
-        row_offsets = [self._row_offset(roles.a, row) for row in place.rows]
-        b_at = e.add(e.size(roles.b.offset), e.mul(place.panel, e.size(roles.b.coefs[-2])))
-        for axis in axes.outer:
-            b_at = e.add(b_at, e.mul(place.at[axis], e.size(roles.b.coefs[axis])))
+        a_at, b_at = self._start_at(place)
         count = len(place.rows) * place.vectors
         static = axes.sums and all(axes.extents[axis].static is not None for axis in axes.sums)
         last = axes.extents[axes.sums[-1]].static if axes.sums else 1
@@ -108,25 +102,21 @@ class TileEmitter:
             a_at = e.add(a_at, e.mul(part.first, e.size(roles.a.coefs[axes.sums[-1]])))
             b_at = e.add(b_at, e.mul(part.first, e.size(roles.b.coefs[axes.sums[-1]])))
         self._part, self._b_at = part, b_at
+        self._rows = [self._row_offset(roles.a, row) for row in place.rows]
         steps = unroll(last, self._ku) if last != 0 else 1
         copies = 1
         # As many as in a whole tile: every column is summed in one order, so that equal columns stay equal.
         whole = len(place.rows) * self._vectors
         while static and copies * whole < _ENOUGH and copies * 2 <= steps:
             copies *= 2
-        zero = e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
-        self._a, self._b = (a_base, roles.a.buffer.element), (b_base, roles.b.buffer.element)
-        self._rows, self._place, self._copies = row_offsets, place, copies
-        accumulators = self._first(count) + [zero] * (count * (copies - 1))
+        self._copies = copies
+        accumulators = self._first(count) + [self._zero()] * (count * (copies - 1))
         self._prefetch.panel(ahead, b_at, steps)
         self._prefetch.epilogue(place.at, place.rows, place.vectors)
         result = self._sum(0, accumulators, a_at, b_at, 0)
         while len(result) > count:
             half = len(result) // 2
-            result = [
-                e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")
-                for x, y in zip(result[:half], result[half:], strict=True)
-            ]
+            result = [self._added(x, y) for x, y in zip(result[:half], result[half:], strict=True)]
         if part is None:
             self._epilogue(place, result)
             return
@@ -135,6 +125,26 @@ class TileEmitter:
             e.otherwise()
             for number, value in enumerate(result):
                 e.store(value, *self._waiting(part, number), self._acc, self._lanes)
+
+    def _start_at(self, place: Place) -> tuple[Index, Index]:
+        """Where the sums of a register tile start in A, at its first row, and in B."""
+        e, roles, axes = self._e, self._roles, self._roles.axes
+        self._a = (e.base(roles.a.buffer), roles.a.buffer.element)
+        self._b = (e.base(roles.b.buffer), roles.b.buffer.element)
+        self._place = place
+        a_at = e.size(roles.a.offset)
+        for axis in (*axes.outer, *axes.rows):
+            a_at = e.add(a_at, e.mul(place.at[axis], e.size(roles.a.coefs[axis])))
+        b_at = e.add(e.size(roles.b.offset), e.mul(place.panel, e.size(roles.b.coefs[-2])))
+        for axis in axes.outer:
+            b_at = e.add(b_at, e.mul(place.at[axis], e.size(roles.b.coefs[axis])))
+        return a_at, b_at
+
+    def _zero(self) -> str:
+        return self._e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
+
+    def _added(self, x: str, y: str) -> str:
+        return self._e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")
 
     def _waiting(self, part: Part, number: int) -> tuple[str, Index]:
         """Where accumulator `number` waits for the next part of the sum."""

@@ -1,0 +1,95 @@
+"""The AMX schedule: contractions and convolutions of bytes, exact in i32, on the tile registers of Intel CPUs.
+
+before: a root `linalg.generic` `out += extui(a) * extsi(b)` into i32, and elementwise stages that read its result
+after:  register tiles of 2 x 2 tile registers, 32 rows by 32 columns, through the whole sum; the stages (zero points,
+        scales, rounding, saturation) computed on them row by row, one store of bytes
+
+B is packed as for the vectors' dot product (`dot`), which also sums what tiles leave of a sum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.passes.schedules.cpu.amx.grid import AmxGrid
+from aicc.passes.schedules.cpu.amx.instructions import ROWS, SIDE
+from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig
+from aicc.passes.schedules.cpu.contraction.roles import Roles
+from aicc.passes.schedules.cpu.dot.instructions import instruction_for
+from aicc.passes.schedules.cpu.dot.roles import DotRoles, find_dot_roles
+from aicc.passes.schedules.cpu.dot.schedule import Dot
+from aicc.passes.schedules.cpu.op_costs import stage_seconds
+from aicc.passes.schedules.cpu.sizes import Size, guess_product
+from aicc.passes.schedules.machine import machine
+from aicc.passes.schedules.schedule import Config, NoMatch
+from aicc.target import Target
+
+# Cycles in which the sums of a row and 16 columns are stored and loaded again.
+_MOVE = 4.0
+# Seconds to give registers their shapes and to give them back.
+_CONFIGURE = 1.0e-7
+_NEEDED = frozenset({"amx-tile", "amx-int8", "avx512vnni"})
+
+
+class Amx(Dot):
+    """See the module."""
+
+    name = "amx"
+
+    def check(self, kernel: Any, target: Target) -> None:
+        """Raises NoMatch."""
+        config = ContractionConfig()
+        self._grid(self._roles(kernel, target, config, before_packing=True), target, config)
+
+    def configs(self, kernel: Any, target: Target) -> list[Config]:
+        """The recommended one; then tiles of fewer columns or rows, and the next panel prefetched or not."""
+        found = [
+            ContractionConfig(),
+            ContractionConfig(mr=ROWS),
+            ContractionConfig(ahead=0),
+            ContractionConfig(ahead=1),
+        ]
+        if not self._roles(kernel, target, ContractionConfig(), before_packing=True).packed:
+            found.append(ContractionConfig(nv=1))
+        return list(found)
+
+    def cost(self, kernel: Any, target: Target, config: Config) -> float:
+        """Products of tiles at their rate, and the epilogue; or the bytes of A, B and the output."""
+        assert isinstance(config, ContractionConfig)
+        roles = self._roles(kernel, target, config, before_packing=True)
+        grid = self._grid(roles, target, config)
+        assert isinstance(grid, AmxGrid)
+        rates, axes = machine(target), roles.axes
+        outer = guess_product(axes.extents[axis] for axis in axes.outer)
+        rows, depth = roles.rows_total().guess(), roles.depth().guess()
+        columns = axes.extents[axes.column].guess()
+        vectors = outer * rows * -(-columns // grid.lanes)
+        work = (grid.cycles() / rates.tile_share + vectors * _MOVE) / rates.clock
+        work += stage_seconds(roles.epilogue, target, grid.lanes)
+        panels = outer * columns * depth * roles.group
+        rest = outer * (rows * columns + rows * min(depth, 1024)) * roles.group
+        memory = rates.cold(panels) + rates.stream(rest, target)
+        return max(work, memory) + rates.start + _CONFIGURE
+
+    def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
+        assert isinstance(roles, DotRoles)
+        return AmxGrid(roles, target, config, "tdpbusd", instruction_for(target))
+
+    def _roles(
+        self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False
+    ) -> DotRoles:
+        if not target.features >= _NEEDED or target.vector_bits != 512:
+            raise NoMatch("the target has no tile registers")
+
+        def panel_for(columns: Size) -> int:
+            few = columns.static is not None and columns.static <= ROWS
+            return (config.nv or (1 if few else SIDE)) * ROWS
+
+        roles = find_dot_roles(kernel, panel_for, instruction_for(target).group, before_packing)
+        if roles.panel not in (ROWS, SIDE * ROWS):
+            raise NoMatch("the panels of the second operand do not fit two tiles")
+        return roles
+
+
+SCHEDULE = Amx()
