@@ -63,7 +63,7 @@ docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
 	@$(RUN) -m aicc.tools.docs
 
 conformance: $(VENV)/.aicc  ## all official ONNX backend tests; writes docs/conformance.md
-	@$(RUN) -m aicc.tools.conformance --jobs $(JOBS) --page docs/conformance.md $(CONFORMANCE_ARGS)
+	@$(RUN) -m aicc.tools.conformance --jobs $(JOBS) --inputs static,dynamic,constant --page docs/conformance.md $(CONFORMANCE_ARGS)
 
 # BENCH_ARGS='--resume' goes on after an interrupt, BENCH_ARGS='--write --models lstm --against iree' renews a part.
 bench: $(VENV)/.aicc  ## against other runtimes (installed below aicc's cache); writes docs/performance.md, kernels.md and predictions.md

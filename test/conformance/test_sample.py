@@ -9,23 +9,28 @@ from aicc.errors import CompileError
 from aicc.tools.conformance import check
 from aicc.tools.conformance.expected import read_expected
 from aicc.tools.conformance.suite import KINDS, Test, find_tests
+from aicc.tools.conformance.ways import CONSTANT, DYNAMIC, STATIC, WAYS
 
 LIST = Path(__file__).with_name("expected_failures.txt")
 STEP = 15
 """Every so many tests of each kind; the light models take too long here."""
+WAY_STEP = 60
+"""The same for tests whose inputs come in another way."""
 
 
 @functools.cache
-def sample() -> tuple[Test, ...]:
+def sample(step: int = STEP, way: str = STATIC) -> tuple[Test, ...]:
     try:
         tests = find_tests()
     except CompileError as error:
         pytest.skip(str(error))
     known = read_expected(LIST)
     kinds = [
-        [t for t in tests if t.kind == kind and t.name not in known] for kind in KINDS if kind != "light"
+        [t for t in tests if t.kind == kind and check.Outcome(kind, t.name, "", way=way).key not in known]
+        for kind in KINDS
+        if kind != "light"
     ]
-    return tuple(t for of_kind in kinds for t in of_kind[::STEP])
+    return tuple(t for of_kind in kinds for t in of_kind[::step])
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -35,6 +40,14 @@ def test_official(part: int):
     assert [f"{o.name}: {o.state}, {o.reason}" for o in outcomes if o.state != check.PASSED] == []
 
 
+@pytest.mark.parametrize("way", [DYNAMIC, CONSTANT])
+def test_official_in_another_way(way: str):
+    outcomes = [check.check(t, way) for t in sample(WAY_STEP, way)]
+    assert len(outcomes) > 25
+    assert [f"{o.key}: {o.state}, {o.reason}" for o in outcomes if o.state != check.PASSED] == []
+
+
 def test_the_list_names_tests_that_exist():
     sample()  # skips where the data is not to be had
-    assert sorted(set(read_expected(LIST)) - {t.name for t in find_tests()}) == []
+    keys = {check.Outcome(t.kind, t.name, "", way=way).key for t in find_tests() for way in WAYS}
+    assert sorted(set(read_expected(LIST)) - keys) == []

@@ -1,6 +1,7 @@
 """The conformance tool's own parts: comparisons, the list of known failures, workers that die or hang."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from aicc.tools.conformance.check import Mismatch, Outcome, compare
 from aicc.tools.conformance.expected import judge, read_expected, write_expected
 from aicc.tools.conformance.report import markdown
 from aicc.tools.conformance.suite import Test
+from aicc.tools.conformance.ways import in_way
 
 
 def outcome(name: str, state: str = check.PASSED) -> Outcome:
@@ -73,6 +75,42 @@ def test_the_page_counts_by_operator():
     assert "| test_b | wrong | known |" in page
 
 
+def test_other_ways_are_counted_by_themselves():
+    dynamic = replace(outcome("test_a", check.UNSUPPORTED), way="dynamic")
+    page = markdown([outcome("test_a"), dynamic], {"test_a": "Add"}, {"test_a (dynamic)": "known"})
+    assert "**1 of 1 pass (100.0 %).**" in page
+    assert "| dynamic | 0 | 1 | 0 | 0 | 0 | 0 | 1 | 0.0 % |" in page
+    assert "| test_a (dynamic) | unsupported | known |" in page
+    assert judge([dynamic], {"test_a (dynamic)": "known"}).good
+    assert not judge([dynamic], {"test_a": "known"}).good
+
+
+def test_a_line_of_what_did_not_run_stays(tmp_path):
+    path = tmp_path / "list.txt"
+    write_expected(path, [outcome("test_a", check.WRONG)], {"test_b (constant)": "y"})
+    assert read_expected(path) == {"test_a": "wrong: why", "test_b (constant)": "y"}
+
+
+@pytest.mark.parametrize("way", ["dynamic", "constant"])
+def test_inputs_in_another_way(way):
+    info = onnx.helper.make_tensor_value_info
+    inputs = [info("x", onnx.TensorProto.FLOAT, [2, 3]), info("shape", onnx.TensorProto.INT64, [1])]
+    node = onnx.helper.make_node("Reshape", ["x", "shape"], ["y"])
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "g", inputs, [info("y", onnx.TensorProto.FLOAT, [6])])
+    )
+    x, shape = np.zeros((2, 3), np.float32), np.array([6])
+    changed, given = in_way(model, [x, shape], way)
+    dims = [[d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim] for i in changed.graph.input]
+    assert dims == ([["x_0", "x_1"], [1]] if way == "dynamic" else [[2, 3]])
+    assert [t.name for t in changed.graph.initializer] == ([] if way == "dynamic" else ["shape"])
+    assert [id(a) for a in given] == [id(a) for a in ([x, shape] if way == "dynamic" else [x])]
+    assert not changed.graph.output[0].type.tensor_type.HasField("shape")
+    assert len(model.graph.input) == 2 and model.graph.output[0].type.tensor_type.HasField("shape")
+    only = in_way(backend.one_node_model(onnx.helper.make_node("Relu", ["x"], ["y"]), [x], 21), [x], way)
+    assert len(only[1]) == (1 if way == "dynamic" else 0)
+
+
 @pytest.mark.parametrize(
     ("body", "state", "limit"),
     [("sys.exit(3)", check.CRASHED, 60.0), ("time.sleep(60)", check.HUNG, 0.5)],
@@ -84,9 +122,10 @@ def test_a_worker_that_dies_or_hangs_costs_one_test(tmp_path, monkeypatch, body,
     )
     script.chmod(0o755)
     monkeypatch.setattr(pool.sys, "executable", str(script))
-    tests = [Test("node", f"test_{i}", tmp_path) for i in range(2)]
+    tests = [(Test("node", f"test_{i}", tmp_path), way) for i, way in enumerate(["static", "dynamic"])]
     found = pool.run_tests(tests, 1, limit)
     assert [o.state for o in found] == [state, state]
+    assert [o.key for o in found] == ["test_0", "test_1 (dynamic)"]
 
 
 def test_run_node():

@@ -18,9 +18,9 @@ Progress = Callable[[Outcome], None]
 
 
 def run_tests(
-    tests: Sequence[Test], jobs: int, timeout: float, progress: Progress | None = None
+    tests: Sequence[tuple[Test, str]], jobs: int, timeout: float, progress: Progress | None = None
 ) -> list[Outcome]:
-    """The outcomes in the order of `tests`; each test has `timeout` seconds."""
+    """The outcomes in the order of `tests`, which are pairs of a test and one of `WAYS`; each has `timeout` seconds."""
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(tests)):
         todo.put(number)
@@ -34,7 +34,7 @@ def run_tests(
                 number = todo.get_nowait()
             except queue.Empty:
                 break
-            outcome = worker.run(tests[number])
+            outcome = worker.run(*tests[number])
             with lock:
                 outcomes[number] = outcome
                 if progress is not None:
@@ -56,7 +56,7 @@ class _Worker:
         self.timeout = timeout
         self.process: subprocess.Popen[str] | None = None
 
-    def run(self, test: Test) -> Outcome:
+    def run(self, test: Test, way: str) -> Outcome:
         process = self._started()
         hung = threading.Event()
 
@@ -69,7 +69,7 @@ class _Worker:
         answer = ""
         try:
             assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(json.dumps([test.kind, test.name, str(test.path)]) + "\n")
+            process.stdin.write(json.dumps([test.kind, test.name, str(test.path), way]) + "\n")
             process.stdin.flush()
             answer = process.stdout.readline()
         except OSError:
@@ -82,8 +82,9 @@ class _Worker:
         status = process.wait()
         self.process = None
         if hung.is_set():
-            return Outcome(test.kind, test.name, HUNG, f"no answer within {self.timeout:.0f} s", self.timeout)
-        return Outcome(test.kind, test.name, CRASHED, f"the process ended with status {status}")
+            reason = f"no answer within {self.timeout:.0f} s"
+            return Outcome(test.kind, test.name, HUNG, reason, self.timeout, way)
+        return Outcome(test.kind, test.name, CRASHED, f"the process ended with status {status}", way=way)
 
     def _started(self) -> subprocess.Popen[str]:
         if self.process is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from aicc.tools.conformance.check import PASSED, STATES, Outcome
 from aicc.tools.conformance.suite import KINDS, RELEASE
+from aicc.tools.conformance.ways import CONSTANT, DYNAMIC, STATIC
 
 _MEANING = {
     "passed": "as the test expects",
@@ -18,8 +19,15 @@ _MEANING = {
 }
 
 
-def markdown(outcomes: Sequence[Outcome], operators: Mapping[str, str], expected: Mapping[str, str]) -> str:
+_WAYS = {
+    DYNAMIC: "each dimension of each input has a name of its own (but for the length of an integer vector)",
+    CONSTANT: "all inputs but the first are initializers; of a single one, that one",
+}
+
+
+def markdown(everything: Sequence[Outcome], operators: Mapping[str, str], expected: Mapping[str, str]) -> str:
     """`operators` says by test what its result is counted under; `expected` why it is known to fail."""
+    outcomes = [o for o in everything if o.way == STATIC]
     passed = sum(o.state == PASSED for o in outcomes)
     lines = [
         "# Conformance",
@@ -47,11 +55,30 @@ def markdown(outcomes: Sequence[Outcome], operators: Mapping[str, str], expected
         rest = Counter(o.state for o in groups[name] if o.state != PASSED)
         what = ", ".join(f"{count} {state}" for state, count in sorted(rest.items()))
         lines.append(f"| {name} | {good} | {len(groups[name])} | {what} |")
-    failures = [o for o in outcomes if o.state != PASSED]
-    if failures:
-        lines += ["", "## Failures", "", "| test | | reason |", "|---|---|---|"]
-        lines += [f"| {o.name} | {o.state} | {_cell(expected.get(o.name) or o.reason)} |" for o in failures]
+    lines += _failures("## Failures", outcomes, expected)
+    others = {way: [o for o in everything if o.way == way] for way in _WAYS}
+    if any(others.values()):
+        lines += [
+            "",
+            "## In other ways",
+            "",
+            "The same tests, but the light models, with their inputs otherwise:",
+            "",
+        ]
+        lines += [f"- {way}: {_WAYS[way]}" for way in others]
+        lines += ["", "| inputs | " + " | ".join(STATES) + " | of | |", "|---|" + "--:|" * (len(STATES) + 2)]
+        lines += [_row(way, found) for way, found in others.items()]
+        lines += _failures("", [o for found in others.values() for o in found], expected)
     return "\n".join([*lines, ""])
+
+
+def _failures(title: str, outcomes: Sequence[Outcome], expected: Mapping[str, str]) -> list[str]:
+    failed = [o for o in outcomes if o.state != PASSED]
+    if not failed:
+        return []
+    head = ["", title] if title else []
+    rows = [f"| {o.key} | {o.state} | {_cell(expected.get(o.key) or o.reason)} |" for o in failed]
+    return [*head, "", "| test | | reason |", "|---|---|---|", *rows]
 
 
 def _row(title: str, outcomes: Sequence[Outcome]) -> str:

@@ -1,4 +1,4 @@
-"""A worker: one test's name per line of standard input, one outcome as JSON per line of standard output."""
+"""A worker: a test and the way of its inputs per line of standard input, an outcome per line of its output, JSON."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
-        kind, name, path = json.loads(line)
-        answers.write(json.dumps(asdict(check(Test(kind, name, Path(path))))) + "\n")
+        kind, name, path, way = json.loads(line)
+        answers.write(json.dumps(asdict(check(Test(kind, name, Path(path)), way))) + "\n")
         answers.flush()
 
 
