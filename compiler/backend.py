@@ -21,7 +21,6 @@ from aicc.driver import compile as compile_onnx
 from aicc.errors import ImportError_
 from aicc.executable import Executable
 from aicc.flatten import flattened_model, graph_inputs, structure, takes_tensors
-from aicc.importer.compound import item_name
 
 
 class Program(BackendRep):
@@ -62,23 +61,10 @@ class Program(BackendRep):
             self._kept[key] = compile_onnx(model, **self._options)
         return self._results(self._kept[key], arrays)
 
-    def _results(self, executable: Executable, arrays: Any) -> tuple[Any, ...]:
-        found = dict(zip((o.name for o in executable.outputs), executable.run(arrays), strict=True))
-        return tuple(_collected(o.name, o.type, found) for o in self._model.graph.output)
-
-
-def _collected(name: str, kind: onnx.TypeProto, found: dict[str, Any]) -> Any:
-    """A result out of the tensors it was taken apart into."""
-    if kind.HasField("optional_type"):
-        inner = kind.optional_type.elem_type
-        is_empty = not any(key == name or key.startswith(f"{name}[") for key in found)
-        return None if is_empty else _collected(name, inner, found)
-    if not kind.HasField("sequence_type"):
-        return found[name]
-    items: list[Any] = []
-    while item_name(name, len(items)) in found:
-        items.append(found[item_name(name, len(items))])
-    return items
+    @staticmethod
+    def _results(executable: Executable, arrays: Any) -> tuple[Any, ...]:
+        results = executable.run(arrays)
+        return tuple(value.of(results) for value in executable.values)
 
 
 class AiccBackend(Backend):

@@ -16,6 +16,7 @@ from aicc.runtime.library import Library, TensorInfo
 from aicc.runtime.profile import KernelInfo, Profile, collect, kernel_infos
 from aicc.runtime.runner import Array, Runner
 from aicc.runtime.tensors import as_input, as_output
+from aicc.runtime.values import TENSOR, ValueInfo
 
 _ndarray = np.ndarray
 
@@ -29,7 +30,9 @@ class Executable:
 
     Arrays are NumPy arrays or anything with `__dlpack__`; what is on the host, compact and row-major is read
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
-    to write the outputs to: one array, or a sequence with None where the result should be new.
+    to write the outputs to: one array, or a sequence with None where the result should be new. An output that is no
+    tensor in the ONNX model is a list of arrays (a sequence), a list of dicts (ZipMap) or None (an empty optional):
+    see `values`.
 
     A model compiled for CUDA also reads and writes arrays on its device in place (torch, CuPy); with
     `outputs_on_device` the results are `DeviceArray`s, which torch.from_dlpack and cupy.from_dlpack take as they are:
@@ -55,6 +58,7 @@ class Executable:
         self._dtypes = [info.dtype for info in library.inputs]
         self._names = [info.name for info in library.inputs]
         self._single = len(library.outputs) == 1
+        self._plain = all(v.kind == TENSOR for v in library.values)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -67,6 +71,11 @@ class Executable:
     def outputs(self) -> tuple[TensorInfo, ...]:
         """Name, dtype and shape of each output."""
         return self._library.outputs
+
+    @property
+    def values(self) -> tuple[ValueInfo, ...]:
+        """The outputs of the ONNX model: which of `outputs` each is made of."""
+        return self._library.values
 
     @property
     def path(self) -> Path:
@@ -109,10 +118,13 @@ class Executable:
         if kwargs or len(args) != len(self._names) or isinstance(args[0] if args else None, Mapping):
             args = self._by_name(args, kwargs)
         results = self.run(args, () if out is None else [out] if self._single and not _is_list(out) else out)
-        return results[0] if self._single else tuple(results)
+        if self._single and self._plain:
+            return results[0]
+        values = [v.of(results) for v in self.values]
+        return values[0] if len(values) == 1 else tuple(values)
 
     def run(self, inputs: Sequence[Any], out: Sequence[Any] = ()) -> list[Array]:
-        """One array per output for one tensor per input, both in order; `out` as in a call."""
+        """One array per entry of `outputs` for one tensor per input, both in order; `out` as in a call."""
         arrays = []
         for n, (value, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             if type(value) is not _ndarray or value.dtype is not dtype or not value.flags.carray:

@@ -17,6 +17,7 @@ from aicc.errors import RuntimeError_
 from aicc.executable import Executable
 from aicc.loader import load
 from aicc.runtime.library import TensorInfo
+from aicc.runtime.values import TENSOR
 
 _SHARED_LIBRARY = (b"\x7fELF", b"\xcf\xfa\xed\xfe")  # ELF, Mach-O
 
@@ -47,7 +48,8 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class NodeArg:
-    """An input or output: `type` as "tensor(float)"; `shape` has ints, symbols' names, or None."""
+    """An input or output: `type` as "tensor(float)"; `shape` has ints, symbols' names, or None (empty of what is no
+    tensor)."""
 
     name: str
     type: str
@@ -83,7 +85,7 @@ class InferenceSession:
         if threads:
             self._executable.num_threads = threads
         self._position = {info.name: n for n, info in enumerate(self._executable.inputs)}
-        self._outputs = {info.name: n for n, info in enumerate(self._executable.outputs)}
+        self._values = {value.name: value for value in self._executable.values}
 
     @property
     def executable(self) -> Executable:
@@ -93,7 +95,8 @@ class InferenceSession:
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
     ) -> list[Any]:
-        """The named outputs, all for None or an empty list. Raises RuntimeError_ AICC-5002, AICC-5003."""
+        """The named outputs, all for None or an empty list: arrays, lists of arrays (sequences), lists of dicts
+        (ZipMap), None (an empty optional). Raises RuntimeError_ AICC-5002, AICC-5003."""
         inputs: list[Any] = [None] * len(self._position)
         for name, value in input_feed.items():
             if name not in self._position:
@@ -103,16 +106,20 @@ class InferenceSession:
             missing = next(name for name in self._position if name not in input_feed)
             raise RuntimeError_("AICC-5002", f"Input '{missing}' is missing.")
         for name in output_names or ():
-            if name not in self._outputs:
-                raise self._unknown("output", name, self._outputs)
+            if name not in self._values:
+                raise self._unknown("output", name, self._values)
         results = self._executable.run(inputs)
-        return [results[self._outputs[name]] for name in output_names] if output_names else results
+        return [self._values[name].of(results) for name in output_names or self._values]
 
     def get_inputs(self) -> list[NodeArg]:
         return [_node_arg(info) for info in self._executable.inputs]
 
     def get_outputs(self) -> list[NodeArg]:
-        return [_node_arg(info) for info in self._executable.outputs]
+        tensors = self._executable.outputs
+        return [
+            NodeArg(v.name, v.type, list(tensors[v.first].shape) if v.kind == TENSOR else [])
+            for v in self._executable.values
+        ]
 
     def get_providers(self) -> list[str]:
         return ["AiccExecutionProvider"]
@@ -124,7 +131,7 @@ class InferenceSession:
         return ModelMeta(self._executable.name, self._executable.producer, "", {})
 
     @staticmethod
-    def _unknown(kind: str, name: str, known: Mapping[str, int]) -> RuntimeError_:
+    def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> RuntimeError_:
         return RuntimeError_(
             "AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}."
         )

@@ -10,6 +10,7 @@ from aicc.bindings import ir
 from aicc.dialects.strings import STRINGS
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType
+from aicc.values import Value, read_values
 
 DimChoice: TypeAlias = "int | tuple[int, int]"
 """What a symbolic dim is to be: of one size, or from the first to the second of two."""
@@ -30,7 +31,7 @@ class Port:
 class Signature:
     """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes;
     `bounds` are the least and largest value of symbolic dims that have them; `strings` are those that the model
-    names, by number."""
+    names, by number; `values` are what outputs are made of, where not all are tensors."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -39,6 +40,7 @@ class Signature:
     has_shapes: bool
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     strings: tuple[str, ...] = ()
+    values: tuple[Value, ...] = ()
 
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
@@ -52,6 +54,7 @@ class Signature:
             has_shapes,
             read_bounds(entry),
             _strings(entry.operation.parent),
+            read_values(entry.operation.parent),
         )
 
     @property

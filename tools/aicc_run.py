@@ -27,7 +27,7 @@ from aicc.runtime.library import TensorInfo
 from aicc.runtime.profile import Profile
 from aicc.tools import agreement, console
 from aicc.tools.inputs import InputSpec, random_input, specs_of_library, specs_of_model
-from aicc.tools.models import Reference, is_compiled, open_model, read_onnx
+from aicc.tools.models import Reference, is_compiled, open_model, read_onnx, tensors_of
 
 Array = NDArray[Any]
 
@@ -79,7 +79,9 @@ def main(
         write_outputs(output, outputs)
     checks = None
     if compare and source:
-        checks = agreement.compare(outputs, Reference(compare, source, threads).run(inputs))
+        checks = agreement.compare(
+            outputs, tensors_of(executable, Reference(compare, source, threads).run(inputs))
+        )
     console.show(table(executable.outputs, outputs, checks, compare))
     if profile:
         # Predictions are for one thread, and the first run, above, has warmed everything up.
@@ -126,10 +128,9 @@ def read_array(path: Path) -> Array:
 
 
 def run_named(executable: Executable, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The outputs by name."""
-    results = executable(dict(inputs))
-    many = results if isinstance(results, tuple) else (results,)
-    return {info.name: array for info, array in zip(executable.outputs, many, strict=True)}
+    """The tensors of the outputs by name."""
+    results = executable.run([inputs[info.name] for info in executable.inputs])
+    return {info.name: array for info, array in zip(executable.outputs, results, strict=True)}
 
 
 def measured(executable: Executable, inputs: Mapping[str, Array], runs: int) -> Profile:

@@ -12,7 +12,7 @@ import click
 import onnx.defs
 
 from aicc.errors import CATALOGUE
-from aicc.importer.ml import OF_MAPS
+from aicc.importer.compound import OF_MAPS
 from aicc.importer.registry import rules
 from aicc.knobs import markdown_table
 from aicc.passes.loops.math.accuracy import markdown_table as accuracy_table
@@ -49,6 +49,12 @@ def operators() -> str:
         NOTE,
         "Operators marked *function* are imported through their definition in ONNX.",
         "",
+        "Complex numbers (complex64, complex128) are moved, not computed with: by the operators whose types in ONNX",
+        f"include them, but for {', '.join(NO_COMPLEX)}, and for scatters that combine.",
+        "",
+        "Results may be sequences, optionals and, from ZipMap, sequences of maps: see `aicc_value` in aicc.h and",
+        "`Executable.values`. Inputs are tensors.",
+        "",
     ]
     lines += ["| operator of ONNX | |", "|---|---|"]
     for name in standard:
@@ -60,6 +66,10 @@ def operators() -> str:
         f"| {domain} | {name} | {'no: maps' if name in OF_MAPS else 'yes'} |" for domain, name in others
     ]
     return "\n".join([*lines, ""])
+
+
+NO_COMPLEX = ("Col2Im", "GridSample", "Resize", "Unique", "Upsample")
+"""What ONNX lets operators do with complex numbers that is not supported: they would be interpolated, added, sorted."""
 
 
 def _has_definition(schema: Any) -> bool:

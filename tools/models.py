@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import aicc
 from aicc.errors import CompileError, ImportError_, RuntimeError_
 from aicc.executable import Executable
+from aicc.runtime.values import MAPS, SEQUENCE
 
 Array = NDArray[Any]
 
@@ -90,3 +91,18 @@ class Reference:
                 return dict(zip(names, self._session.run(None, dict(inputs)), strict=True))
         except Exception as error:
             raise RuntimeError_("AICC-5003", f"{self.name} cannot run the model: {error}") from error
+
+
+def tensors_of(executable: Executable, values: Mapping[str, Any]) -> dict[str, Array]:
+    """The outputs of an ONNX model as the tensors by name that a compiled one has for them."""
+    names = [info.name for info in executable.outputs]
+    found: dict[str, Array] = {}
+    for value in executable.values:
+        given = values[value.name]
+        own = names[value.first : value.first + value.count]
+        if value.kind == MAPS:
+            given = [np.array([[row[key] for key in value.keys] for row in given], np.float32)]
+        found.update(
+            zip(own, given if value.kind in (SEQUENCE, MAPS) else [given] * value.count, strict=True)
+        )
+    return found

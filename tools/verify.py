@@ -23,7 +23,7 @@ from aicc.tools import console
 from aicc.tools.agreement import Agreement, compare
 from aicc.tools.aicc_run import run_named, table
 from aicc.tools.inputs import random_inputs
-from aicc.tools.models import Reference, read_onnx
+from aicc.tools.models import Reference, read_onnx, tensors_of
 
 Array = NDArray[Any]
 
@@ -40,8 +40,8 @@ def verify_model(model: Path, library: Path, options: Options) -> bool:
     """Whether the library agrees with the reference on random inputs; shows the comparison and suspects."""
     sizes = {name: _within(choice) for name, choice in options.dims.items()}
     inputs = random_inputs(read_onnx(model), sizes)
-    expected = Reference("reference", model).run(inputs)
     executable = aicc.load(library)
+    expected = tensors_of(executable, Reference("reference", model).run(inputs))
     outputs = run_named(executable, inputs)
     checks = compare(outputs, expected)
     console.show(table(executable.outputs, outputs, checks, "reference"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aicc.dialects.types import DType
 from aicc.passes.llvm.programs import descriptor, entry_names
 from aicc.target import Target
+from aicc.values import Value
 
 DISTANCE = "AICC_WEIGHTS_DISTANCE"
 """Macro: how many bytes above the library's first byte its weights lie; undefined, they are a symbol of some object."""
@@ -30,7 +31,7 @@ extern __attribute__((visibility("hidden"))) const char aicc_weights_begin[];
 
 # DLPack's type codes.
 _CODES = {"f": "kDLFloat", "bf": "kDLBfloat", "i": "kDLInt", "u": "kDLUInt", "bool": "kDLBool"}
-_NARROW_CODES = {
+_OTHER_CODES = {
     DType.F8E4M3FN: ("kDLFloat8_e4m3fn", 8),
     DType.F8E4M3FNUZ: ("kDLFloat8_e4m3fnuz", 8),
     DType.F8E5M2: ("kDLFloat8_e5m2", 8),
@@ -41,6 +42,8 @@ _NARROW_CODES = {
     DType.U4: ("kDLUInt", 4),
     DType.I2: ("kDLInt", 2),
     DType.U2: ("kDLUInt", 2),
+    DType.C64: ("kDLComplex", 64),
+    DType.C128: ("kDLComplex", 128),
     DType.STRING: ("kDLOpaqueHandle", 128),
 }
 
@@ -94,7 +97,8 @@ class ModelInfo:
     """What the runtime knows of a model; sizes in bytes.
 
     `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
-    host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names.
+    host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names;
+    `values` are what its outputs are made of, where not all are tensors.
     """
 
     name: str
@@ -111,6 +115,7 @@ class ModelInfo:
     has_shapes: bool = False
     strings: tuple[str, ...] = ()
     programs: tuple[ProgramInfo, ...] = ()
+    values: tuple[Value, ...] = ()
 
     @property
     def cpu_features(self) -> frozenset[str]:
@@ -160,6 +165,11 @@ def model_info_source(info: ModelInfo) -> str:
         [*(_string(f) for f in sorted(info.cpu_features)), "NULL"],
     )
     lines += _array("static const aicc_string strings", [_text(s) for s in info.strings])
+    for number, value in enumerate(info.values):
+        kind = "aicc_string" if any(isinstance(k, str) for k in value.keys) else "int64_t"
+        spelled = [_text(k) if isinstance(k, str) else str(k) for k in value.keys]
+        lines += _array(f"static const {kind} keys{number}", spelled)
+    lines += _array("static const aicc_value values", [_value(i, v) for i, v in enumerate(info.values)])
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
@@ -184,6 +194,8 @@ def model_info_source(info: ModelInfo) -> str:
         "shapes": "aicc_model_shapes" if info.has_shapes else "NULL",
         "n_strings": len(info.strings),
         "strings": "strings",
+        "n_values": len(info.values),
+        "values": "values",
     }
     for program in info.programs:
         lines += _program(program, hidden)
@@ -238,13 +250,30 @@ def _tensor_tables(prefix: str, tensor: TensorInfo, symbols: dict[str, int]) -> 
 
 
 def _tensor(prefix: str, tensor: TensorInfo) -> str:
-    code, bits = _NARROW_CODES.get(tensor.dtype) or (
+    code, bits = _OTHER_CODES.get(tensor.dtype) or (
         _CODES[tensor.dtype.name.rstrip("0123456789").lower()],
         tensor.dtype.bits,
     )
     dtype = f"{{{code}, {bits}, 1}}"
     rank = len(tensor.dims)
     return f"{{{{{_string(tensor.name)}, {dtype}, {rank}, {prefix}_dims, {prefix}_names}}, {prefix}_symbols}}"
+
+
+def _value(number: int, value: Value) -> str:
+    keys = [
+        f"keys{number}" if value.keys and isinstance(value.keys[0], kind) else "NULL" for kind in (int, str)
+    ]
+    kind = f"AICC_VALUE_{value.kind.upper()}"
+    fields = [
+        _string(value.name),
+        kind,
+        _string(value.type),
+        value.first,
+        value.count,
+        len(value.keys),
+        *keys,
+    ]
+    return f"{{{', '.join(map(str, fields))}}}"
 
 
 def _kernel(kernel: KernelInfo) -> str:

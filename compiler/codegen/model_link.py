@@ -66,6 +66,7 @@ def link_model(
         has_shapes=signature.has_shapes,
         strings=signature.strings,
         programs=tuple(_program(name, s) for name, s in programs.items()),
+        values=signature.values,
     )
 
     def write(file: Writable) -> None:

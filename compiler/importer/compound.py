@@ -1,14 +1,19 @@
-"""Sequences and optionals: values of the import alone, made of tensors.
+"""Sequences, optionals and maps: values of the import alone, made of tensors.
 
 Their lengths, and whether an optional is empty, are known when a model is imported, so that nothing of them is
-left in the program: each op on them picks, adds or drops tensors.
+left in the program: each op on them picks, adds or drops tensors. What results of the model were, its metadata say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import onnx
+
+from aicc.dialects.types import DType
+from aicc.values import EMPTY, MAPS, SEQUENCE, TENSOR, Value
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,23 @@ class OptionalValue:
     value: Any | None
 
 
+@dataclass(frozen=True)
+class RowMaps:
+    """A sequence of maps with one set of keys: item i maps `keys[j]` to `table[i, j]`."""
+
+    keys: tuple[int, ...] | tuple[str, ...]
+    table: Any
+
+
 def is_compound(value: Any) -> bool:
-    return isinstance(value, (TensorSequence, OptionalValue))
+    return isinstance(value, (TensorSequence, OptionalValue, RowMaps))
+
+
+OF_MAPS = {
+    "CastMap": "pass the map's values as a tensor.",
+    "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
+}
+"""Operators that read maps, which are refused, and what to do instead."""
 
 
 def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -37,8 +57,42 @@ def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, TensorSequence):
         for i, item in enumerate(value.items):
             yield item_name(name, i), item
+    elif isinstance(value, RowMaps):
+        yield name, value.table
     else:
         yield name, value
+
+
+def described(name: str, value: Any, of: onnx.TypeProto, first: int, dtype: Callable[[Any], DType]) -> Value:
+    """What is to be said of a graph's output `name` whose tensors are outputs from `first` on; `of` is its type in
+    the file, which may lack element types, `dtype` that of a tensor."""
+    while isinstance(value, OptionalValue):
+        of = of.optional_type.elem_type
+        if value.value is None:
+            return Value(name, EMPTY, f"optional({_type_text(of)})", first, 0)
+        value = value.value
+    if isinstance(value, TensorSequence):
+        item = (
+            _tensor_text(dtype(value.items[0]).onnx)
+            if value.items
+            else _type_text(of.sequence_type.elem_type)
+        )
+        return Value(name, SEQUENCE, f"seq({item})", first, len(value.items))
+    if isinstance(value, RowMaps):
+        key = "string" if isinstance(value.keys[0], str) else "int64"
+        text = f"seq(map({key},{_tensor_text(dtype(value.table).onnx)}))"
+        return Value(name, MAPS, text, first, 1, value.keys)
+    return Value(name, TENSOR, _tensor_text(dtype(value).onnx), first, 1)
+
+
+def _tensor_text(code: int) -> str:
+    return f"tensor({onnx.TensorProto.DataType.Name(code).lower()})"
+
+
+def _type_text(of: onnx.TypeProto) -> str:
+    if of.HasField("sequence_type"):
+        return f"seq({_type_text(of.sequence_type.elem_type)})"
+    return _tensor_text(of.tensor_type.elem_type)
 
 
 def item_name(name: str, i: int) -> str:

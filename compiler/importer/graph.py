@@ -12,14 +12,14 @@ import numpy as np
 import onnx
 
 from aicc.bindings import func, ir
-from aicc.dialects.constants import CONSTANT_BYTES, Constant, Weight
+from aicc.dialects.constants import Constant, Weight, is_inline
 from aicc.dialects.op import TypeRuleError, as_array, declaration, operand_values
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.strings import STRINGS, StringOf
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
-from aicc.importer.compound import flattened
+from aicc.importer.compound import OF_MAPS, described, flattened
 from aicc.importer.functions import body_of
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
@@ -27,6 +27,7 @@ from aicc.importer.node import Node
 from aicc.importer.programs import Program, Scope
 from aicc.importer.registry import normalize_domain, rules
 from aicc.signature import DimChoice, io_attributes, write_bounds
+from aicc.values import Value, write_values
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -103,7 +104,7 @@ class GraphImporter:
             return self.constant(self.tensor_array(proto), proto.name)
         t = self._tensor_type(proto)
         load = tensor_loader(proto, self.directory)
-        if t.size * t.dtype.numpy.itemsize <= CONSTANT_BYTES:
+        if is_inline(t.dtype, t.size * t.dtype.numpy.itemsize):
             return Constant.build(value=load(), shapes=self.shapes)
         origin = {"model": str(self.path), "initializer": proto.name} if self.path else {}
         sym = self.weights.add(proto.name, t, load, origin)
@@ -119,7 +120,7 @@ class GraphImporter:
         """A constant op, or an entry of the weight store when it is large; of strings, their numbers."""
         if array.dtype.kind in "OSU":
             return StringOf.build(self.constant(self.string_numbers(array), hint), shapes=self.shapes)
-        if array.nbytes <= CONSTANT_BYTES:
+        if is_inline(DType.from_numpy(array.dtype), array.nbytes):
             return Constant.build(value=array, shapes=self.shapes)
         sym = self.weights.add_array(hint, array)
         t = self.weights.type(sym)
@@ -189,6 +190,8 @@ class GraphImporter:
                 hint=f"its symbolic dimensions are: {', '.join(sorted(known)) or 'none'}.",
             )
         fixed, bounds = _fixed_and_bounded(dims)
+        for i in inputs:
+            _refuse_map(i, graph)
         types = [input_type(i, fixed) for i in inputs]
         module = self.module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
@@ -204,9 +207,17 @@ class GraphImporter:
             values[i.name] = argument
         with ir.InsertionPoint(block):
             self.nodes(graph.node)
-            named = [pair for o in graph.output for pair in flattened(o.name, self.value(o.name))]
+            named: list[tuple[str, Any]] = []
+            results: list[Value] = []
+            for o in graph.output:
+                value = self.value(o.name)
+                results.append(
+                    described(o.name, value, o.type, len(named), lambda v: self.shapes.info(v).dtype)
+                )
+                named += flattened(o.name, value)
             outputs = [value for _, value in named]
             func.ReturnOp(outputs)
+        write_values(module, results)
         if self.strings:
             texts = [ir.StringAttr.get(text) for text in self.strings]
             module.operation.attributes[STRINGS] = ir.ArrayAttr.get(texts)
@@ -328,6 +339,20 @@ def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorTyp
         else:
             shape.append(Dim.symbol(symbol))
     return TensorType(tuple(shape), dtype_of(tensor.elem_type, f"input '{value.name}'"))
+
+
+def _refuse_map(value: onnx.ValueInfoProto, graph: onnx.GraphProto) -> None:
+    """Raises ImportError_ AICC-1004 for an input that is a map, with what to do about the node that reads it."""
+    if not value.type.HasField("map_type"):
+        return
+    reader = next((n for n in graph.node if value.name in n.input), None)
+    raise ImportError_(
+        "AICC-1004",
+        f"input '{value.name}' is a map; only tensors are supported.",
+        node=reader and f'"{reader.name or reader.output[0]}" ({reader.op_type})',
+        stage="import",
+        hint=reader and OF_MAPS.get(reader.op_type),
+    )
 
 
 def _fixed_and_bounded(

@@ -8,6 +8,7 @@ import numpy as np
 
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
+from aicc.importer.compound import OF_MAPS, RowMaps
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.strings import looked_up
@@ -111,17 +112,27 @@ def _strings_and_numbers(n: Node, strings: list[str], numbers: Any) -> Any:
     return _encoded(n, codes, names, np.asarray(n.attr("default_string", "_Unused"), object))
 
 
-OF_MAPS = {
-    "ZipMap": "export without it (skl2onnx: options={'zipmap': False}); its input is the table of scores.",
-    "CastMap": "pass the map's values as a tensor.",
-    "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
-}
-"""Operators that are refused, and what to do instead."""
+@onnx_op("ZipMap", domain=DOMAIN)
+def zip_map(n: Node) -> Any:
+    """A map per row, from the classes to the row's scores: the table, and the keys of its columns."""
+    c, x = Compose(n), n.required(0)
+    strings, numbers = n.attr("classlabels_strings"), n.attr("classlabels_int64s")
+    keys = tuple(strings) if strings else tuple(int(k) for k in numbers or ())
+    info = n.info(x)
+    if info.rank == 1:
+        x = c.reshape(x, 1, -1)
+    if not keys or bool(strings) == bool(numbers):
+        raise n.error("AICC-1006", "one of classlabels_strings and classlabels_int64s is needed.")
+    if info.rank not in (1, 2) or (isinstance(info.shape[-1], int) and info.shape[-1] != len(keys)):
+        raise n.error(
+            "AICC-1005", f"the input is {info}; expected a column per class, of which there are {len(keys)}."
+        )
+    return RowMaps(keys, x)
 
 
 @onnx_op(*OF_MAPS, domain=DOMAIN)
 def of_maps(n: Node) -> Any:
-    """Refused: a compiled model's values are tensors."""
+    """Refused: a compiled model's inputs are tensors, and maps can come from nowhere else."""
     raise n.error("AICC-1004", "maps are no tensors, and are not supported.", hint=OF_MAPS[n.op_type])
 
 

@@ -40,12 +40,20 @@ static const aicc_kernel *kernel_info(int32_t index) {
   return index >= 0 && index < aicc_model.n_kernels ? &aicc_model.kernels[index].info : NULL;
 }
 
+static int32_t value_count(void) { return aicc_model.n_values; }
+
+static const aicc_value *value_info(int32_t index) {
+  return index >= 0 && index < aicc_model.n_values ? &aicc_model.values[index] : NULL;
+}
+
 API(int32_t, input_count, (void), ())
 API(int32_t, output_count, (void), ())
 API(const aicc_tensor_info *, input_info, (int32_t index), (index))
 API(const aicc_tensor_info *, output_info, (int32_t index), (index))
 API(int32_t, kernel_count, (void), ())
 API(const aicc_kernel *, kernel_info, (int32_t index), (index))
+API(int32_t, value_count, (void), ())
+API(const aicc_value *, value_info, (int32_t index), (index))
 
 /* ---- contexts ---- */
 
@@ -195,6 +203,8 @@ static const aicc_api table = {
     .copy = copy,
     .get_stream = get_stream,
     .set_stream = set_stream,
+    .value_count = value_count,
+    .value_info = value_info,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

@@ -19,6 +19,7 @@ import numpy as np
 from aicc.errors import CompileError, RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.dtypes import ElementType, from_dlpack_type
+from aicc.runtime.values import value_infos
 
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "last_error": (c_char_p, []),
@@ -50,6 +51,8 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "copy": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64]),
     "get_stream": (c_void_p, [c_void_p]),
     "set_stream": (c_int32, [c_void_p, c_void_p, c_int32]),
+    "value_count": (c_int32, []),
+    "value_info": (POINTER(structs.Value), [c_int32]),
 }
 
 _LATER = (
@@ -62,6 +65,8 @@ _LATER = (
     "copy",
     "get_stream",
     "set_stream",
+    "value_count",
+    "value_info",
 )
 """What the first libraries of this ABI version lack: versions append."""
 
@@ -121,6 +126,8 @@ class Library:
         )
         self.inputs = tuple(self._info("input", i) for i in range(self.functions["input_count"]()))
         self.outputs = tuple(self._info("output", i) for i in range(self.functions["output_count"]()))
+        self.values = value_infos(self.functions, self.outputs)
+        """The outputs of the ONNX model: what tensors they are made of."""
         weights = self.functions["weights_path"]()
         self.weights_path = Path(os.fsdecode(weights)) if weights else None
         self.weights_file: int | None = None

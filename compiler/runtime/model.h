@@ -63,6 +63,10 @@ struct aicc_model_desc {
    * n_strings is the n-th of these, larger ones are strings of the run. */
   int64_t n_strings;
   const aicc_string *strings;
+
+  /* 0: every output is a tensor. */
+  int32_t n_values;
+  const aicc_value *values;
 };
 
 extern const struct aicc_model_desc aicc_model;

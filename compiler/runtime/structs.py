@@ -60,6 +60,23 @@ class Kernel(ctypes.Structure):
     ]
 
 
+class String(ctypes.Structure):
+    _fields_ = [("data", c_void_p), ("size", c_int64)]
+
+
+class Value(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("kind", c_int32),
+        ("type", c_char_p),
+        ("first", c_int32),
+        ("count", c_int32),
+        ("n_keys", c_int64),
+        ("int_keys", POINTER(c_int64)),
+        ("string_keys", POINTER(String)),
+    ]
+
+
 class ProfileEntry(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("calls", c_int64), ("nanoseconds", c_int64), ("tiles", c_int64)]
 

@@ -7,7 +7,7 @@ import onnx.defs
 import pytest
 
 from aicc.errors import AiccError
-from aicc.importer.ml import OF_MAPS
+from aicc.importer.compound import OF_MAPS
 from aicc.importer.registry import normalize_domain, rules
 from test.ops.rig import execute
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicc.errors import AiccError
 from test.ops import contrib
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -229,8 +228,3 @@ def test_strings(rng: np.random.Generator) -> None:
     check("LinearClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
     attrs = {**forest(rng, 3, 4), **weights(rng, 3, "class", [0]), "classlabels_strings": ["no", "yes"]}
     check("TreeEnsembleClassifier", normal(rng, ROWS, 4), outputs=2, **attrs)
-
-
-def test_maps_are_refused(rng: np.random.Generator) -> None:
-    with pytest.raises(AiccError, match="maps are no tensors"):
-        check("ZipMap", normal(rng, ROWS, 2), classlabels_int64s=[0, 1], version=1, expected=[])
