@@ -10,7 +10,7 @@ from aicc.dialects.attributes import Bool, Element, Str
 from aicc.dialects.narrow import ROUNDINGS, narrowed
 from aicc.dialects.numerics import Array, is_symbolic
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
-from aicc.dialects.types import NARROW_INT, DType, TensorType
+from aicc.dialects.types import COMPLEX, NARROW_INT, DType, TensorType
 
 
 class Cast(Op, name="cast"):
@@ -32,8 +32,10 @@ class Cast(Op, name="cast"):
 
     @staticmethod
     def infer(x: TensorType, *, to: DType, saturate: bool | None, rounding: str | None) -> TensorType:
-        if DType.STRING in (x.dtype, to):
-            raise TypeRuleError("dtype string is not converted to other ones")
+        for dtype in (x.dtype, to):
+            if dtype in COMPLEX or dtype is DType.STRING:
+                name = "string" if dtype is DType.STRING else dtype.mlir
+                raise TypeRuleError(f"dtype {name} is not converted to other ones")
         if rounding is not None and rounding not in ROUNDINGS:
             raise TypeRuleError(f"attribute 'rounding' is '{rounding}', expected {', '.join(ROUNDINGS)}")
         return x.with_dtype(to)

@@ -9,10 +9,15 @@ import numpy as np
 from aicc.bindings import ir
 from aicc.dialects.attributes import Dense, Element, Ints, Str
 from aicc.dialects.op import Attribute, Op, TypeRuleError
-from aicc.dialects.types import DType, TensorType
+from aicc.dialects.types import COMPLEX, DType, TensorType
 
 CONSTANT_BYTES = 1024
 """Larger constants live in the weight store."""
+
+
+def is_inline(dtype: DType, nbytes: int) -> bool:
+    """Whether a constant stands in the IR: it is small, and the bindings can read an attribute of its type."""
+    return nbytes <= CONSTANT_BYTES and dtype not in COMPLEX
 
 
 class None_(Op, name="none"):

@@ -11,7 +11,7 @@ from aicc.dialects.numerics import Array, normalize_axis
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.sizes import elements
 from aicc.dialects.symbolic import fresh_dim
-from aicc.dialects.types import ANY, INDEX, NUMERIC, TensorType
+from aicc.dialects.types import ANY, INDEX, NUMERIC, WIDE, DType, TensorType
 
 REDUCTIONS = ("none", "add", "mul", "max", "min")
 
@@ -89,7 +89,7 @@ class ScatterElements(Op, name="scatter_elements"):
         x: TensorType, indices: TensorType, updates: TensorType, *, axis: int, reduction: str
     ) -> TensorType:
         _check_elements(x, indices, axis)
-        _check_reduction(reduction)
+        _check_reduction(reduction, x.dtype)
         if updates.rank != indices.rank:
             raise TypeRuleError(f"operands 'indices' {indices} and 'updates' {updates} differ in shape")
         return x.plain()
@@ -110,7 +110,7 @@ class ScatterNd(Op, name="scatter_nd"):
     @staticmethod
     def infer(x: TensorType, indices: TensorType, updates: TensorType, *, reduction: str) -> TensorType:
         depth = index_depth(x, indices, 0)
-        _check_reduction(reduction)
+        _check_reduction(reduction, x.dtype)
         if updates.rank != indices.rank - 1 + x.rank - depth:
             raise TypeRuleError(f"operand 'updates' {updates} does not fit indices {indices} into {x}")
         return x.plain()
@@ -166,11 +166,13 @@ def _check_elements(x: TensorType, indices: TensorType, axis: int) -> None:
         raise TypeRuleError(f"operand 'indices' {indices} must have the rank of {x}")
 
 
-def _check_reduction(reduction: str) -> None:
+def _check_reduction(reduction: str, dtype: DType) -> None:
     if reduction not in REDUCTIONS:
         raise TypeRuleError(
             f"attribute 'reduction' is '{reduction}', expected one of {', '.join(REDUCTIONS)}"
         )
+    if reduction != "none" and dtype not in WIDE:
+        raise TypeRuleError(f"elements of dtype {dtype.mlir} are moved, not combined by '{reduction}'")
 
 
 def _combined(x: Array, where: Any, updates: Array, reduction: str) -> Array:

@@ -8,7 +8,7 @@ from aicc.dialects.attributes import Bool
 from aicc.dialects.numerics import Array
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.symbolic import DimLike, fresh_dim
-from aicc.dialects.types import WIDE, DType, TensorType
+from aicc.dialects.types import COMPLEX, WIDE, DType, TensorType
 
 F32 = frozenset({DType.F32})
 I64 = frozenset({DType.I64})
@@ -17,7 +17,7 @@ I64 = frozenset({DType.I64})
 class NonZero(Op, name="nonzero"):
     """The positions of elements that are not zero, in row-major order: `[rank, count]`, i64."""
 
-    operands = (Operand("x", WIDE),)
+    operands = (Operand("x", WIDE | COMPLEX),)
 
     @staticmethod
     def infer(x: TensorType) -> TensorType:

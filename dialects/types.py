@@ -16,7 +16,8 @@ from aicc.dialects.symbolic import Dim, Shape, fresh_dim
 class DType(Enum):
     """An element type: (MLIR text at the aicc level, NumPy dtype, ONNX TensorProto.DataType).
 
-    A string is its number in the runtime's table (see `aicc.dialects.strings`): moved, never computed with.
+    A string is its number in the runtime's table (see `aicc.dialects.strings`): moved, never computed with. Complex
+    numbers are moved, too, as integers of their bits, and compared with 0.
     """
 
     F32 = ("f32", np.float32, 1)
@@ -30,6 +31,8 @@ class DType(Enum):
     BOOL = ("i1", np.bool_, 9)
     F16 = ("f16", np.float16, 10)
     F64 = ("f64", np.float64, 11)
+    C64 = ("complex<f32>", np.complex64, 14)
+    C128 = ("complex<f64>", np.complex128, 15)
     U32 = ("ui32", np.uint32, 12)
     U64 = ("ui64", np.uint64, 13)
     BF16 = ("bf16", ml_dtypes.bfloat16, 16)
@@ -51,7 +54,7 @@ class DType(Enum):
 
     @staticmethod
     def from_onnx(code: int) -> DType:
-        """Raises KeyError for a type that is not supported (complex)."""
+        """Raises KeyError for a type that is none of these."""
         return _BY_ONNX[code]
 
     @staticmethod
@@ -93,8 +96,8 @@ class DType(Enum):
         """MLIR element type from the linalg level on: signless, bool and the narrow types as i8."""
         if self in NARROW:
             return "i8"
-        if self is DType.STRING:
-            return "i64"
+        if self is DType.STRING or self in COMPLEX:
+            return f"i{self.bits}"
         return "i8" if self is DType.BOOL else self.mlir.removeprefix("u") if self.is_unsigned else self.mlir
 
 
@@ -113,6 +116,7 @@ NARROW_FLOAT = frozenset(
 )
 NARROW_INT = frozenset({DType.I4, DType.U4, DType.I2, DType.U2})
 NARROW = NARROW_FLOAT | NARROW_INT
+COMPLEX = frozenset({DType.C64, DType.C128})
 INDEX = frozenset({DType.I32, DType.I64})
 WIDE = NUMERIC | BOOL
 """What is computed with."""

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from aicc.bindings import ir, tensor
-from aicc.dialects.constants import CONSTANT_BYTES
+from aicc.dialects.constants import is_inline
 from aicc.dialects.op import OPS, TypeRuleError, declaration, none_value
 from aicc.dialects.types import DType
 from aicc.errors import CompileError
@@ -87,7 +87,7 @@ class Rewriter(Facts):
     def const(self, array: Any, dtype: DType | None = None, hint: str = "const") -> Any:
         """A constant, or an array in the weight store when it is large."""
         a = np.asarray(array, dtype=None if dtype is None else dtype.numpy)
-        if a.nbytes <= CONSTANT_BYTES:
+        if is_inline(DType.from_numpy(a.dtype), a.nbytes):
             return self.build("constant", value=a)
         return self.weight(self.weights.add_array(hint, a))
 

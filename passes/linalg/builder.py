@@ -12,6 +12,7 @@ Values are tensors of storage types (signless integers, bool as i8); `TensorType
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 from aicc.bindings import arith, ir, linalg, tensor
 from aicc.dialects.op import Op
 from aicc.dialects.symbolic import Atom, Dim, DimLike, product, static
-from aicc.dialects.types import DType, TensorType
+from aicc.dialects.types import COMPLEX, DType, TensorType
 from aicc.passes.linalg.scalars import Scalars, scalar_type
 from aicc.passes.weight_ops import load_weight
 from aicc.weights import WeightStore
@@ -147,9 +148,9 @@ class Builder:
 
     def constant(self, array: np.ndarray[Any, Any], hint: str = "constant") -> Any:
         """A constant tensor: `arith.constant` up to 1 KiB, else an entry of the weight store."""
-        from aicc.dialects.constants import CONSTANT_BYTES
+        from aicc.dialects.constants import is_inline
 
-        if array.nbytes > CONSTANT_BYTES:
+        if not is_inline(DType.from_numpy(array.dtype), array.nbytes):
             return self.weight(self.weights.add_array(hint, np.ascontiguousarray(array)))
         return dense_constant(array)
 
@@ -332,9 +333,20 @@ class Builder:
 
 def stored_scalar(dtype: DType, value: float | int | bool) -> Any:
     """A constant as it is stored: a bool and a narrow number as a byte."""
+    if dtype in COMPLEX:
+        value = int.from_bytes(np.asarray(value, dtype.numpy).tobytes(), sys.byteorder)
+        return stored_integer(dtype, value)
     if dtype.is_narrow:
         value = int(np.asarray(value, np.float32).astype(dtype.numpy).view(np.uint8))
     return Scalars(DType.U8 if dtype is DType.BOOL or dtype.is_narrow else dtype).const(value)
+
+
+def stored_integer(dtype: DType, bits: int) -> Any:
+    """A constant of an integer storage type of any width, by its bits."""
+    signed = bits - (1 << dtype.bits) if bits >> (dtype.bits - 1) else bits
+    return arith.ConstantOp(
+        ir.Type.parse(dtype.storage), ir.Attribute.parse(f"{signed} : {dtype.storage}")
+    ).result
 
 
 def as_dim(element: Any) -> DimLike:

@@ -13,8 +13,8 @@ from typing import Any
 
 from aicc.bindings import arith, tensor
 from aicc.dialects.symbolic import product
-from aicc.dialects.types import DType, TensorType
-from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.dialects.types import COMPLEX, DType, TensorType
+from aicc.passes.linalg.builder import Builder, Lowered, lowering, stored_integer
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop, loop_nest
 from aicc.passes.linalg.scalars import Scalars, cast
@@ -56,6 +56,17 @@ def _scalar(value: Any, dtype: DType) -> Any:
     return Scalars(DType.U8).cmp("ne", value, Scalars(DType.U8).const(0)) if dtype is DType.BOOL else value
 
 
+def _is_nonzero(value: Any, dtype: DType) -> Any:
+    """Whether a stored element is not 0, as i1: of a complex number, whether bits but the two signs are set."""
+    if dtype in COMPLEX:
+        sign = 1 << (dtype.bits // 2 - 1)
+        numbers = stored_integer(dtype, (1 << dtype.bits) - 1 - sign - (sign << dtype.bits // 2))
+        bits = arith.AndIOp(value, numbers).result
+        return arith.CmpIOp(arith.CmpIPredicate.ne, bits, stored_integer(dtype, 0)).result
+    scalar = _scalar(value, dtype)
+    return scalar if dtype is DType.BOOL else cast(scalar, dtype, DType.BOOL)
+
+
 @lowering("nonzero")
 def nonzero(b: Builder, n: Lowered) -> Any:
     """
@@ -70,8 +81,7 @@ def nonzero(b: Builder, n: Lowered) -> Any:
         at = counter.value(count)
         for k, i in enumerate(position):
             buffer = tensor.InsertOp(_number(i), buffer, [b.index(k), at]).result
-        value = _scalar(tensor.ExtractOp(x, list(position)).result, x_t.dtype)
-        hit = value if x_t.dtype is DType.BOOL else cast(value, x_t.dtype, DType.BOOL)
+        hit = _is_nonzero(tensor.ExtractOp(x, list(position)).result, x_t.dtype)
         return [buffer, counter.raised(count, hit)]
 
     extents = [b.size(d) for d in x_t.shape]
