@@ -100,7 +100,8 @@ class Options:
     included); `dump` is a folder for the IR after each stage;
     `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
     (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
-    are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights."""
+    are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
+    rounded for the tensor cores of NVIDIA GPUs (sm_80 and later)."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -127,18 +128,26 @@ class Options:
                     f"{option} {value}: there is no such stage.",
                     hint=f"stages: {', '.join(STAGES)}.",
                 )
-        if self.precision not in ("f32", *PRECISIONS):
+        if self.precision not in ("f32", "tf32", *PRECISIONS):
             raise CompileError(
                 "AICC-4002",
                 f"--precision {self.precision}: there is no such precision.",
-                hint=f"there are: f32, {', '.join(PRECISIONS)}.",
+                hint=f"there are: f32, tf32, {', '.join(PRECISIONS)}.",
             )
+        if self.precision == "tf32":
+            if self.target.compute_capability < 80:
+                raise CompileError(
+                    "AICC-4002",
+                    f"--precision tf32: {self.target.cpu} has no products of that kind.",
+                    hint="NVIDIA GPUs from sm_80 on have: --target cuda --mcpu sm_80.",
+                )
+            object.__setattr__(self, "target", replace(self.target, tf32=True))
         if self.weights not in ("embedded", "external"):
             raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
 
     def chosen_pipeline(self) -> Pipeline:
         pipeline = self.pipeline or PIPELINES[self.target.kind](self.target, self.opt_level)
-        if self.precision != "f32":
+        if self.precision in PRECISIONS:
             # after constants are folded, so that weights are what products read
             pipeline = Pipeline(pipeline.stages)
             pipeline.insert_after("fold-constants", PackWeights(self.precision))

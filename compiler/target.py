@@ -56,6 +56,8 @@ class Target:
     cores: int = 2
     host_target: Target | None = None
     """For devices: the CPU that runs the host program and launches kernels."""
+    tf32: bool = False
+    """For NVIDIA GPUs: whether products of f32 may round their operands to TF32, for tensor cores."""
 
     @property
     def host_side(self) -> Target:

@@ -72,10 +72,10 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--print-pipeline", is_flag=True, help="Print the pipeline as text and stop.")
 @click.option(
     "--precision",
-    type=click.Choice(["f32", *PRECISIONS]),
+    type=click.Choice(["f32", "tf32", *PRECISIONS]),
     default="f32",
     show_default=True,
-    help="What weights of products are stored in; sums are in f32.",
+    help="What weights of products are stored in; sums are in f32. tf32: tensor cores of GPUs round operands.",
 )
 @click.option("--weights", type=click.Choice(["embedded", "external"]), default="embedded", show_default=True)
 @click.option("--linker", help="C compiler driver that links, e.g. 'clang -fuse-ld=lld' or 'zig cc'.")

@@ -148,6 +148,9 @@ class _Rewriter:
             "nvgpu.mma.sync": self._mma,
             "nvgpu.ldmatrix": self._ldmatrix,
             "nvgpu.device_async_copy": self._async_copy,
+            "nvvm.convert.float.to.tf32": lambda op: [
+                self._call("aicc_simt_tf32", [op.operands[0]], ir.IntegerType.get_signless(32))
+            ],
             "nvvm.barrier": lambda op: self._none("aicc_simt_meet", list(op.operands)),
             "nvvm.mbarrier.init": lambda op: self._none("aicc_simt_phase_init", list(op.operands)),
             "nvvm.mbarrier.arrive": self._arrive,

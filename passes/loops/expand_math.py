@@ -69,6 +69,7 @@ def expand_math(module: Any, target: Target | None = None) -> None:
         shielded = _shield(module)
         try:
             functions.insert()
+            _open_launches(module)
             PassManager.parse(_INLINE).run(module.operation)
         finally:
             for function in shielded:
@@ -189,6 +190,29 @@ def _inside_affine(op: Any) -> bool:
             return True
         parent = parent.operation.parent
     return False
+
+
+def _open_launches(module: Any) -> None:
+    """Puts the bodies of launches into `scf.execute_region`, which the canonicalizer takes away again: nothing is
+    inlined where an op of the gpu dialect is the parent."""
+    launches = []
+
+    def visit(op: Any) -> Any:
+        if op.name == "gpu.launch":
+            launches.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    for launch in launches:
+        body = launch.regions[0].blocks[0]
+        *moved, end = (op.operation for op in body.operations)
+        with ir.InsertionPoint(end), launch.location:
+            region = ir.Operation.create("scf.execute_region", regions=1)
+        block = region.regions[0].blocks.append()
+        for op in moved:
+            block.append(op)
+        with ir.InsertionPoint(block), launch.location:
+            ir.Operation.create("scf.yield")
 
 
 def _shield(module: Any) -> list[Any]:

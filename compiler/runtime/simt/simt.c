@@ -251,6 +251,14 @@ void aicc_simt_mma(const float *a, const float *b, const float *c, float *d, int
   wait_as(AT_WARP);
 }
 
+/* cvt.rna.tf32: to 10 bits of mantissa, halves away from zero. */
+int32_t aicc_simt_tf32(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fffe000;
+  return (int32_t)((bits + 0x1000u) & 0xffffe000u);
+}
+
 /* ldmatrix: lane i gives the address of row i % 8 of matrix i / 8 (8 rows of 16 bytes); each lane gets 4 bytes of
  * each of `count` matrices: those of row lane / 4 at 4 * (lane % 4), or transposed as 2-byte elements. */
 void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t transposed) {

@@ -5,17 +5,14 @@ from __future__ import annotations
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.attention.roles import Attention
 from aicc.passes.schedules.cpu.emit import Index
-from aicc.passes.schedules.cuda.attention.matrices import Matrix, halves, multiply, vector_of
+from aicc.passes.schedules.cuda.attention.engines import TILE, Engine, PlainEngine, TensorEngine
+from aicc.passes.schedules.cuda.attention.matrices import Matrix, vector_of
+from aicc.passes.schedules.cuda.attention.plan import PAD, ROWS, THREADS, reads_ahead
 from aicc.passes.schedules.cuda.attention.softmax import Softmax
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter, decompose
 
-ROWS, KEYS, THREADS = 64, 64, 128
-"""Of a block; each of its four warps has 16 rows."""
 
-TILE = "vector<2x2xf32>"
-
-
-def emit_attention(e: GpuEmitter, roles: Attention) -> None:
+def emit_attention(e: GpuEmitter, roles: Attention, keys: int) -> None:
     """One launch, or two of which the host takes the one that fits how the arguments are aligned."""
     operands = (
         (roles.q, roles.depth),
@@ -24,19 +21,19 @@ def emit_attention(e: GpuEmitter, roles: Attention) -> None:
     )
     vectors = [vector_of(access, dim, roles.static(dim)) for access, dim in operands]
     if max(vectors) == 1:
-        _emit(e, roles, vectors)
+        _emit(e, roles, keys, vectors)
         return
     with e.when(e.all_aligned([access.buffer for access, _ in operands])):
-        _emit(e, roles, vectors)
+        _emit(e, roles, keys, vectors)
         e.otherwise()
-        _emit(e, roles, [1, 1, 1])
+        _emit(e, roles, keys, [1, 1, 1])
 
 
-def _emit(e: GpuEmitter, roles: Attention, vectors: list[int]) -> None:
+def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> None:
     """
     gpu.launch blocks(rows / 64 * heads) threads(128) {
       q to shared memory, and from there to fragments
-      for keys = 0 to all step 64 { s = q k; s = stages(s); p = exp(s - max so far); o = o * change + p v }
+      for keys = 0 to all step `step` { s = q k; s = stages(s); p = exp(s - max so far); o = o * change + p v }
       out = o / sum
     }
     """
@@ -54,10 +51,12 @@ def _emit(e: GpuEmitter, roles: Attention, vectors: list[int]) -> None:
     # Names for shared memory must be known before the launch: matrices are made again inside, with its threads.
     shapes = [
         e.shared((lines, width), access.buffer.element)
-        for access, lines, width in ((roles.q, ROWS, depth), (roles.k, KEYS, depth), (roles.v, KEYS, columns))
+        for access, lines, width in ((roles.q, ROWS, depth), (roles.k, step, depth), (roles.v, step, columns))
     ]
-    offsets = [0, shapes[0].bytes, shapes[0].bytes + shapes[1].bytes]
-    dynamic = list(zip(shapes, offsets, strict=True))
+    plain = roles.q.buffer.element == "f32"
+    kept = e.shared((ROWS, step + PAD), "f32")
+    arrays = [*shapes, kept] if plain else shapes
+    dynamic = [(array, sum(before.bytes for before in arrays[:i])) for i, array in enumerate(arrays)]
     with e.launch([e.mul(down, product(roles.outer))], [THREADS], dynamic=dynamic) as where:
         thread = where.thread[0]
         place: list[Index] = [0] * len(extents)
@@ -98,27 +97,21 @@ def _emit(e: GpuEmitter, roles: Attention, vectors: list[int]) -> None:
         v.write(loaded[1])
         e.barrier()
         lane, warp = e.rem(thread, WARP), e.div(thread, WARP)
-        t = q.element
-        queries = [
-            q.fragments(e.add(e.mul(warp, 16), e.rem(lane, 16)), e.add(e.mul(e.div(lane, 16), 8), d), False)
-            for d in range(0, depth, 16)
-        ]
+        engine: Engine = PlainEngine(e, q, step, thread, kept) if plain else TensorEngine(e, q, step, thread)
         own = e.add(first, e.mul(warp, 16), e.div(lane, 4))
         places = [row_place(e.add(own, half * 8)) for half in range(2)]
-        softmax = Softmax(e, roles, places, e.mul(e.rem(lane, 4), 2))
+        softmax = Softmax(e, roles, step, places, e.mul(e.rem(lane, 4), 2))
         zero = e.constant("dense<0.0>", TILE)
         tiles = columns // 8
         starts = [*softmax.start(), *[zero] * tiles]
         kinds = [*softmax.kinds(), *[TILE] * tiles]
-        with e.loop(0, keys, KEYS, starts, kinds) as loop:
+        with e.loop(0, keys, step, starts, kinds) as loop:
             state, sums = loop.args[: -tiles or None], loop.args[len(loop.args) - tiles :]
-            following = e.add(loop.index, KEYS)
-            # Ahead of the products, unless single elements take more registers than there are.
-            ahead = read_keys(following) if max(vectors) > 1 else None
-            scores = _scores(e, k, queries, lane, depth, t)
-            weights, change, state = softmax.take(scores, loop.index, state)
-            sums = [softmax.scaled(value, change) for value in sums]
-            sums = _add_values(e, v, weights, sums, lane, t)
+            following = e.add(loop.index, step)
+            # Ahead of the products, unless they take more registers than there are.
+            ahead = read_keys(following) if max(vectors) > 1 and reads_ahead(roles, step) else None
+            weights, change, state = softmax.take(engine.scores(k), loop.index, state)
+            sums = engine.add([softmax.scaled(value, change) for value in sums], weights, v)
             e.barrier()
             coming = ahead or read_keys(following)
             k.write(coming[0])
@@ -136,33 +129,6 @@ def _emit(e: GpuEmitter, roles: Attention, vectors: list[int]) -> None:
                         here = list(places[half])
                         here[roles.column] = e.add(e.mul(e.rem(lane, 4), 2), number * 8 + i)
                         _store(e, roles.out, value, here)
-
-
-def _scores(e: GpuEmitter, k: Matrix, queries: list[str], lane: Index, depth: int, t: str) -> list[str]:
-    """16 x 64 products of a warp."""
-    zero = e.constant("dense<0.0>", TILE)
-    scores = [zero] * (KEYS // 8)
-    for number, query in enumerate(queries):
-        for j in range(0, KEYS // 8, 2):
-            line = e.add(e.rem(lane, 8), e.mul(e.div(lane, 16), 8), j * 8)
-            column = e.add(e.mul(e.rem(e.div(lane, 8), 2), 8), number * 16)
-            for i, part in enumerate(halves(e, k.fragments(line, column, False), t)):
-                scores[j + i] = multiply(e, query, part, scores[j + i], t)
-    return scores
-
-
-def _add_values(
-    e: GpuEmitter, v: Matrix, weights: list[str], sums: list[str], lane: Index, t: str
-) -> list[str]:
-    """sums + weights * values, with the weights of 16 keys in one fragment each."""
-    result = list(sums)
-    for number, weight in enumerate(weights):
-        for j in range(0, len(sums), 2):
-            line = e.add(e.rem(lane, 16), number * 16)
-            column = e.add(e.mul(e.div(lane, 16), 8), j * 8)
-            for i, part in enumerate(halves(e, v.fragments(line, column, True), t)):
-                result[j + i] = multiply(e, weight, part, result[j + i], t)
-    return result
 
 
 def _store(e: GpuEmitter, out: Access, value: str, place: list[Index]) -> None:

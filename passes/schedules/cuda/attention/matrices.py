@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aicc.passes.schedules.cpu.access import Access
-from aicc.passes.schedules.cpu.emit import Index
-from aicc.passes.schedules.cuda.emitter import GpuEmitter, Shared
+from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared
 
-CHUNK = 8
-"""Elements of 16 bytes."""
+
+def chunk_of(element: str) -> int:
+    """Elements of 16 bytes."""
+    return ACCESS_BITS // element_bits(element)
 
 
 def vector_of(access: Access, dim: int, extent: int) -> int:
     """Elements along `dim` that can be read at once where the argument is aligned."""
-    if access.coef(dim) != 1 or extent % CHUNK or not access.linear:
+    chunk = chunk_of(access.buffer.element)
+    if access.coef(dim) != 1 or extent % chunk or not access.linear:
         return 1
     steps = [access.offset.static, *(access.coef(d) for d in range(len(access.coefs)) if d != dim)]
-    return CHUNK if all(step is not None and step % CHUNK == 0 for step in steps) else 1
+    return chunk if all(step is not None and step % chunk == 0 for step in steps) else 1
 
 
 class Matrix:
@@ -63,13 +66,18 @@ class Matrix:
         for (line, column), value in zip(self.slots, values, strict=True):
             self.e.store_shared(value, self.array, [line, self._place(line, column)], self.vector)
 
+    def load(self, line: Index, column: Index, lanes: int) -> str:
+        """Neighbours of a line, within 16 bytes, from shared memory."""
+        return self.e.load_shared(self.array, [line, self._place(line, column)], lanes)
+
     def _place(self, line: Index, column: Index) -> Index:
-        e, count = self.e, self.width // CHUNK
+        e, chunk = self.e, chunk_of(self.element)
+        count = self.width // chunk
         mask = 7 if count % 8 == 0 else 3 if count % 4 == 0 else 1
         # Lines of less than 128 bytes share a row of banks.
         turn = e.rem(e.div(line, max(1, 8 // (mask + 1))), mask + 1)
-        number = e.op(f"arith.xori {e.index(e.div(column, CHUNK))}, {e.index(turn)} : index")
-        return e.add(e.mul(number, CHUNK), e.rem(column, CHUNK))
+        number = e.op(f"arith.xori {e.index(e.div(column, chunk))}, {e.index(turn)} : index")
+        return e.add(e.mul(number, chunk), e.rem(column, chunk))
 
     def fragments(self, line: Index, column: Index, turned: bool) -> str:
         """Four matrices of 8 x 8; this lane gives the line of its row."""

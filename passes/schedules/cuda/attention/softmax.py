@@ -13,17 +13,19 @@ from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.inline import Inliner, Lanes, uniform
 from aicc.passes.schedules.cpu.nest import Fill, Generic, Result
 from aicc.passes.schedules.cpu.read import read_scalar
+from aicc.passes.schedules.cuda.attention.engines import TILE, Weights
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
 
 LOWEST = "0xFF800000"
-TILE = "vector<2x2xf32>"
 
 
 class Softmax:
     """`places[half]` is where the thread's two rows are, `column` its first key within eight."""
 
-    def __init__(self, e: GpuEmitter, roles: Attention, places: list[list[Index]], column: Index) -> None:
-        self.e, self.roles, self.places, self.column = e, roles, places, column
+    def __init__(
+        self, e: GpuEmitter, roles: Attention, keys: int, places: list[list[Index]], column: Index
+    ) -> None:
+        self.e, self.roles, self.keys, self.places, self.column = e, roles, keys, places, column
         self.last = e.size(roles.extents[roles.key])
 
     def start(self) -> list[str]:
@@ -35,15 +37,13 @@ class Softmax:
         """Their types."""
         return ["f32"] * 4
 
-    def take(
-        self, scores: list[str], first: Index, state: list[str]
-    ) -> tuple[list[str], list[str], list[str]]:
-        """Weights of the keys from `first` on, as fragments of 16 keys; what sums so far are to be multiplied with,
-        by row; and the state after."""
+    def take(self, scores: list[str], first: Index, state: list[str]) -> tuple[Weights, list[str], list[str]]:
+        """Weights of the keys from `first` on; what sums so far are to be multiplied with, by row; and the state
+        after."""
         e = self.e
         values = self._staged(scores, first)
         changes, after = [], []
-        weights: list[list[str]] = [[], []]
+        weights: Weights = ([], [])
         for half in range(2):
             top = state[half]
             for value in values[half]:
@@ -61,8 +61,7 @@ class Softmax:
                 weights[half].append(weight)
                 total = e.op(f"arith.addf {total}, {weight} : f32")
             after.append((top, total))
-        fragments = [self._fragment(weights, k) for k in range(0, len(scores), 2)]
-        return fragments, changes, [after[0][0], after[1][0], after[0][1], after[1][1]]
+        return weights, changes, [after[0][0], after[1][0], after[0][1], after[1][1]]
 
     def scaled(self, value: str, change: list[str]) -> str:
         """A tile of sums, each row times its change."""
@@ -95,23 +94,12 @@ class Softmax:
         better = self.e.op(f"arith.cmpf ogt, {value}, {top} : f32")
         return self.e.op(f"arith.select {better}, {value}, {top} : f32")
 
-    def _fragment(self, weights: list[list[str]], tile: int) -> str:
-        """Two tiles of 8 keys as operand A of `mma.sync`: both rows of the first, then of the second."""
-        e, t = self.e, self.roles.v.buffer.element
-        kind = f"vector<4x2x{t}>"
-        result = e.constant("dense<0.0>", kind)
-        for number, (j, half) in enumerate(((tile, 0), (tile, 1), (tile + 1, 0), (tile + 1, 1))):
-            pair = e.from_elements(weights[half][2 * j : 2 * j + 2], "f32")
-            narrow = e.op(f"arith.truncf {pair} : vector<2xf32> to vector<2x{t}>")
-            result = e.op(f"vector.insert {narrow}, {result} [{number}] : vector<2x{t}> into {kind}")
-        return result
-
     # Scale and mask --------------------------------------------------------------------------------
 
     def _staged(self, scores: list[str], first: Index) -> list[list[str]]:
         """Scores of both rows in the order of the keys, -inf past the last one."""
         e, roles = self.e, self.roles
-        whole = isinstance(self.last, int) and self.last % 64 == 0
+        whole = isinstance(self.last, int) and self.last % self.keys == 0
         found: list[list[str]] = [[], []]
         for j, tile in enumerate(scores):
             for i in range(2):

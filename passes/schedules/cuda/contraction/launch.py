@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cuda.contraction.plan import ContractionConfig, Plan, plan_for, vector_of
-from aicc.passes.schedules.cuda.contraction.products import PlainProducts, Products, TensorProducts
+from aicc.passes.schedules.cuda.contraction.products import (
+    PlainProducts,
+    Products,
+    TensorProducts,
+    Tf32Products,
+)
 from aicc.passes.schedules.cuda.contraction.results import product_of, result_lanes, slab_of, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.cuda.contraction.tiles import Loader, tile_of
@@ -49,7 +54,8 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     batch = product_of(e, roles.batch, extents)
     left = tile_of(e, roles.left, plan, plan.rows, vector_of(roles.left, aligned))
     right = tile_of(e, roles.right, plan, plan.columns, vector_of(roles.right, aligned))
-    maker = TensorProducts if plan.tensor else PlainProducts
+    rounds = roles.left.element == "f32"
+    maker = (Tf32Products if rounds else TensorProducts) if plan.tensor else PlainProducts
     lanes = result_lanes(roles) if aligned else 1
     rows = maker(GpuEmitter(e.nest), plan, left, right, 0).slabs[1]
     slab = slab_of(e, plan, rows)

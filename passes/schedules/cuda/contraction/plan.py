@@ -61,13 +61,14 @@ def plan_for(roles: Roles, target: Target, config: ContractionConfig) -> Plan:
             break
     warps = chosen[2]
     stages = config.stages or (4 if tensor else 2)
-    depth = 32 if tensor else 16
+    depth = 32 if tensor and roles.left.element != "f32" else 16
     return Plan(chosen[0], chosen[1], depth, stages, warps[0] * warps[1] * 32, tensor, warps)
 
 
 def uses_tensor_cores(roles: Roles, target: Target, config: ContractionConfig) -> bool:
     """Whether the operands' type and the architecture allow it."""
-    return config.tensor and roles.left.element in TENSOR_TYPES and target.compute_capability >= 80
+    allowed = roles.left.element in TENSOR_TYPES or (roles.left.element == "f32" and target.tf32)
+    return config.tensor and allowed and target.compute_capability >= 80
 
 
 def vector_of(side: Side, aligned: bool) -> int:

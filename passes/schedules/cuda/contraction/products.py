@@ -166,3 +166,42 @@ class TensorProducts(Products):
     def first_row(self, slab: int, row: Index) -> Index:
         e, each = self.e, self.plan.rows // self.plan.warps[0]
         return e.add(e.mul(e.div(row, 16), each), e.rem(row, 16), slab * 16)
+
+
+class Tf32Products(TensorProducts):
+    """`mma.sync.m16n8k8` of f32 operands, rounded to 10 bits of mantissa when they are read from shared memory."""
+
+    def add(self, sums: list[str], stage: Index) -> list[str]:
+        e, result = self.e, list(sums)
+        kinds = "(vector<4x1xf32>, vector<2x1xf32>, vector<2x2xf32>) -> vector<2x2xf32>"
+        for k in range(0, self.plan.depth, 8):
+            rows = [
+                self._rounded(self.left, stage, self.row, i * 16, k, (0, 8)) for i in range(self.row_tiles)
+            ]
+            columns = [
+                self._rounded(self.right, stage, self.column, j * 8, k, (0,))
+                for j in range(self.column_tiles)
+            ]
+            for i, left in enumerate(rows):
+                for j, right in enumerate(columns):
+                    at = i * self.column_tiles + j
+                    factors = f"{left}, {right}, {result[at]}"
+                    result[at] = e.op(
+                        f"nvgpu.mma.sync({factors}) {{mmaShape = [16, 8, 8], tf32Enabled}} : {kinds}"
+                    )
+        return result
+
+    def _rounded(
+        self, tile: Tile, stage: Index, start: Index, first: int, k: int, apart: tuple[int, ...]
+    ) -> str:
+        """Of 8 positions from `start + first + apart`: products k to k + 3, then k + 4 to k + 7."""
+        e, values = self.e, []
+        for further in (0, 4):
+            for distance in apart:
+                position = e.add(start, e.div(self.lane, 4), first + distance)
+                summed = e.add(e.rem(self.lane, 4), k + further)
+                place = [position, summed] if tile.by_sums else [summed, position]
+                value = e.load_shared(tile.array, [stage, *place])
+                bits = e.op(f"nvvm.convert.float.to.tf32 {value} {{rnd = #nvvm.fp_rnd_mode<rna>}}")
+                values.append(e.op(f"arith.bitcast {bits} : i32 to f32"))
+        return e.op(f"vector.from_elements {', '.join(values)} : vector<{len(values)}x1xf32>")

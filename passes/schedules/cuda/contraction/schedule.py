@@ -46,7 +46,8 @@ class Contraction(Schedule):
         tiles = ceil(rows / plan.rows) * ceil(columns / plan.columns) * roles.guess(roles.batch)
         waves = ceil(tiles / target.cores)
         depth = ceil(roles.guess(roles.sums) / plan.depth) * plan.depth
-        rate = (TENSOR_FLOPS if plan.tensor else FLOPS) * _SHARE / target.cores
+        peak = TENSOR_FLOPS / (2 if roles.left.element == "f32" else 1) if plan.tensor else FLOPS
+        rate = peak * _SHARE / target.cores
         work = 2.0 * plan.rows * plan.columns * depth * waves / rate
         accesses = roles.arrangement.layout.accesses.values()
         moved = touched_bytes(accesses, roles.arrangement.layout.extents)

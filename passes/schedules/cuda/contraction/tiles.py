@@ -35,8 +35,10 @@ def tile_of(e: GpuEmitter, side: Side, plan: Plan, free: int, vector_: int) -> T
     if plan.tensor:
         by_sums = side.along != "free"
         lines, width = (free, plan.depth) if by_sums else (plan.depth, free)
-        array = e.shared((plan.stages, lines, width), side.element)
-        return Tile(side, array, by_sums, lines, width, vector_, True)
+        # Of f32 single elements are read, of 8 positions and 4 products: they lie in different banks.
+        pad = 0 if side.element != "f32" else 4 if by_sums else 8
+        array = e.shared((plan.stages, lines, width + pad), side.element)
+        return Tile(side, array, by_sums, lines, width, vector_, side.element != "f32")
     # CUDA cores read lines of free positions, whatever way they come.
     array = e.shared((plan.stages, plan.depth, free + 4), side.element)
     return Tile(side, array, False, plan.depth, free, vector_, False)
