@@ -20,7 +20,7 @@ from aicc.dialects import context
 from aicc.errors import AiccError, CompileError
 from aicc.kernel_jobs import build_program
 from aicc.knobs import knobs
-from aicc.passes.base import PassContext, Upstream, run_pass
+from aicc.passes.base import Pass, PassContext, Upstream, run_pass
 from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.join_programs import JoinPrograms
 from aicc.passes.buffers.plan import PlanArena
@@ -63,6 +63,7 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
                     SinkReshapes(),
                     FoldTransposes(),
                     tidy,
+                    *_fold_casts(target),
                     FormKernels(),
                     ChooseSchedules(),
                 ],
@@ -70,6 +71,13 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
             Stage("buffers", [BufferizeHost(), PlanArena(), tidy, JoinPrograms()]),
         ]
     )
+
+
+def _fold_casts(target: Target) -> list[Pass]:
+    """Contractions multiply 16-bit operands as they are on GPUs, and on CPUs that have tile registers for bf16."""
+    if target.is_device or target.kind == "simt":
+        return [FoldCasts()]
+    return [FoldCasts("bf16", weights=True)] if "amx-bf16" in target.features else []
 
 
 def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
@@ -80,7 +88,6 @@ def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
     """
     target = target or Target.cuda()
     pipeline = cpu_pipeline(target, opt_level)
-    pipeline.insert_before("form-kernels", FoldCasts())
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
     pipeline.insert_before("join-programs", DeviceMemory())
     return pipeline

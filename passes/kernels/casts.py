@@ -1,7 +1,8 @@
-"""Contractions read 16-bit operands as they are, for devices that multiply them so."""
+"""Contractions read 16-bit operands as they are, for targets that multiply them so."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from aicc.passes.kernels.ir_tools import (
     n_inputs,
     nested_ops,
 )
+from aicc.passes.kernels.weights import weight_symbol
 
 _MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
 
@@ -29,27 +31,47 @@ class FoldCasts(Pass):
     before --> after
       %w = linalg.generic ins(%x : f16) { extf }
       %c = linalg.generic ins(%w, %v) { mulf, addf }  --> %c = linalg.generic ins(%x, %v) { extf, mulf, addf }
+
+    `elements`: the types that are folded, f16 and bf16 in the option's text separated by "+"; `weights`: only where one
+    operand is a weight.
     """
 
     pass_name: ClassVar[str] = "fold-casts"
+    elements: str = "f16+bf16"
+    weights: bool = False
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
         count = 0
         for op in [o for o in nested_ops(main.operation) if is_generic(o)]:
-            if is_contraction(op):
-                count += _fold(op)
+            if is_contraction(op) and (not self.weights or _has_weight(op)):
+                count += _fold(op, self.elements.split("+"))
         ctx.stats["folded_casts"] = count
         _erase_unused(main.operation)
 
 
-def _fold(op: Any) -> int:
+def _has_weight(op: Any) -> bool:
+    """Whether an operand of a contraction is the conversion of a weight, perhaps under views."""
+    sources = [_narrow(op.operands[i]) for i in range(2)]
+    return any(source is not None and weight_symbol(_origin(source[0])) is not None for source in sources)
+
+
+def _origin(value: Any) -> Any:
+    """What `value` is a view of."""
+    op = defining_op(value)
+    while op is not None and op.name in _MOVES:
+        value = op.operands[0]
+        op = defining_op(value)
+    return value
+
+
+def _fold(op: Any, elements: Collection[str]) -> int:
     """Folds the casts of both operands or none: products have one type."""
     sources = [_narrow(op.operands[i]) for i in range(2)]
     if any(source is None for source in sources):
         return 0
     kinds = {str(source[0].type.element_type) for source in sources if source is not None}
-    if len(kinds) != 1:
+    if len(kinds) != 1 or not kinds <= set(elements):
         return 0
     block = body_of(op)
     for number, source in enumerate(sources):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -23,8 +24,13 @@ from aicc.target import Target
 from test.ops.quantized import Graph, convolved, numbers, requantized
 from test.ops.test_quantization import CONVOLUTIONS, KINDS
 
+BF16 = ml_dtypes.bfloat16
 TILES = {"amx-tile", "amx-int8"} <= Target.host().features
 needs_tiles = pytest.mark.skipif(not TILES, reason="this machine has no AMX, or the system does not grant it")
+needs_halves = pytest.mark.skipif(
+    not {"amx-tile", "amx-bf16", "avx512bf16"} <= Target.host().features,
+    reason="this machine has no AMX for bf16, or the system does not grant it",
+)
 
 # rows, sums, columns: with remainders of each, of less than a tile, of a tile and more
 PRODUCTS = (
@@ -141,6 +147,59 @@ def test_threads_have_tile_registers_of_their_own(rng: np.random.Generator) -> N
         exe.num_threads = threads
         for _ in range(5):
             check(exe, g)
+
+
+def halves(op: str, x: Any, w: Any, y: Any, **attrs: Any) -> onnx.ModelProto:
+    """One node in bf16, of a weight."""
+    kind = onnx.TensorProto.BFLOAT16
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node(op, ["x", "w"], ["y"], **attrs)],
+        op,
+        [onnx.helper.make_tensor_value_info("x", kind, x.shape)],
+        [onnx.helper.make_tensor_value_info("y", kind, y.shape)],
+        [onnx.helper.make_tensor("w", kind, w.shape, w.tobytes(), raw=True)],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+
+
+def on_tiles_in_halves(op: str, x: Any, w: Any, exact: Any, sizes: Any, **attrs: Any) -> None:
+    """Compares with sums in f64: rounding of the result, and of each of the sums in f32; `sizes` are sums of sizes."""
+    pipeline = aicc.cpu_pipeline(Target.host())
+    pipeline.replace("choose-schedules", ChooseSchedules(only="amx"))
+    exe = aicc.compile(halves(op, x, w, exact, **attrs), pipeline=pipeline)
+    assert on_tiles(exe) == 1, [kernel.schedule for kernel in exe.kernels]
+    error = np.abs(exe(x).astype(np.float64) - exact)
+    assert (error <= 2.0**-8 * np.abs(exact) * 1.01 + 2.0**-20 * sizes).all(), error.max()
+
+
+@needs_halves
+@pytest.mark.parametrize("shape", [(128, 768, 64), (33, 70, 50), (17, 33, 40), (300, 64, 17)])
+def test_products_of_halves(shape: tuple[int, int, int], rng: np.random.Generator) -> None:
+    m, k, n = shape
+    x, w = rng.standard_normal((m, k)).astype(BF16), rng.standard_normal((k, n)).astype(BF16)
+    wide = x.astype(np.float64), w.astype(np.float64)
+    on_tiles_in_halves("MatMul", x, w, wide[0] @ wide[1], np.abs(wide[0]) @ np.abs(wide[1]))
+
+
+@needs_halves
+@pytest.mark.parametrize("kernel,stride", [(1, 1), (3, 1), (3, 2)])
+def test_convolutions_of_halves(kernel: int, stride: int, rng: np.random.Generator) -> None:
+    x, w = rng.integers(-9, 10, (2, 32, 15, 21)), rng.integers(-9, 10, (48, 32, kernel, kernel))
+    pads, strides = (kernel // 2,) * 4, (stride, stride)
+    exact = convolved(x, w, 0, 0, pads=pads, strides=strides).astype(np.float64)
+    sizes = convolved(np.abs(x), np.abs(w), 0, 0, pads=pads, strides=strides)
+    attrs = {"pads": pads, "strides": strides}
+    on_tiles_in_halves("Conv", x.astype(BF16), w.astype(BF16), exact, sizes, **attrs)
+
+
+@needs_halves
+def test_halves_without_tiles_read_them_as_they_are(rng: np.random.Generator) -> None:
+    """One row: vectors multiply, and weights are not copied in f32 in each run."""
+    x, w = rng.standard_normal((1, 256)).astype(BF16), rng.standard_normal((256, 64)).astype(BF16)
+    exact = x.astype(np.float64) @ w.astype(np.float64)
+    exe = aicc.compile(halves("MatMul", x, w, exact), target=Target.host())
+    assert [kernel.schedule.split("(")[0] for kernel in exe.kernels] == ["contraction"]
+    np.testing.assert_allclose(exe(x).astype(np.float64), exact, rtol=2.0**-8, atol=1e-3)
 
 
 @given(st.integers(1, 4000))

@@ -31,6 +31,7 @@ from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, Schedule
 from aicc.target import Target
 
+_NARROW = ("f16", "bf16")
 _ELEMENTS = ("f32", "f64", "f16", "bf16", "i32", "i64")
 
 
@@ -132,7 +133,8 @@ class Contraction(Schedule):
         element = roles.root.inits[0].element
         if element not in _ELEMENTS:
             raise NoMatch(f"a contraction of {element}")
-        if {roles.a.buffer.element, roles.b.buffer.element} != {element}:
+        elements = {roles.a.buffer.element, roles.b.buffer.element}
+        if len(elements) != 1 or not elements <= {element, *(_NARROW if element == "f32" else ())}:
             raise NoMatch("a contraction of mixed types")
         lanes = _lanes(roles, target)
         if roles.panel % lanes:

@@ -22,7 +22,7 @@ from aicc.target import Target
 
 @dataclass(frozen=True)
 class Instruction:
-    """`acc[lane] += Σ a[i] · b[lane, i]` over `group` bytes; `lanes` of i32.
+    """`acc[lane] += Σ a[i] · b[lane, i]` over `group` elements; `lanes` of `sums`.
 
     `widened`: the operands are bytes widened to 16 bits. `signed`: A is read as signed, after 128 has been
     subtracted from it.
@@ -33,23 +33,25 @@ class Instruction:
     lanes: int
     widened: bool = False
     signed: bool = False
+    element: str = "i8"
+    sums: str = "i32"
 
     @property
-    def bytes(self) -> int:
-        """Elements of a vector of B."""
+    def elements(self) -> int:
+        """Of a vector of B."""
         return self.lanes * self.group
 
     @property
     def operand(self) -> str:
         """The type of both operands."""
-        return vector("i16" if self.widened else "i8", self.bytes)
+        return vector("i16" if self.widened else self.element, self.elements)
 
     def left(self, e: KernelEmitter, few: str) -> str:
-        """`group` bytes of A (`vector<group x i8>`), the same for all lanes."""
+        """`group` elements of A, the same for all lanes."""
         if self.signed:
             flip = e.splat("-128", "i8", self.group)
             few = e.op(f"arith.xori {few}, {flip} : {vector('i8', self.group)}")
-        element = "i8"
+        element = self.element
         if self.widened:
             few = e.op(f"arith.extui {few} : {vector('i8', self.group)} to {vector('i16', self.group)}")
             element = "i16"
@@ -62,21 +64,25 @@ class Instruction:
         """A vector of B, as loaded."""
         if not self.widened:
             return loaded
-        return e.op(f"arith.extsi {loaded} : {vector('i8', self.bytes)} to {self.operand}")
+        return e.op(f"arith.extsi {loaded} : {vector('i8', self.elements)} to {self.operand}")
 
     def dot(self, e: KernelEmitter, acc: str, left: str, right: str) -> str:
         """The sum with the products added."""
-        lanes = vector("i32", self.lanes)
+        lanes = vector(self.sums, self.lanes)
         if self.widened:
             sums = self._call(e, [left, right], [self.operand, self.operand])
             return e.op(f"arith.addi {acc}, {sums} : {lanes}")
         return self._call(e, [acc, left, right], [lanes, self.operand, self.operand])
 
     def _call(self, e: KernelEmitter, values: list[str], kinds: list[str]) -> str:
-        lanes = vector("i32", self.lanes)
+        lanes = vector(self.sums, self.lanes)
         return e.op(
             f'llvm.call_intrinsic "{self.name}"({", ".join(values)}) : ({", ".join(kinds)}) -> {lanes}'
         )
+
+
+BF16 = Instruction("llvm.x86.avx512bf16.dpbf16ps.512", 2, 16, element="bf16", sums="f32")
+"""Two products of bf16, summed in f32; numbers below 2**-126 count as zero."""
 
 
 def instruction_for(target: Target) -> Instruction:

@@ -1,4 +1,4 @@
-"""The roles of a contraction of bytes: those of any contraction, with the innermost sum in steps of some bytes.
+"""The roles of a contraction of bytes, or of bf16: those of any contraction, with the innermost sum in steps of some.
 
 B is read from panels `[N / panel][K / group][panel][group]`, as `linalg.pack` makes them, zero padded at both ends;
 A where it lies, `group` neighbours at a time. What is left of A's sum after the last whole step is `tail`.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from aicc.passes.schedules.cpu.access import Access, access_of, regroup
-from aicc.passes.schedules.cpu.contraction.roles import Axes, Roles, choose_column, merge_dims
+from aicc.passes.schedules.cpu.contraction.roles import Axes, Roles, choose_column, find_root, merge_dims
 from aicc.passes.schedules.cpu.contraction.stages import accesses_of, asked_positions, epilogue_of
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand, analyze
@@ -27,11 +27,32 @@ class DotRoles(Roles):
 
 
 def find_dot_roles(
-    func: object, panel_for: Callable[[Size], int], group: int, before_packing: bool
+    func: object, panel_for: Callable[[Size], int], group: int, before_packing: bool, element: str = "i8"
 ) -> DotRoles:
-    """The roles in a kernel. Raises NoMatch. `panel_for(columns)` is the width of panels yet to be packed."""
+    """The roles in a kernel. Raises NoMatch. `panel_for(columns)` is the width of panels yet to be packed; `element`
+    i8: A is unsigned and B signed, sums are i32; bf16: sums are f32."""
     nest = analyze(func)
-    root, a, b = _root(nest)
+    if element == "i8":
+        return _assign(nest, *_root(nest), panel_for, group, before_packing)
+    root = find_root(nest)
+    if {operand.element for operand in root.operands[:2]} != {element} or root.inits[0].element != "f32":
+        raise NoMatch(f"the operands are not {element}, or the sums not f32")
+    try:
+        return _assign(nest, root, root.operands[0], root.operands[1], panel_for, group, before_packing)
+    except NoMatch:
+        return _assign(nest, root, root.operands[1], root.operands[0], panel_for, group, before_packing)
+
+
+def _assign(
+    nest: Nest,
+    root: Generic,
+    a: Operand,
+    b: Operand,
+    panel_for: Callable[[Size], int],
+    group: int,
+    before_packing: bool,
+) -> DotRoles:
+    """The roles with these operands as A and B."""
     if not isinstance(a.source, Buffer) or not isinstance(b.source, Buffer):
         raise NoMatch("an operand of the contraction is computed in the kernel")
     init = root.inits[0].source

@@ -56,7 +56,7 @@ class DotTile(TileEmitter):
         e, dot, vectors = self._e, self._dot, self._place.vectors
         base, element = self._b
         columns = [
-            dot.right(e, e.load(base, e.add(b_at, self._in_panels(v)), element, dot.bytes))
+            dot.right(e, e.load(base, e.add(b_at, self._in_panels(v)), element, dot.elements))
             for v in range(vectors)
         ]
         first = (step % self._copies) * len(self._rows) * vectors
@@ -71,16 +71,16 @@ class DotTile(TileEmitter):
     def _left(self, at: Index, count: int) -> str:
         e, dot = self._e, self._dot
         if self._ones:
-            return e.splat("1", "i8", dot.bytes)
+            return e.splat("1", "i8", dot.elements)
         base, element = self._a
         if count == dot.group:
             return dot.left(e, e.load(base, at, element, count))
         few = [e.load(base, e.add(at, i), element) for i in range(count)]
         # what meets B's zeros may be anything
-        few += [e.constant("0", element)] * (dot.group - count)
+        few += [e.constant("0.0" if element[0] in "bf" else "0", element)] * (dot.group - count)
         return dot.left(e, e.from_elements(few, element))
 
     def _in_panels(self, v: int) -> Index:
         per_panel = self._roles.panel // self._lanes
         stride = self._e.size(self._roles.b.coefs[-2])
-        return self._e.add(self._e.mul(v // per_panel, stride), v % per_panel * self._dot.bytes)
+        return self._e.add(self._e.mul(v // per_panel, stride), v % per_panel * self._dot.elements)

@@ -91,6 +91,8 @@ def find_convolution(func: Any) -> Convolution:
     reader = _Reader(func)
     nest = reader.read()
     root = find_root(nest)
+    if any(operand.element != root.inits[0].element for operand in root.operands[:2]):
+        raise NoMatch("a convolution of mixed types")
     reasons = []
     for x, w in ((0, 1), (1, 0)):
         try:

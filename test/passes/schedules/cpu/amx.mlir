@@ -64,3 +64,46 @@ func.func @k0(%a0: memref<40x70xi8>, %a1: memref<2x18x32x4xi8>, %o0: memref<40x6
     : (tensor<40x64xi8>, memref<40x64xi8>) -> ()
   return
 }
+
+// A product of bf16, summed in f32: 24 rows in two tiles of 12; 20 elements of the sum are ten steps of two.
+
+// CHECK-LABEL: func.func @k1(
+// CHECK: arith.constant dense<[1, {{.*}}, 12, 12, 12, 12, 12, 12, 10, 10, {{.*}}]> : vector<64xi8>
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK: llvm.call_intrinsic "llvm.x86.tilestored64"
+// CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: arith.truncf {{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK: llvm.call_intrinsic "llvm.x86.tilerelease"
+
+func.func @k1(%a0: memref<24x20xbf16>, %a1: memref<1x10x32x2xbf16>, %o0: memref<24x32xbf16>)
+    attributes {aicc.kernel, aicc.schedule = "amx", aicc.config = "", aicc.outputs = 1 : i64} {
+  %x = bufferization.to_tensor %a0 restrict : memref<24x20xbf16> to tensor<24x20xbf16>
+  %p = bufferization.to_tensor %a1 restrict : memref<1x10x32x2xbf16> to tensor<1x10x32x2xbf16>
+  %we = tensor.empty() : tensor<20x32xbf16>
+  %w = linalg.unpack %p outer_dims_perm = [1, 0] inner_dims_pos = [1, 0] inner_tiles = [32, 2] into %we
+    : tensor<1x10x32x2xbf16> -> tensor<20x32xbf16>
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<24x32xf32>
+  %o = tensor.empty() : tensor<24x32xbf16>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<24x32xf32>) -> tensor<24x32xf32>
+  %c = linalg.generic {
+      indexing_maps = [affine_map<(m,n,k) -> (m,k)>, affine_map<(m,n,k) -> (k,n)>, affine_map<(m,n,k) -> (m,n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<24x20xbf16>, tensor<20x32xbf16>) outs(%f : tensor<24x32xf32>) {
+    ^bb0(%u: bf16, %v: bf16, %acc: f32):
+      %uw = arith.extf %u : bf16 to f32
+      %vw = arith.extf %v : bf16 to f32
+      %m = arith.mulf %uw, %vw : f32
+      %s = arith.addf %acc, %m : f32
+      linalg.yield %s : f32 } -> tensor<24x32xf32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(m,n) -> (m,n)>, affine_map<(m,n) -> (m,n)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%c : tensor<24x32xf32>) outs(%o : tensor<24x32xbf16>) {
+    ^bb0(%u: f32, %i: bf16):
+      %y = arith.truncf %u : f32 to bf16
+      linalg.yield %y : bf16 } -> tensor<24x32xbf16>
+  bufferization.materialize_in_destination %r in restrict writable %o0
+    : (tensor<24x32xbf16>, memref<24x32xbf16>) -> ()
+  return
+}
