@@ -108,8 +108,9 @@ def _biased(p: _Problem, raw: Full, mask: int, stage: str) -> Full:
     mask_type = n.types[mask]
     if mask_type is not None and stage in ("biased", "softmax"):
         value, t = _as_rank_4(b, n.operands[mask], mask_type)
+        q, k = n.typed(0), n.typed(1)
+        value, t = read_over(b, value, t, (raw.type.shape[0], *q.shape[1:3], k.shape[2]))
         value, t = p.split(value, t)
-        value, t = read_over(b, value, t, raw.type.shape)
         ins.append((value, broadcast_map(t.shape, raw.type.shape), t))
     lengths = n.types[mask + 1]
     if lengths is not None and stage in ("biased", "softmax"):

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
 
 import aicc
 from aicc.driver import Options, compile_model
@@ -22,7 +23,7 @@ Shapes = Sequence[Any]
 VARIANTS = [{"opt_level": 2}, {"opt_level": 1}, {"target": "simt"}]
 
 
-def model_of(nodes: Sequence[Any], inputs: Mapping[str, Any]) -> bytes:
+def model_of(nodes: Sequence[Any], inputs: Mapping[str, Any], opset: int = 21) -> bytes:
     """`inputs`: shapes of floats, or pairs of an element type and a shape. The result is `y`."""
     typed = {name: s if isinstance(s, tuple) else (FLOAT, s) for name, s in inputs.items()}
     graph = helper.make_graph(
@@ -32,7 +33,7 @@ def model_of(nodes: Sequence[Any], inputs: Mapping[str, Any]) -> bytes:
         [helper.make_tensor_value_info("y", FLOAT, None)],
     )
     return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10
     ).SerializeToString()
 
 
@@ -181,6 +182,17 @@ def test_masks_of_attention(masks: list[Any]) -> None:
 def test_attention_with_another_name_for_keys_is_one_kernel() -> None:
     model = model_of(ATTENTION, {**HEADS, "mask": ["b", 1, "n", "keys"]})
     assert "aicc.attention" in compile_model(model, None, Options(stop_after="graph")).text
+
+
+@pytest.mark.parametrize("heads", [6, 1])
+def test_mask_of_heads_in_groups(heads: int) -> None:
+    """Every size has a name, and query heads share keys: a mask for all heads, or for each."""
+    shapes = {"q": (2, 6, 4, 8), "k": (2, 3, 5, 8), "v": (2, 3, 5, 8), "mask": (heads, 4, 5)}
+    named = {name: [f"{name}{i}" for i in range(len(shape))] for name, shape in shapes.items()}
+    model = model_of([helper.make_node("Attention", list(named), ["y"])], named, opset=23)
+    feeds = feeds_of(model, list(shapes.values()))
+    (want,) = ReferenceEvaluator(onnx.load_from_string(model)).run(None, feeds)
+    np.testing.assert_allclose(aicc.compile(model)(**feeds), want, rtol=2e-5, atol=1e-6)
 
 
 def test_sizes_that_do_not_fit() -> None:

@@ -55,7 +55,9 @@ def test_unsupported_dtype(tmp_path: Path) -> None:
     onnx.save(model, path)
     outcome = run(aicc, path, "-o", tmp_path / "model.so")
     assert outcome.code == 1 and outcome.err.startswith("error[AICC-10"), outcome.err
-    assert "complex<f32>" in outcome.err and "the_node" in outcome.err and not (tmp_path / "model.so").exists()
+    assert (
+        "complex<f32>" in outcome.err and "the_node" in outcome.err and not (tmp_path / "model.so").exists()
+    )
 
 
 def test_shapes_that_do_not_fit(tmp_path: Path) -> None:
