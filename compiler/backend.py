@@ -43,7 +43,7 @@ class Program(BackendRep):
             try:
                 self.executable = compile_onnx(model, **options)
             except ImportError_ as error:
-                if error.code != "AICC-1005" or "constant" not in error.message:
+                if error.code != "AICC-1005" or "constant" not in f"{error.message} {error.hint}":
                     raise
                 self._constants = True
 

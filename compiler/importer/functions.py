@@ -55,7 +55,8 @@ def _skeleton(model: onnx.ModelProto, inputs: set[str]) -> onnx.ModelProto:
 def body_of(n: Node) -> onnx.FunctionProto | None:
     """The function that defines the operator of `n` for its inputs and opset, attributes put in.
 
-    None when the operator is none. Raises ImportError_ AICC-1003 when its definition does not cover the call.
+    None when the operator is none. Raises ImportError_ AICC-1003 when its definition does not cover the call,
+    AICC-1005 when it is written for static sizes alone.
     """
     domain = normalize_domain(n.proto.domain)
     try:
@@ -72,6 +73,13 @@ def body_of(n: Node) -> onnx.FunctionProto | None:
             f"operator {n.op_type} is not supported with these inputs: "
             f"its definition cannot be written out ({str(error).splitlines()[0]}).",
         ) from error
+    if not text:
+        shapes = ", ".join(str(n.info(v)) for v in n.inputs if v is not None and not is_compound(v))
+        raise n.error(
+            "AICC-1005",
+            f"operator {n.op_type} is defined only for sizes that are known here; the inputs are {shapes}.",
+            hint="give its inputs static sizes: --dim NAME=SIZE, for one.",
+        )
     body = onnx.FunctionProto.FromString(text)
     attributes = {a.name: a for a in n.proto.attribute}
     for name, declared in schema.attributes.items():

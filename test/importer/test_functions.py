@@ -120,3 +120,12 @@ def test_a_function_that_does_not_cover_the_call_is_refused_by_name() -> None:
     node = helper.make_node("LinearAttention", ["q"], ["y"], name="here", q_num_heads=1, kv_num_heads=1)
     with pytest.raises(ImportError_, match="here"):
         aicc.compile(model([node], {"q": [1, 2, 3]}, ["y"]), jobs=0, cache=False)
+
+
+def test_a_definition_for_static_sizes_alone() -> None:
+    """The number of channels is a number in its body."""
+    node = helper.make_node("CausalConvWithState", ["x", "w"], ["y", "state"], name="here")
+    shapes = {"x": ["b", "c", "n"], "w": ["c", 1, 3]}
+    with pytest.raises(ImportError_, match="only for sizes that are known here") as caught:
+        aicc.compile(model([node], shapes, ["y", "state"], ir_version=13))
+    assert caught.value.code == "AICC-1005" and "here" in str(caught.value.node)
