@@ -1,7 +1,9 @@
-"""Sequences, optionals and maps: values of the import alone, made of tensors.
+"""Sequences, optionals and maps, made of tensors.
 
-Their lengths, and whether an optional is empty, are known when a model is imported, so that nothing of them is
-left in the program: each op on them picks, adds or drops tensors. What results of the model were, its metadata say.
+Where lengths, and whether an optional is empty, are known when a model is imported, they are values of the import
+alone, and nothing of them is left in the program: each op on them picks, adds or drops tensors. A sequence whose
+length only a run knows is a number in the program, and the runtime's table has its tensors (`dialects/sequences.py`). What
+results of the model were, its metadata say.
 """
 
 from __future__ import annotations
@@ -24,6 +26,23 @@ class TensorSequence:
 
 
 @dataclass(frozen=True)
+class RunTimeSequence:
+    """The number of a sequence, an i64 scalar, and what its tensors have in common: None while there are none. A size
+    that differs, or that only the run knows, is -1."""
+
+    number: Any
+    element: Element | None
+
+
+@dataclass(frozen=True)
+class Element:
+    """What is known of each tensor of a sequence."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+
+@dataclass(frozen=True)
 class OptionalValue:
     """A tensor, a sequence, or nothing (None)."""
 
@@ -39,7 +58,7 @@ class RowMaps:
 
 
 def is_compound(value: Any) -> bool:
-    return isinstance(value, (TensorSequence, OptionalValue, RowMaps))
+    return isinstance(value, (TensorSequence, RunTimeSequence, OptionalValue, RowMaps))
 
 
 OF_MAPS = {

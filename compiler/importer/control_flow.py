@@ -12,13 +12,13 @@ import onnx
 
 from aicc.dialects.elementwise import Where
 from aicc.dialects.programs import Control
-from aicc.dialects.shape import Reshape
 from aicc.dialects.symbolic import Dim, DimLike, fresh_dim
 from aicc.dialects.types import TensorType
-from aicc.importer.compound import is_compound
+from aicc.importer.compound import OptionalValue, RunTimeSequence, TensorSequence, is_compound
 from aicc.importer.node import Node
 from aicc.importer.programs import Program, building, call
 from aicc.importer.registry import onnx_op
+from aicc.importer.run_time_sequences import at_run_time, common, scalar
 
 _SMALL = 6
 """Nodes of a branch that is worth computing in vain."""
@@ -61,27 +61,20 @@ def _chosen(n: Node, condition: Any, a: Any, b: Any) -> Any:
     return a if a is b else n.build(Where, scalar(n, condition), a, b)
 
 
-def scalar(n: Node, value: Any) -> Any:
-    """A value of one element without dims."""
-    return n.build(Reshape, value, n.ints([])) if n.info(value).rank else value
-
-
 def _branch(n: Node, graphs: list[onnx.GraphProto]) -> list[Any]:
     """A call of the one program or of the other."""
     name = f"if_{next(n.importer.numbers)}"
     programs: list[Program] = []
     outputs: list[list[Any]] = []
+    sequences: list[dict[int, RunTimeSequence]] = []
     for kind, graph in zip(("then", "else"), graphs, strict=True):
         program = Program(n.importer, f"{name}_{kind}")
         if programs:
             program.take_like(programs[0])
         with building(n.importer, program):
-            outputs.append(n.importer.subgraph(graph, []))
-        for k, value in enumerate(outputs[-1]):
-            if value is None or is_compound(value):
-                raise n.error(
-                    "AICC-1005", f"output {k} is no tensor: the condition of such an If must be a constant."
-                )
+            found = [_result(n, k, v) for k, v in enumerate(n.importer.subgraph(graph, []))]
+        sequences.append({k: v for k, v in enumerate(found) if isinstance(v, RunTimeSequence)})
+        outputs.append([v.number if isinstance(v, RunTimeSequence) else v for v in found])
         program.finish(outputs[-1], [o.name for o in graph.output])
         programs.append(program)
     programs[0].take_like(programs[1])
@@ -93,7 +86,21 @@ def _branch(n: Node, graphs: list[onnx.GraphProto]) -> list[Any]:
     ]
     dims = tuple(tuple(size_of(n, d, operands) for d in t.shape) for t in results)
     control = Control("if", tuple(p.name for p in programs), dims)
-    return call(n.importer, name, operands, results, control)
+    values = call(n.importer, name, operands, results, control)
+    if sequences[0].keys() != sequences[1].keys():
+        raise n.error("AICC-1004", "an output is a tensor in one branch and a sequence in the other.")
+    for k, first in sequences[0].items():
+        values[k] = RunTimeSequence(values[k], common(n, first.element, sequences[1][k].element))
+    return values
+
+
+def _result(n: Node, k: int, value: Any) -> Any:
+    """A tensor, or a sequence of the run. Raises ImportError_ AICC-1005."""
+    if value is None or isinstance(value, OptionalValue):
+        raise n.error(
+            "AICC-1005", f"output {k} is an optional: the condition of such an If must be a constant."
+        )
+    return at_run_time(n, value) if isinstance(value, (TensorSequence, RunTimeSequence)) else value
 
 
 def _either(n: Node, k: int, found: list[TensorType], programs: list[Program]) -> TensorType:
@@ -102,8 +109,8 @@ def _either(n: Node, k: int, found: list[TensorType], programs: list[Program]) -
     if a.rank != b.rank:
         raise n.error(
             "AICC-1005",
-            f"output {k} has rank {a.rank} or {b.rank} by a condition that only a run knows.",
-            hint="the branches must give tensors of one rank, or the condition must be a constant.",
+            f"the condition must be a constant: output {k} has rank {a.rank} or {b.rank} by it.",
+            hint="branches that a run chooses from must give tensors of one rank.",
             notes=[f"then: {a}", f"else: {b}"],
         )
     if a.dtype is not b.dtype:

@@ -19,7 +19,7 @@ from aicc.dialects.strings import STRINGS, StringOf
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
-from aicc.importer.compound import OF_MAPS, described, flattened
+from aicc.importer.compound import OF_MAPS, OptionalValue, RunTimeSequence, described, flattened
 from aicc.importer.functions import body_of
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
@@ -211,6 +211,7 @@ class GraphImporter:
             results: list[Value] = []
             for o in graph.output:
                 value = self.value(o.name)
+                _check_known(o.name, value)
                 results.append(
                     described(o.name, value, o.type, len(named), lambda v: self.shapes.info(v).dtype)
                 )
@@ -292,6 +293,18 @@ class GraphImporter:
             self.scopes, self.opsets = outer
         self.scopes[-1].update(results)
         return True
+
+
+def _check_known(name: str, output: Any) -> None:
+    """Raises ImportError_ AICC-1005 for an output that holds a sequence of the run: outputs are tensors."""
+    held = output.value if isinstance(output, OptionalValue) else output
+    if isinstance(held, RunTimeSequence):
+        raise ImportError_(
+            "AICC-1005",
+            f"output '{name}' is a sequence whose length only a run knows: what decides about it must be a constant.",
+            stage="import",
+            hint="ConcatFromSequence at the model's end makes a tensor of it.",
+        )
 
 
 def dtype_of(code: int, what: str) -> DType:

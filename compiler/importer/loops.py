@@ -1,7 +1,7 @@
 """Loop and Scan.
 
-A short loop whose number of rounds is known is unrolled, and so is one that only makes sense then: its carried
-values change rank, or are sequences. Any other becomes a program that a run calls round by round; a size of a
+A short loop whose number of rounds is known is unrolled, and so is one of sequences, or one that only makes sense
+then, since its carried values change rank. Any other becomes a program that a run calls round by round; a size of a
 carried value that a round changes is one that only the run knows.
 """
 
@@ -20,13 +20,14 @@ from aicc.dialects.programs import Control
 from aicc.dialects.shape import Squeeze, Unsqueeze
 from aicc.dialects.symbolic import Dim, DimLike, fresh_dim, has_elements
 from aicc.dialects.types import DType, TensorType
-from aicc.importer.compound import is_compound
-from aicc.importer.control_flow import scalar, size_of
+from aicc.importer.compound import Element, OptionalValue, RunTimeSequence, TensorSequence, is_compound
+from aicc.importer.control_flow import size_of
 from aicc.importer.graph import dtype_of
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.programs import Program, building, call
 from aicc.importer.registry import onnx_op
+from aicc.importer.run_time_sequences import at_run_time, common, scalar
 
 MOST_ROUNDS = 1024
 """Loops of more rounds are never unrolled."""
@@ -50,7 +51,8 @@ def loop(n: Node) -> Any:
     limit = n.constant(0)
     rounds = _FOREVER if n.input(0) is None else None if limit is None else int(limit.item())
     condition = n.const(np.bool_(True)) if n.input(1) is None else n.required(1)
-    if rounds is not None and _is_short(graph, rounds):
+    sequences = any(isinstance(v, TensorSequence) for v in carried)
+    if rounds is not None and (_is_short(graph, rounds) or (sequences and rounds <= MOST_ROUNDS)):
         unrolled = _unrolled(n, body, rounds, condition, carried, scans)
         if unrolled is not None:
             return unrolled
@@ -58,7 +60,8 @@ def loop(n: Node) -> Any:
     reason = _obstacle(n, carried)
     if reason is None:
         names = [o.name for o in graph.output]
-        found = Rounds(n, body, names, scans).run(trip, scalar(n, condition), carried)
+        typed = [_typed(n, v, i) for v, i in zip(carried, graph.input[2:], strict=True)]
+        found = Rounds(n, body, names, scans).run(trip, scalar(n, condition), typed)
         if isinstance(found, list):
             return found
         reason = found
@@ -97,9 +100,21 @@ def _declared(n: Node, output: onnx.ValueInfoProto) -> TensorType | None:
 def _obstacle(n: Node, carried: Sequence[Any]) -> str | None:
     """Why values cannot be carried by a run."""
     for k, value in enumerate(carried):
-        if value is None or is_compound(value):
-            return f"carried value {k} is no tensor"
+        if value is None or isinstance(value, OptionalValue):
+            return f"carried value {k} is an optional"
     return None
+
+
+def _typed(n: Node, value: Any, declared: onnx.ValueInfoProto) -> Any:
+    """A carried value; of an empty sequence the body says what it is to hold."""
+    if not isinstance(value, TensorSequence) or value.items or not declared.type.HasField("sequence_type"):
+        return value
+    held = declared.type.sequence_type.elem_type.tensor_type
+    if not held.HasField("shape"):
+        return value
+    shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in held.shape.dim)
+    dtype = dtype_of(held.elem_type, f"input '{declared.name}' of the body of {n.title}")
+    return RunTimeSequence(at_run_time(n, value).number, Element(shape, dtype))
 
 
 def _unrolled(
@@ -149,29 +164,34 @@ class Rounds:
         """The loop's results, or why it cannot be a program."""
         n = self.n
         name = f"loop_{next(n.importer.numbers)}"
+        kinds = (TensorSequence, RunTimeSequence)
+        starts = [at_run_time(n, v) if isinstance(v, kinds) else v for v in carried]
+        held = {k: v.element for k, v in enumerate(starts) if isinstance(v, RunTimeSequence)}
+        starts = [v.number if isinstance(v, RunTimeSequence) else v for v in starts]
         changing: set[tuple[int, int]] = set()
         while True:
             program = Program(n.importer, f"{name}_body")
-            arguments = self._inputs(program, carried, changing)
+            arguments = self._inputs(program, starts, changing)
             with building(n.importer, program):
-                out = self.body(list(arguments))
-                following = scalar(n, out[0])
-            reason = self._unfit(arguments[2:], out)
-            if reason is not None:
+                found = self._round(arguments, held)
+            if isinstance(found, str):
                 program.discard()
-                return reason
+                return found
+            out, after = found
             changed = set(self._changes(arguments[2:], out[1 : 1 + len(carried)])) - changing
-            if not changed:
+            if not changed and after == held:
                 break
             changing |= changed
+            held = after
             program.discard()
-        program.finish([following, *out[1:]], self.names)
+        program.finish(out, self.names)
         known = n.importer.constant_of(condition)
-        holds = following == arguments[1] or _is_true(n.importer.constant_of(following))
+        holds = out[0] == arguments[1] or _is_true(n.importer.constant_of(out[0]))
         always = holds and _is_true(known)
-        operands = [trip, condition, *carried, *program.captured]
-        control, results = self._results(program, operands, arguments[2:], out[1:], always)
-        return call(n.importer, name, operands, results, control)
+        operands = [trip, condition, *starts, *program.captured]
+        control, types = self._results(program, operands, arguments[2:], out[1:], always)
+        results = call(n.importer, name, operands, types, control)
+        return [RunTimeSequence(v, held[k]) if k in held else v for k, v in enumerate(results)]
 
     def _inputs(self, program: Program, carried: list[Any], changing: set[tuple[int, int]]) -> list[Any]:
         inputs = [
@@ -183,6 +203,23 @@ class Rounds:
             shape = [program.fresh_size() if (k, d) in changing else s for d, s in enumerate(t.shape)]
             inputs.append(program.input(f"carried_{k}", TensorType(tuple(shape), t.dtype)))
         return inputs
+
+    def _round(
+        self, arguments: list[Any], held: dict[int, Element | None]
+    ) -> tuple[list[Any], dict[int, Element | None]] | str:
+        """What a round gives, and what its sequences hold then; or why it is no round of a program."""
+        n = self.n
+        values = [RunTimeSequence(v, held[k - 2]) if k - 2 in held else v for k, v in enumerate(arguments)]
+        out = self.body(values)
+        out[0] = scalar(n, out[0])
+        after: dict[int, Element | None] = {}
+        for k, before in held.items():
+            if not isinstance(out[1 + k], (TensorSequence, RunTimeSequence)):
+                return f"carried value {k} is a sequence, and no longer one after a round"
+            found = at_run_time(n, out[1 + k])
+            out[1 + k] = found.number
+            after[k] = common(n, before, found.element)
+        return self._unfit(arguments[2:], out) or (out, after)
 
     def _unfit(self, arguments: list[Any], out: list[Any]) -> str | None:
         n = self.n

@@ -18,7 +18,7 @@ from aicc.dialects.op import declaration, operand_values
 from aicc.dialects.programs import Control
 from aicc.dialects.symbolic import Dim, DimLike, substitute, symbols
 from aicc.dialects.types import TensorType
-from aicc.importer.compound import OptionalValue, TensorSequence
+from aicc.importer.compound import OptionalValue, RowMaps, RunTimeSequence, TensorSequence
 from aicc.signature import io_attributes
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class Program:
         """What stands for a value around the program: an input, or the same computed again when it says sizes."""
         if isinstance(value, TensorSequence):
             return TensorSequence(tuple(self.capture(v) for v in value.items))
+        if isinstance(value, RunTimeSequence):
+            return RunTimeSequence(self.capture(value.number), value.element)
+        if isinstance(value, RowMaps):
+            return RowMaps(value.keys, self.capture(value.table))
         if isinstance(value, OptionalValue):
             return OptionalValue(None if value.value is None else self.capture(value.value))
         if value not in self._known:

@@ -61,6 +61,7 @@ void rt_context_destroy(aicc_context *ctx) {
   rt_profile_free(ctx->profile);
   rt_buffers_free(&ctx->buffers);
   rt_strings_free(ctx->strings);
+  rt_sequences_free(ctx->sequences);
   if (ctx->outputs) {
     for (int32_t i = 0; i < aicc_model.n_outputs; i++) {
       rt_device_put(ctx, ctx->outputs[i].data, ctx->outputs[i].bytes);
@@ -196,6 +197,7 @@ int32_t rt_call_main(aicc_context *ctx) {
     if (result && ctx->status == AICC_OK) ctx->status = rt_error(AICC_ERROR_MODEL, "the model failed with status %d", result);
   }
   rt_buffers_end_run(&ctx->buffers);
+  rt_sequences_forget(ctx->sequences);
   return ctx->status;
 }
 

@@ -146,6 +146,29 @@ void aicc_string_format_f64(void *ctx, const double *x, int64_t *out, int64_t n)
 void aicc_string_format_f32(void *ctx, const float *x, int64_t *out, int64_t n);
 void aicc_string_format_i64(void *ctx, const int64_t *x, int64_t *out, int64_t n);
 
+/* Sequences are int64 numbers, 0 the empty one; `what` names the node in messages. Tensors are given by their elements,
+ * of `bytes` bytes, and sizes; their dtype is the program's business. */
+void aicc_sequence_insert(void *ctx, const int64_t *sequence, const void *data, const int64_t *dims,
+                          const int64_t *position, int64_t *out, int64_t one, int64_t bytes, int64_t rank,
+                          int64_t append, const char *what);
+void aicc_sequence_erase(void *ctx, const int64_t *sequence, const int64_t *position, int64_t *out, int64_t one,
+                         int64_t last, const char *what);
+void aicc_sequence_length(void *ctx, const int64_t *sequence, int64_t *out, int64_t one, const char *what);
+/* A tensor of a sequence: its sizes, then its elements. */
+void aicc_sequence_dims(void *ctx, const int64_t *sequence, const int64_t *position, int64_t *dims, int64_t rank,
+                        const char *what);
+void aicc_sequence_get(void *ctx, const int64_t *sequence, const int64_t *position, void *out, int64_t n, int64_t bytes,
+                       const char *what);
+/* All of them along `axis`, a new one if it `stacks`: the sizes, then the elements. */
+void aicc_sequence_joined(void *ctx, const int64_t *sequence, int64_t *dims, int64_t rank, int64_t axis, int64_t stacks,
+                          const char *what);
+void aicc_sequence_join(void *ctx, const int64_t *sequence, void *out, int64_t n, int64_t bytes, int64_t axis,
+                        int64_t stacks, const char *what);
+/* Parts of a tensor along `axis`, of `n_sizes` sizes, or (0) all of one size but the last. */
+void aicc_sequence_split(void *ctx, const void *data, const int64_t *dims, const int64_t *sizes, int64_t *out,
+                         int64_t one, int64_t bytes, int64_t rank, int64_t n_sizes, int64_t axis, int64_t keepdims,
+                         const char *what);
+
 /* Numbers of numpy.random.RandomState(seed), uniform in [0, 1) or (kind 1) standard normal. */
 void aicc_random_mt19937(void *ctx, double *out, int64_t n, int64_t seed, int64_t kind);
 /* 64 bits that no run had before. */

@@ -147,6 +147,12 @@ int32_t rt_strings_read_inputs(aicc_context *ctx);
 /* Turns numbers into strings, in place. */
 void rt_strings_write_output(const aicc_context *ctx, void *data, int32_t ndim, const int64_t *dims);
 
+/* ---- sequences.c ---- */
+
+struct rt_sequences;
+void rt_sequences_forget(struct rt_sequences *s); /* those of the last run; NULL is allowed */
+void rt_sequences_free(struct rt_sequences *s);
+
 /* ---- programs.c ---- */
 
 /* `aicc_output_allocate` for the program that runs: ctx->frame. */
@@ -172,6 +178,7 @@ struct aicc_context {
   bool profiling;
   struct rt_buffers buffers;
   struct rt_strings *strings;
+  struct rt_sequences *sequences; /* NULL: none yet */
   uint64_t random; /* state of random.c; 0: not begun */
   struct rt_output *outputs;
   void **pointers;            /* buffers of one run: inputs then outputs */

@@ -283,9 +283,11 @@ class Host:
 
     def _runtime_call(self, name: str, op: Any) -> None:
         """A function of the runtime; the first numbers are the results' sizes."""
+        said = []
         if MESSAGE in op.attributes:
-            text = string_constant(self.module, str(ir.StringAttr(op.attributes[MESSAGE]).value))
-            self.call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), text])
+            said = [string_constant(self.module, str(ir.StringAttr(op.attributes[MESSAGE]).value))]
+        if not len(op.results):
+            self.call(name, [self.entry.context, *(as_value(self._scalar(v)) for v in op.operands), *said])
             return
         if name.startswith(EITHER):
             first, second = (self.written(v) for v in list(op.operands)[:2])
@@ -301,7 +303,7 @@ class Host:
             self.note_sizes(result, (size,))
         homes = [self.written(r) for r in op.results]
         results = [h if is_compact(h) else self._alloc(h.element, h.sizes) for h in homes]
-        self.call(name, [self.entry.context, *map(row, tensors + results), *numbers])
+        self.call(name, [self.entry.context, *map(row, tensors + results), *numbers, *said])
         for written, home in zip(results, homes, strict=True):
             self.copy(written, home)
 

@@ -46,7 +46,8 @@ def lower_host(module: Any, target: Target, symbols: Mapping[str, str] | None = 
     """
     copies_to_loops(module)
     pass_pointers(module)
-    _rename(module, {launch_name(k): launch_name(s) for k, s in (symbols or {}).items()})
+    names = {launch_name(k): launch_name(s) for k, s in (symbols or {}).items()}
+    _rename(module, names | _without_types(module))
     for op in module.body.operations:
         operation = op.operation
         if operation.name != "func.func" or not _has_body(operation):
@@ -59,6 +60,12 @@ def lower_host(module: Any, target: Target, symbols: Mapping[str, str] | None = 
     calls = program_calls(module)
     convert(module, target)
     define_calls(module, calls)
+
+
+def _without_types(module: Any) -> dict[str, str]:
+    """Functions of the runtime that are one for all element types: `aicc_sequence_get.f32 --> aicc_sequence_get`."""
+    names = [symbol(op.operation) for op in module.body.operations]
+    return {name: name.split(".")[0] for name in names if name.startswith("aicc_") and "." in name}
 
 
 def _rename(module: Any, names: Mapping[str, str]) -> None:

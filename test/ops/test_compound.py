@@ -75,21 +75,20 @@ def test_a_loop_ends_when_run_time_says_so():
     check_model(model(text), {"most": np.array(2), "x": np.array(1, np.float32)})
 
 
-def test_sequences_of_a_length_that_only_run_time_knows_are_specialized_by_the_backend():
-    text = """(int64 count, float[1] x) => (float[n] y) {
+def test_ranks_that_change_in_a_loop_of_run_time_are_specialized_by_the_backend():
+    text = """(int64 count, float[1] x) => (float y) {
         yes = Constant<value = bool {1}>()
-        none = SequenceEmpty()
-        s = Loop<body = b (int64 i, bool c, seq(float[1]) v) => (bool d, seq(float[1]) w) {
+        zero = Constant<value_ints = [0]>()
+        y = Loop<body = b (int64 i, bool c, float v) => (bool d, float w) {
             d = Identity(c)
-            w = SequenceInsert(v, x)
-        }>(count, yes, none)
-        y = ConcatFromSequence<axis = 0>(s)
+            w = Unsqueeze(v, zero)
+        }>(count, yes, x)
     }"""
     import aicc
 
-    with pytest.raises(AiccError, match="AICC-1005.*Loop.*constant"):
+    with pytest.raises(AiccError, match="AICC-1005.*Loop.*rank.*constant"):
         aicc.compile(model(text))
     program = backend.prepare(model(text))
     for count in (2, 4):
         (y,) = program.run([np.array(count), np.float32([7])])
-        np.testing.assert_array_equal(y, np.full(count, 7, np.float32))
+        np.testing.assert_array_equal(y, np.full((1,) * (count + 1), 7, np.float32))
