@@ -2,8 +2,8 @@
 
 Where lengths, and whether an optional is empty, are known when a model is imported, they are values of the import
 alone, and nothing of them is left in the program: each op on them picks, adds or drops tensors. A sequence whose
-length only a run knows is a number in the program, and the runtime's table has its tensors (`dialects/sequences.py`). What
-results of the model were, its metadata say.
+length only a run knows is a number in the program, and the runtime's table has its tensors
+(`dialects/sequences.py`). What results of the model were, its metadata say.
 """
 
 from __future__ import annotations
