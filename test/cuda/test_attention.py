@@ -83,6 +83,15 @@ def test_numbers(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert error <= TOLERANCE[kind], order
 
 
+def test_keys_that_nobody_sees() -> None:
+    """Blocks of rows before a key do not touch it: NaNs stay with the rows of the last block."""
+    graph = model("float", "1,1,130,32", "1,1,130,32", "is_causal=1")
+    inputs = {name: value.copy() for name, value in random_inputs(graph).items()}
+    inputs["V"][0, 0, -1] = np.nan
+    found = compiled(graph, "attention")(inputs)
+    assert np.isfinite(found[0, 0, :128]).all() and np.isnan(found[0, 0, -1]).all()
+
+
 @pytest.mark.skipif(find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12")
 @pytest.mark.parametrize(
     ("kind", "size"),

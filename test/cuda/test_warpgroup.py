@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +139,30 @@ def test_only_where_there_are_warpgroups() -> None:
     text = CASES["half_matmul"]
     assert "warpgroup" not in schedules(compiled(model_of(text), "warpgroup", "sm_90"))
     assert Warpgroup.name in schedules(compiled(model_of(text), "warpgroup", ARCH))
+
+
+@pytest.mark.parametrize("rows", [33, 200])
+def test_rows_that_the_run_knows(rows: int) -> None:
+    """The map of a tensor is made in each run, with the sizes of the run."""
+    text = "(float16[n,2,72] X, float16[72,136] W, float16[136] B) => (float16[n,2,136] Y)"
+    text += " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }"
+    model = model_of(text)
+    executable = compiled(model, "warpgroup", ARCH)
+    assert "warpgroup" in schedules(executable)
+    inputs = random_inputs(model, {"n": rows})
+    assert worst_error(executable, text, inputs) <= tolerance(text)
+    assert executable({name: value[:0] if name == "X" else value for name, value in inputs.items()}).size == 0
+
+
+def test_bfloat16() -> None:
+    """Against sums in f64 of the same operands."""
+    text = "(bfloat16[136,200] X, bfloat16[72,200] W, bfloat16[72] B) => (bfloat16[136,72] Y)"
+    text += " { Y = Gemm<transB=1>(X,W,B) }"
+    model = model_of(text)
+    executable = compiled(model, "warpgroup", ARCH)
+    assert "warpgroup" in schedules(executable)
+    inputs = random_inputs(model)
+    x, w, b = (value.astype(np.float64) for value in inputs.values())
+    expected = x @ w.T + b
+    found = executable(dict(inputs)).astype(np.float64)
+    assert np.abs(found - expected).max() / np.abs(expected).max() <= 2.0**-7  # two roundings

@@ -1,8 +1,9 @@
 """The schedule `attention` for GPUs: both products and the softmax between them in one kernel.
 
 before: generics `q * k`, scale and mask, softmax along the keys, `p * v`
-after:  each block has 64 rows of one head; for each 64 (or 32) keys: scores, scale and mask on them, the softmax so
-        far, sums of values. Scores never leave the block. f16 and bf16 on tensor cores, f32 by multiply-adds
+after:  each block has 64 rows of one head; for each 64 (or 32) keys that one of them may see: scores, scale and mask on
+        them, the softmax so far, sums of values. Scores never leave the block. f16 and bf16 on tensor cores, f32 by
+        multiply-adds
 
 After Dao, "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning", 2023.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.attention.roles import Attention
+from aicc.passes.schedules.cpu.attention.rows import Keys, Rows
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cuda.attention.engines import TILE, Engine, PlainEngine, TensorEngine
 from aicc.passes.schedules.cuda.attention.matrices import Matrix, vector_of
@@ -33,7 +34,9 @@ def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> Non
     """
     gpu.launch blocks(rows / 64 * heads) threads(128) {
       q to shared memory, and from there to fragments
-      for keys = 0 to all step `step` { s = q k; s = stages(s); p = exp(s - max so far); o = o * change + p v }
+      for keys = first to last that a row may see step `step` {
+        s = q k; s = stages(s); p = exp(s - max so far); o = o * change + p v
+      }
       out = o / sum
     }
     """
@@ -62,6 +65,10 @@ def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> Non
         place: list[Index] = [0] * len(extents)
         decompose(e, e.div(where.block[0], down), roles.outer, extents, place)
         first = e.mul(e.rem(where.block[0], down), ROWS)
+        order = Rows(e, roles)
+        last = e.min(e.add(first, ROWS - 1), e.sub(rows, 1))
+        outer = {d: place[d] for d in roles.outer}
+        seen = order.visible(outer, first, last, Keys(0, 0, keys), step)
         q, k, v = (
             Matrix(e, access, array.shape[0], array.shape[1], vector, thread, THREADS)
             for (access, array, vector) in zip((roles.q, roles.k, roles.v), shapes, vectors, strict=True)
@@ -71,7 +78,7 @@ def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> Non
 
         def row_place(row: Index) -> list[Index]:
             here = list(place)
-            decompose(e, e.max(e.min(row, e.sub(rows, 1)), 0), roles.rows, extents, here)
+            decompose(e, e.max(e.min(row, e.sub(rows, 1)), 0), order.order, extents, here)
             return here
 
         def of_q(line: Index, column: Index) -> Index:
@@ -92,7 +99,7 @@ def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> Non
             )
 
         q.write(q.read(of_q))
-        loaded = read_keys(0)
+        loaded = read_keys(seen.low)
         k.write(loaded[0])
         v.write(loaded[1])
         e.barrier()
@@ -105,7 +112,7 @@ def _emit(e: GpuEmitter, roles: Attention, step: int, vectors: list[int]) -> Non
         tiles = columns // 8
         starts = [*softmax.start(), *[zero] * tiles]
         kinds = [*softmax.kinds(), *[TILE] * tiles]
-        with e.loop(0, keys, step, starts, kinds) as loop:
+        with e.loop(seen.low, seen.high, step, starts, kinds) as loop:
             state, sums = loop.args[: -tiles or None], loop.args[len(loop.args) - tiles :]
             following = e.add(loop.index, step)
             # Ahead of the products, unless they take more registers than there are.
