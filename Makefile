@@ -7,7 +7,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
 
-.PHONY: help demo test lit pytest check lint types docs conformance bench cases-cuda test-cuda bench-cuda page-cuda wheel clean
+.PHONY: help demo test lit pytest check lint types docs conformance bench cases-cuda test-cuda bench-cuda device-cuda page-cuda wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -81,10 +81,21 @@ test-cuda:  ## runs build/cuda on a GPU and compares the numbers
 	@test -f build/cuda/index.json || $(MAKE) cases-cuda
 	@$(PYTHON) -m benchmarks.cuda.check $(CUDA_ARGS)
 
-bench-cuda:  ## times build/cuda on a GPU, beside torch where it is installed
+# CUDA_NETWORK_ARGS='--compiled reduce-overhead' where torch.compile is to be ready sooner.
+bench-cuda:  ## times build/cuda on a GPU, beside torch and JAX where they are installed
 	@test -f build/cuda/index.json || $(MAKE) cases-cuda
-	@$(PYTHON) -m benchmarks.cuda.speed $(CUDA_ARGS)
-	@$(PYTHON) -m benchmarks.cuda.network_speed $(CUDA_ARGS)
+	@status=0; $(PYTHON) -m benchmarks.cuda.speed $(CUDA_ARGS) || status=1; \
+	$(PYTHON) -m benchmarks.cuda.network_speed $(CUDA_ARGS) $(CUDA_NETWORK_ARGS) || status=1; \
+	exit $$status
+
+# For whoever has a device for a while: goes on after a failure, and keeps what was printed.
+device-cuda:  ## test-cuda, bench-cuda and page-cuda, one after the other; what they print also goes to build/cuda/*.log
+	@test -f build/cuda/index.json || $(MAKE) cases-cuda
+	@status=0; for step in test-cuda bench-cuda page-cuda; do \
+	  echo "== $$step"; \
+	  { $(MAKE) --no-print-directory $$step 2>&1; echo $$? > build/cuda/status; } | tee build/cuda/$$step.log; \
+	  test "$$(cat build/cuda/status)" = 0 || { echo "== $$step failed"; status=1; }; \
+	done; exit $$status
 
 page-cuda:  ## docs/performance-cuda.md from what bench-cuda measured
 	@$(PYTHON) -m benchmarks.cuda.report

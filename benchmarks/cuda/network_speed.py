@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.cuda import seeded
 from benchmarks.cuda.check import worst_error
-from benchmarks.cuda.package import loader
+from benchmarks.cuda.package import loader, torch_with_gpu
 
 WARM, ENQUEUED, SECONDS = 5, 30, 0.5
 
@@ -157,10 +157,7 @@ def main() -> None:
         "--compiled", default="max-autotune", help="mode of torch.compile: reduce-overhead is made sooner"
     )
     args = parser.parse_args()
-    try:
-        torch = importlib.import_module("torch")
-    except ImportError:
-        torch = None
+    torch = torch_with_gpu()
     print(f"{'network':20}{'call':>13}{'overhead':>12}{'torch':>13}{'compiled':>13}{'error':>10}")
     results: dict[str, Any] = {}
     for case in json.loads((args.folder / "networks.json").read_text()):

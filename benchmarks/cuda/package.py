@@ -1,7 +1,10 @@
-"""The loader of compiled models from the source tree, without an installation: it needs NumPy only."""
+"""What scripts on a machine with a GPU take from where: the loader of compiled models from the source tree, without an
+installation, and PyTorch if it can be used. NumPy is all they need.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -22,3 +25,17 @@ def loader() -> Any:
         sys.modules["aicc"] = module
         spec.loader.exec_module(module)
     return importlib.import_module("aicc.loader")
+
+
+def torch_with_gpu() -> Any | None:
+    """PyTorch, if it is installed and sees a GPU."""
+    try:
+        torch = importlib.import_module("torch")
+    except Exception as error:  # an ImportError, or an OSError for want of a library
+        if not isinstance(error, ModuleNotFoundError):
+            print(f"PyTorch is left out: {type(error).__name__}: {error}"[:200])
+        return None
+    if not torch.cuda.is_available():
+        print(f"PyTorch {torch.__version__} is left out: it sees no GPU.")
+        return None
+    return torch

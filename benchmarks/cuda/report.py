@@ -30,33 +30,36 @@ def products(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = []
     for name, found in results.items():
         rates = {
-            key: found["flops"] / found[key] / 1e12 for key in ("kernels", "call", "torch") if found.get(key)
+            key: found["flops"] / found[key] / 1e12
+            for key in ("kernels", "call", "torch", "jax")
+            if found.get(key)
         }
         rows.append(
             [
                 name,
-                *(number(rates, key, 1) for key in ("kernels", "call", "torch")),
+                *(number(rates, key, 1) for key in ("kernels", "call", "torch", "jax")),
                 ratio(rates, "call", "torch"),
             ]
         )
-    head = ["product", "kernel", "call", "torch (cuBLAS)", "call / torch"]
+    head = ["product", "kernel", "call", "torch (cuBLAS)", "JAX", "call / torch"]
     return ["## Matrix products, TFLOP/s", "", *table(head, rows)]
 
 
 def memory_bound(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = []
     for name, found in results.items():
-        rates = {key: found["bytes"] / found[key] / 1e9 for key in ("kernels", "torch") if found.get(key)}
+        keys = ("kernels", "torch", "jax")
+        rates = {key: found["bytes"] / found[key] / 1e9 for key in keys if found.get(key)}
         if found.get("copy"):
             rates["copy"] = found["copy"] / 1e9
         rows.append(
             [
                 name,
-                *(number(rates, key, 1) for key in ("kernels", "copy", "torch")),
+                *(number(rates, key, 1) for key in ("kernels", "copy", "torch", "jax")),
                 ratio(rates, "kernels", "copy"),
             ]
         )
-    head = ["kernel", "aicc", "device copy", "torch", "of the copy"]
+    head = ["kernel", "aicc", "device copy", "torch", "JAX", "of the copy"]
     return ["## Kernels bound by memory, GB/s", "", *table(head, rows)]
 
 

@@ -1,4 +1,5 @@
-"""Times the speed cases of build/cuda on the GPU, kernels and whole calls, beside PyTorch where it is installed.
+"""Times the speed cases of build/cuda on the GPU, kernels and whole calls, beside PyTorch and JAX where they are
+installed.
 
 Without PyTorch arrays come from the host and only kernels are timed, by events of the device around each. With it
 inputs and outputs are its tensors, and whole calls of both are timed in turns: medians of interleaved rounds.
@@ -7,7 +8,6 @@ inputs and outputs are its tensors, and whole calls of both are timed in turns: 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import statistics
 import time
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cuda.package import loader
+from benchmarks.cuda import jax_peer
+from benchmarks.cuda.package import loader, torch_with_gpu
 
 PROFILED, ROUNDS, CALLS = 5, 15, 10
 
@@ -92,40 +93,67 @@ def random_array(rng: np.random.Generator, info: Any) -> Any:
     return (rng.standard_normal(info.shape, dtype=np.float32) * 0.25).astype(info.dtype)
 
 
+def measured(folder: Path, case: dict[str, Any], torch: Any, jax: Any) -> dict[str, float]:
+    """Seconds by what was measured, bytes a second of a copy, and the difference from PyTorch."""
+    executable = loader().load(folder / f"speed_{case['name']}.so")
+    rng = np.random.default_rng(0)
+    try:
+        inputs = [random_array(rng, info) for info in executable.inputs]
+        found = {
+            "kernels": kernel_seconds(executable, inputs),
+            "flops": case["flops"],
+            "bytes": case["bytes"],
+        }
+        found["copy"] = copy_bandwidth(executable) if not case["flops"] else 0.0
+        if torch is not None:
+            ours, theirs, error = against_torch(torch, executable, inputs, case["name"])
+            found |= {"call": ours, "torch": theirs, "error": error}
+    finally:
+        executable.close()
+    if jax is not None:
+        found["jax"] = jax_peer.seconds(jax, case["name"], inputs, ROUNDS, CALLS)
+    return found
+
+
+def line_of(name: str, found: dict[str, float]) -> str:
+    """A line of the table; what was not measured is left empty."""
+
+    def shown(key: str) -> str:
+        return f"{found[key] * 1e3:9.3f} ms" if key in found else " " * 12
+
+    seconds = found["kernels"]
+    rates = (
+        f"{found['flops'] / seconds / 1e12:10.1f}{found['bytes'] / seconds / 1e9:10.0f}"
+        if seconds
+        else " " * 20
+    )
+    peer = f"{found['call'] / found['torch']:8.2f}{found['error']:10.1e}" if "torch" in found else " " * 18
+    return f"{name:24}{shown('kernels')}{rates}{shown('call')}{shown('torch')}{peer}{shown('jax')}".rstrip()
+
+
 def main() -> None:
-    """Prints a line a case."""
+    """Prints a line a case; exits with 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/cuda"))
     parser.add_argument("--only", default="", help="names that contain this")
     args = parser.parse_args()
-    try:
-        torch = importlib.import_module("torch")
-    except ImportError:
-        torch = None
-    rng = np.random.default_rng(0)
+    torch, jax = torch_with_gpu(), jax_peer.installed()
     print(
-        f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{'call':>12}{'torch':>12}{'ratio':>8}{'error':>10}"
+        f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{'call':>12}{'torch':>12}{'ratio':>8}{'error':>10}{'jax':>12}"
     )
     results: dict[str, dict[str, float]] = {}
+    failed = 0
     for case in json.loads((args.folder / "index.json").read_text())["speed"]:
         if args.only not in case["name"]:
             continue
-        executable = loader().load(args.folder / f"speed_{case['name']}.so")
-        inputs = [random_array(rng, info) for info in executable.inputs]
-        seconds = kernel_seconds(executable, inputs)
-        line = f"{case['name']:24}{seconds * 1e3:9.3f} ms"
-        found = results[case["name"]] = {"kernels": seconds, "flops": case["flops"], "bytes": case["bytes"]}
-        found["copy"] = copy_bandwidth(executable) if not case["flops"] else 0.0
-        line += (
-            f"{case['flops'] / seconds / 1e12:10.1f}{case['bytes'] / seconds / 1e9:10.0f}" if seconds else ""
-        )
-        if torch is not None:
-            ours, theirs, error = against_torch(torch, executable, inputs, case["name"])
-            line += f"{ours * 1e3:9.3f} ms{theirs * 1e3:9.3f} ms{ours / theirs:8.2f}{error:10.1e}"
-            found |= {"call": ours, "torch": theirs, "error": error}
-        print(line, flush=True)
-        executable.close()
+        try:
+            results[case["name"]] = measured(args.folder, case, torch, jax)
+            print(line_of(case["name"], results[case["name"]]), flush=True)
+        except Exception as error:  # the next case may tell more
+            failed += 1
+            print(f"{case['name']:24}FAILED {type(error).__name__}: {error}"[:400], flush=True)
         (args.folder / "speed_measured.json").write_text(json.dumps(results, indent=1))
+    raise SystemExit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.cuda import cases
+from benchmarks.cuda import cases, jax_peer
 from benchmarks.cuda.cases import SPEED
 from benchmarks.cuda.speed import PEERS
-from test.cuda.cases import model_of
+from test.cuda.cases import expected, model_of, random_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,3 +53,18 @@ def test_speed_cases(name: str) -> None:
     graph = model_of(SPEED[name][0]).graph
     peer = next(p for start, p in PEERS.items() if name.startswith(start))
     assert peer.__code__.co_argcount == 1 + len(graph.input)
+
+
+@pytest.mark.parametrize("name", ["matmul_float_1024", "add", "transpose", "softmax", "layer_norm"])
+def test_cases_in_jax(name: str) -> None:
+    """They compute what the model does; NumPy stands in for JAX's functions of the same names."""
+
+    def softmax(x: Any, axis: int) -> Any:
+        e = np.exp(x - x.max(axis, keepdims=True))
+        return e / e.sum(axis, keepdims=True)
+
+    jax = SimpleNamespace(numpy=np, nn=SimpleNamespace(softmax=softmax))
+    text = re.sub(r"\d{4,}", "24", SPEED[name][0])
+    inputs = random_inputs(model_of(text))
+    peer = next(function for start, function in jax_peer.PEERS.items() if name.startswith(start))
+    np.testing.assert_allclose(peer(jax, *inputs.values()), expected(text, inputs)[0], atol=1e-4)
