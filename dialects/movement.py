@@ -148,7 +148,8 @@ class Slice(Op, name="slice"):
         index = [slice(None)] * x.ndim
         for j, axis in enumerate(axes):
             step = 1 if steps is None else int(steps[j])
-            first, stop, step = slice(int(starts[j]), int(ends[j]), step).indices(x.shape[axis])
+            first, count = slice_bounds(int(starts[j]), int(ends[j]), step, x.shape[axis]) or (0, 0)
+            stop = first + count * step
             index[axis] = slice(first, stop if stop >= 0 else None, step)
         return x[tuple(index)]
 

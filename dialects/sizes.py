@@ -72,14 +72,14 @@ def is_at_most(a: DimLike, b: DimLike) -> bool:
 def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tuple[Any, Any] | None:
     """The first index and the number of indices of `start:end:step` over `n`, None when only run time knows.
 
-    NumPy's rules: negative bounds count from the end, and bounds are clamped. A symbolic bound is taken to
+    ONNX's rules: negative bounds count from the end, and bounds are clamped (the start to an element, also
+    for a negative step: there NumPy, which has none of `x[-9::-1]`, differs). A symbolic bound is taken to
     lie within a static `n`, and 1 and −1 within a symbolic one: models that slice so rely on it.
     """
     if isinstance(step, Dim) or any(map(has_elements, (start, end, n))):
         return None
     if all(isinstance(v, int) for v in (start, end, n)):
-        first, stop, _ = slice(static(start), static(end), step).indices(static(n))
-        return first, len(range(first, stop, step))
+        return _static_bounds(static(start), static(end), step, static(n))
     if step > 0:
         first, stop = _bound(start, n, n), _bound(end, n, n)
         count = stop - first
@@ -91,12 +91,21 @@ def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tup
     first = _bound(start, n, n - 1)
     if isinstance(end, int) and end <= -_FAR:
         return first, ceildiv(first + 1, -step)
-    count = first - _bound(end, n, n - 1)
+    count = first - _bound(end, n, n - 1, -1)
     return first, ceildiv(max(count, 0) if isinstance(count, int) else count, -step)
 
 
-def _bound(v: DimLike, n: DimLike, top: DimLike) -> Any:
-    """`v` counted from the front and clamped to `[0, top]`."""
+def _static_bounds(start: int, end: int, step: int, n: int) -> tuple[int, int]:
+    first, stop = (v + n if v < 0 else v for v in (start, end))
+    if step > 0:
+        first, stop = max(0, min(first, n)), max(0, min(stop, n))
+    else:
+        first, stop = max(0, min(first, n - 1)), max(-1, min(stop, n - 1))
+    return first, len(range(first, stop, step)) if n else 0
+
+
+def _bound(v: DimLike, n: DimLike, top: DimLike, low: int = 0) -> Any:
+    """`v` counted from the front and clamped to `[low, top]`."""
     if isinstance(v, Dim):
         from_end = all(c < 0 for c in v.terms.values())
         v = v + n if from_end else v
@@ -107,11 +116,11 @@ def _bound(v: DimLike, n: DimLike, top: DimLike) -> Any:
         # the first and second element of a symbolic size are taken to exist, like the last
         return v if (v <= 1 and isinstance(top, Dim)) or is_at_most(v, top) else dim_min(v, top)
     if v <= -_FAR:
-        return 0
+        return low
     shifted = n + v
     if isinstance(shifted, int):
-        return min(max(shifted, 0), static(top))
-    return shifted if v == -1 else dim_max(shifted, 0)
+        return min(max(shifted, low), static(top))
+    return shifted if v == -1 else dim_max(shifted, low)
 
 
 def as_array(shape: Sequence[DimLike]) -> np.ndarray[Any, Any]:

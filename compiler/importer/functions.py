@@ -6,28 +6,37 @@ inputs are. Both are known where the node is imported, so that is where its body
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import onnx
 import onnx.inliner
 
 from aicc.dialects.symbolic import Dim
+from aicc.errors import ImportError_
 from aicc.importer.compound import is_compound
 from aicc.importer.node import Node
 from aicc.importer.registry import normalize_domain
+
+_Defaults = Mapping[tuple[str, str], Sequence[onnx.AttributeProto]]
+"""Attributes that a model's functions have values for, by domain and name."""
 
 
 def expand_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` with every call to a model-local function replaced by the function's body.
 
     Initializers stay out of the expansion (it serializes the model): they are declared to it as typed values.
+    Raises ImportError_ AICC-1001, for functions that call each other in a circle for one.
     """
     if not model.functions:
         return model
     names = {t.name for t in model.graph.initializer}
     inputs = {i.name for i in model.graph.input}
-    expanded: onnx.ModelProto = onnx.inliner.inline_local_functions(_skeleton(model, inputs))
+    skeleton = _skeleton(model, inputs)
+    try:
+        expanded: onnx.ModelProto = onnx.inliner.inline_local_functions(skeleton)
+    except (onnx.checker.ValidationError, RuntimeError) as error:
+        raise ImportError_("AICC-1001", f"the model's functions cannot be expanded: {error}.") from error
     kept = [i for i in expanded.graph.input if i.name not in names or i.name in inputs]
     del expanded.graph.input[:]
     expanded.graph.input.extend(kept)
@@ -40,9 +49,13 @@ def _skeleton(model: onnx.ModelProto, inputs: set[str]) -> onnx.ModelProto:
     bare = onnx.ModelProto(ir_version=model.ir_version, producer_name=model.producer_name)
     bare.opset_import.extend(model.opset_import)
     bare.functions.extend(model.functions)
+    defaults = {(normalize_domain(f.domain), f.name): f.attribute_proto for f in model.functions}
+    for function in bare.functions:
+        _put_defaults(function.node, defaults)
     graph = bare.graph
     graph.name = model.graph.name or "main"
     graph.node.extend(model.graph.node)
+    _put_defaults(graph.node, defaults)
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
@@ -50,6 +63,17 @@ def _skeleton(model: onnx.ModelProto, inputs: set[str]) -> onnx.ModelProto:
         if t.name not in inputs:
             graph.input.append(onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)))
     return bare
+
+
+def _put_defaults(nodes: Iterable[onnx.NodeProto], defaults: _Defaults) -> None:
+    """Calls of functions get the attributes that they leave to the function's defaults: onnx's inliner drops those."""
+    for node in nodes:
+        given = {a.name for a in node.attribute}
+        called = defaults.get((normalize_domain(node.domain), node.op_type), ())
+        node.attribute.extend(a for a in called if a.name not in given)
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                _put_defaults(graph.node, defaults)
 
 
 def body_of(n: Node) -> onnx.FunctionProto | None:

@@ -26,6 +26,7 @@ from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
 from aicc.importer.programs import Program, Scope
 from aicc.importer.registry import normalize_domain, rules
+from aicc.importer.wellformed import check_node, in_order, unique
 from aicc.signature import DimChoice, io_attributes, write_bounds
 from aicc.values import Value, write_values
 from aicc.weights import WeightStore
@@ -177,11 +178,12 @@ class GraphImporter:
                 "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
             )
         inputs = [i for i in graph.input if i.name not in initializers]
+        unique(inputs, "inputs")
         known = {
             symbol_of(i, k)
             for i in inputs
             for k, d in enumerate(i.type.tensor_type.shape.dim)
-            if not d.HasField("dim_value")
+            if not _has_size(d)
         }
         if unknown := sorted(set(dims) - known):
             raise ImportError_(
@@ -233,7 +235,7 @@ class GraphImporter:
 
     def nodes(self, nodes: Sequence[onnx.NodeProto], name_of_all: str = "") -> None:
         """Imports nodes in order at the current insertion point; each goes by its own name, or by one for all."""
-        for proto in nodes:
+        for proto in in_order(nodes):
             name = name_of_all or proto.name or (proto.output[0] if proto.output else proto.op_type)
             with ir.Location.name(name):
                 self._node(proto)
@@ -242,6 +244,7 @@ class GraphImporter:
         domain = normalize_domain(proto.domain)
         rule = rules().get((domain, proto.op_type))
         label = f'"{proto.name}" ({proto.op_type})'
+        check_node(proto, domain, self.opsets.get(domain, 1))
         if rule is None and self._function(proto, domain):
             return
         if rule is None:
@@ -266,7 +269,14 @@ class GraphImporter:
         results = list(out) if isinstance(out, (list, tuple)) else [out]
         for name, value in zip(proto.output, results, strict=False):
             if name and value is not None:
-                self.scopes[-1][name] = value
+                self._define(name, value, label)
+
+    def _define(self, name: str, value: Any, label: str) -> None:
+        if name in self.scopes[-1]:
+            raise ImportError_(
+                "AICC-1001", f"its result '{name}' is defined before.", node=label, stage="import"
+            )
+        self.scopes[-1][name] = value
 
     def _function(self, proto: onnx.NodeProto, domain: str) -> bool:
         """Imports the body of an operator that its schema defines as a function; False when it is none."""
@@ -291,7 +301,8 @@ class GraphImporter:
             raise replace(error, node=node.title, notes=[*error.notes, *inner]) from error
         finally:
             self.scopes, self.opsets = outer
-        self.scopes[-1].update(results)
+        for name, value in results.items():
+            self._define(name, value, node.title)
         return True
 
 
@@ -323,6 +334,11 @@ def dtype_of(code: int, what: str) -> DType:
         ) from None
 
 
+def _has_size(dim: Any) -> bool:
+    """Whether a declared dim is a number; some writers give an unknown one as -1."""
+    return bool(dim.HasField("dim_value") and dim.dim_value >= 0)
+
+
 def symbol_of(value: onnx.ValueInfoProto, dim: int) -> str:
     """The name of a dynamic dim: its own, or one made of the input's when it has none."""
     return value.type.tensor_type.shape.dim[dim].dim_param or f"{value.name}_dim{dim}"
@@ -345,7 +361,7 @@ def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorTyp
         )
     shape: list[int | Dim] = []
     for k, d in enumerate(tensor.shape.dim):
-        if d.HasField("dim_value"):
+        if _has_size(d):
             shape.append(d.dim_value)
         elif (symbol := symbol_of(value, k)) in dims:
             shape.append(dims[symbol])

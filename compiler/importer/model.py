@@ -55,18 +55,42 @@ def check_model(model: onnx.ModelProto, what: str) -> None:
 
 
 def tensor_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], Array]:
-    """A function that gives the tensor's array: a view of a memory map for external data."""
+    """A function that gives the tensor's array: a view of a memory map for external data.
+
+    Raises ImportError_ AICC-1001, AICC-1002 when what is stored is not what the shape and the element type take.
+    """
+    if min(proto.dims, default=0) < 0:
+        raise ImportError_(
+            "AICC-1001", f"tensor '{proto.name}' has the shape {list(proto.dims)}.", stage="import"
+        )
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         return _external_loader(proto, directory)
-    return lambda: onnx.numpy_helper.to_array(proto)
+    return lambda: _stored(proto)
+
+
+def _stored(proto: onnx.TensorProto) -> Array:
+    try:
+        return onnx.numpy_helper.to_array(proto)
+    except (ValueError, TypeError) as error:
+        raise ImportError_(
+            "AICC-1001",
+            f"the elements of tensor '{proto.name}' do not fit its shape {list(proto.dims)} "
+            f"and element type: {error}.",
+            stage="import",
+        ) from error
 
 
 def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], Array]:
-    info = onnx.external_data_helper.ExternalDataInfo(proto)
-    path = (directory / info.location).resolve()
+    try:
+        info = onnx.external_data_helper.ExternalDataInfo(proto)
+        path = (directory / info.location).resolve()
+        offset, length = int(info.offset or 0), None if info.length is None else int(info.length)
+    except ValueError as error:  # no numbers, or a path with a zero in it
+        raise _misplaced(proto, str(error)) from error
+    if not info.location or offset < 0:
+        raise _misplaced(proto, f"file '{info.location}', offset {offset}")
     dtype = DType.from_onnx(proto.data_type)
     count = int(np.prod(list(proto.dims), dtype=np.int64))
-    offset = int(info.offset or 0)
     size = count * dtype.numpy.itemsize
     if not path.is_relative_to(directory.resolve()):
         raise ImportError_(
@@ -79,10 +103,10 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
             stage="import",
             hint="keep the data file beside the .onnx file under the name it was saved with.",
         )
-    if info.length is not None and int(info.length) != size:
+    if length is not None and length != size:
         raise ImportError_(
             "AICC-1001",
-            f"initializer '{proto.name}' has {info.length} bytes; its shape and element type take {size}.",
+            f"initializer '{proto.name}' has {length} bytes; its shape and element type take {size}.",
             stage="import",
         )
     if path.stat().st_size < offset + size:
@@ -102,6 +126,12 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
         return np.frombuffer(mapped, dtype.numpy, count, offset - page).reshape(list(proto.dims))
 
     return load
+
+
+def _misplaced(proto: onnx.TensorProto, why: str) -> ImportError_:
+    return ImportError_(
+        "AICC-1001", f"where the external data of '{proto.name}' lies is not valid: {why}.", stage="import"
+    )
 
 
 def import_model(

@@ -25,6 +25,8 @@ from aicc.passes.kernels.ir_tools import (
 from aicc.passes.kernels.shape_keys import shape_key
 from aicc.passes.schedules.cpu.recurrent.reader import is_recurrence
 
+MOST_OPS = 128
+"""Of one kernel: schedules walk a kernel's ops by recursion, and time to compile grows faster than their number."""
 LONE_ROOTS = {"tensor.pad", "linalg.pack"}
 
 
@@ -202,10 +204,10 @@ def _reads_by(op: Any, values: set[Any], allowed: Any) -> bool:
 
 
 def _absorb(graph: BlockGraph, start: int, rule: Any, taken: set[int], backward: bool) -> None:
-    """Grows the node of `start` by single ops that fit, until nothing changes."""
+    """Grows the node of `start` by single ops that fit, until nothing changes or it has as many as a kernel may."""
     node = graph.node[start]
     changed = True
-    while changed:
+    while changed and len(graph.members[node]) < MOST_OPS:
         changed = False
         members = graph.members[node]
         values = {r for m in members for r in graph.ops[m].results}

@@ -271,6 +271,8 @@ class Builder:
         if t.shape == out.shape:
             return value, out
         require_equal(self, product(t.shape), product(out.shape), "a reshape keeps the number of elements")
+        if 0 in (*t.shape, *out.shape):
+            return self.empty(out), out  # products of sizes would be 0 here and unknown to MLIR
         if t.rank == 0:
             return self._expand(value, t, out, []), out
         groups = reassociation(t.shape, out.shape)

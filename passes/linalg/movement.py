@@ -94,8 +94,6 @@ def concat(b: Builder, n: Lowered) -> Any:
 def slice_(b: Builder, n: Lowered) -> Any:
     """A view, unless a step is negative or known at run time only: then a copying generic."""
     x_t, out, axes = n.typed(0).plain(), n.results[0].plain(), n.attrs["axes"]
-    if 0 in out.shape:
-        return b.empty(stored(out))
     bounds = known_bounds(x_t, n.typed(1), n.typed(2), n.types[3], axes)
     steps = [1] * len(axes) if n.types[3] is None else elements(n.types[3])
     offset: list[Any] = [0] * x_t.rank
@@ -110,6 +108,8 @@ def slice_(b: Builder, n: Lowered) -> Any:
         first, count, stride[axis] = _run_time_bounds(b, n, j, x_t.shape[axis], step)
         offset[axis] = first
         name_symbol(b, out.shape[axis], count)
+    if 0 in out.shape:
+        return b.empty(stored(out))
     if all(isinstance(s, int) and s > 0 for s in stride):
         return extract_slice(b, n.operands[0], x_t, offset, out.shape, stride)[0]
 
@@ -134,15 +134,15 @@ def _run_time_bounds(b: Builder, n: Lowered, j: int, size: DimLike, step: int | 
     dim, zero, one = b.size(size), b.index(0), b.index(1)
     stride: Any = scalar(3) if step is None else b.index(step)
     backwards = arith.CmpIOp(arith.CmpIPredicate.slt, stride, zero).result
-    low = arith.SelectOp(backwards, b.index(-1), zero).result
+    lowest = arith.SelectOp(backwards, b.index(-1), zero).result
     high = arith.SelectOp(backwards, arith.SubIOp(dim, one).result, dim).result
 
-    def clamped(v: Any) -> Any:
+    def clamped(v: Any, low: Any) -> Any:
         negative = arith.CmpIOp(arith.CmpIPredicate.slt, v, zero).result
         v = arith.SelectOp(negative, arith.AddIOp(v, dim).result, v).result
         return arith.MinSIOp(arith.MaxSIOp(v, low).result, high).result
 
-    first, last = clamped(scalar(1)), clamped(scalar(2))
+    first, last = clamped(scalar(1), zero), clamped(scalar(2), lowest)
     count = arith.CeilDivSIOp(arith.SubIOp(last, first).result, stride).result
     return first, arith.MaxSIOp(count, zero).result, stride if step is None else step
 
