@@ -80,19 +80,26 @@ def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tup
         return None
     if all(isinstance(v, int) for v in (start, end, n)):
         return _static_bounds(static(start), static(end), step, static(n))
+    numbers = isinstance(start, int) and isinstance(end, int)
+    # counted from different ends: which is first depends on n
+    opposite = numbers and (start < 0) != (end < 0)
     if step > 0:
         first, stop = _bound(start, n, n), _bound(end, n, n)
-        count = stop - first
-        if isinstance(count, int):
-            count = max(count, 0)
-        elif isinstance(start, int) and start > 1 and not is_at_most(0, count):
-            count = dim_max(count, 0)
-        return first, ceildiv(count, step)
-    first = _bound(start, n, n - 1)
-    if isinstance(end, int) and end <= -_FAR:
-        return first, ceildiv(first + 1, -step)
-    count = first - _bound(end, n, n - 1, -1)
-    return first, ceildiv(max(count, 0) if isinstance(count, int) else count, -step)
+        count = 0 if numbers and not opposite and end <= start else stop - first
+        unsure = isinstance(start, int) and (
+            start > 1 or (opposite and end < _FAR and not (end == -1 and 0 <= start <= 1))
+        )
+    else:
+        first = _bound(start, n, n - 1)
+        if isinstance(end, int) and end <= -_FAR:
+            return first, ceildiv(first + 1, -step)
+        count = 0 if numbers and not opposite and end >= start else first - _bound(end, n, n - 1, -1)
+        unsure = opposite
+    if isinstance(count, int):
+        count = max(count, 0)
+    elif unsure and not is_at_most(0, count):
+        count = dim_max(count, 0)
+    return first, ceildiv(count, abs(step))
 
 
 def _static_bounds(start: int, end: int, step: int, n: int) -> tuple[int, int]:

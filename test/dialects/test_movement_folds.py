@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -143,3 +145,40 @@ def test_type_rules_say_what_is_wrong() -> None:
     for name, operands, attrs, text in wrong:
         with pytest.raises(TypeRuleError, match=text):
             OPS[name].infer(*operands, **attrs)
+
+
+def _at(d: Any, n: int) -> int:
+    """A size of `Dim.symbol("n")` when that is `n`."""
+    if isinstance(d, int):
+        return d
+    pick = {"floordiv": lambda a, b: a // b, "max": max, "min": min}
+    return sum(
+        coef
+        * math.prod(n if a.kind == "symbol" else pick[a.kind](*(_at(x, n) for x in a.args)) for a in mono)
+        for mono, coef in d.terms.items()
+    )
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, -1, -2, -7])
+def test_slices_of_a_symbolic_size(step: int) -> None:
+    """NumPy's, for every size but 1 (where the first element and the last but one are taken to exist)."""
+    far = 2**63 - 1
+    for start, end in itertools.product([*range(-6, 7), far, -far], repeat=2):
+        first, count = slice_bounds(start, end, step, Dim.symbol("n")) or (0, 0)
+        for n in range(2, 9):
+            if step < 0 and start < -n:
+                continue  # ONNX starts from the first element here, NumPy from none
+            want = range(n)[start:end:step]
+            assert _at(count, n) == len(want), (start, end, n)
+            assert not want or _at(first, n) == want[0], (start, end, n)
+            assert (
+                slice_bounds(start, end, step, n) == (slice(start, end, step).indices(n)[0], len(want))
+                or not want
+            )
+
+
+def test_a_slice_backwards_starts_at_an_element() -> None:
+    """ "For negative stepping it is clamped to [0, dims[axes[i]]-1]": `x[-9::-1]` is `x[:1]`, unlike NumPy's."""
+    assert slice_bounds(-9, -(2**63), -1, 5) == (0, 1)
+    assert slice_bounds(-9, -(2**63), -1, 0) == (0, 0)
+    assert slice_bounds(9, -(2**63), -1, 5) == (4, 5)
