@@ -80,26 +80,33 @@ def slice_bounds(start: DimLike, end: DimLike, step: DimLike, n: DimLike) -> tup
         return None
     if all(isinstance(v, int) for v in (start, end, n)):
         return _static_bounds(static(start), static(end), step, static(n))
-    numbers = isinstance(start, int) and isinstance(end, int)
-    # counted from different ends: which is first depends on n
-    opposite = numbers and (start < 0) != (end < 0)
+    # one bound counted from the front and one from the end: which comes first depends on n
+    opposite = isinstance(start, int) and isinstance(end, int) and (start < 0) != (end < 0)
     if step > 0:
         first, stop = _bound(start, n, n), _bound(end, n, n)
-        count = 0 if numbers and not opposite and end <= start else stop - first
-        unsure = isinstance(start, int) and (
-            start > 1 or (opposite and end < _FAR and not (end == -1 and 0 <= start <= 1))
-        )
+        count = 0 if _in_order(end, start) else stop - first
+        unsure = isinstance(start, int) and (start > 1 or (opposite and not _is_usual(start, end)))
     else:
         first = _bound(start, n, n - 1)
         if isinstance(end, int) and end <= -_FAR:
             return first, ceildiv(first + 1, -step)
-        count = 0 if numbers and not opposite and end >= start else first - _bound(end, n, n - 1, -1)
+        count = 0 if _in_order(start, end) else first - _bound(end, n, n - 1, -1)
         unsure = opposite
     if isinstance(count, int):
         count = max(count, 0)
     elif unsure and not is_at_most(0, count):
         count = dim_max(count, 0)
     return first, ceildiv(count, abs(step))
+
+
+def _in_order(a: DimLike, b: DimLike) -> bool:
+    """Whether `a` is known not to come after `b`: both counted from the same end."""
+    return isinstance(a, int) and isinstance(b, int) and (a < 0) == (b < 0) and a <= b
+
+
+def _is_usual(start: int, end: DimLike) -> bool:
+    """`x[-3:]`, `x[:-1]`, `x[1:-1]`: slices that models take of sizes for which they are in order."""
+    return isinstance(end, int) and (end >= _FAR or (end == -1 and 0 <= start <= 1))
 
 
 def _static_bounds(start: int, end: int, step: int, n: int) -> tuple[int, int]:
