@@ -91,6 +91,7 @@ def check_node(node: onnx.NodeProto, domain: str, opset: int) -> None:
         (node.output, declared.min_output, declared.max_output, "output"),
     ):
         if not fewest <= len(values) <= most:
+            plural = what if len(values) == 1 else f"{what}s"
             wanted = (
                 str(fewest)
                 if fewest == most
@@ -98,7 +99,7 @@ def check_node(node: onnx.NodeProto, domain: str, opset: int) -> None:
                 if most > 999
                 else f"{fewest} to {most}"
             )
-            raise _error(node, "AICC-1005", f"it has {len(values)} {what}s; the operator takes {wanted}.")
+            raise _error(node, "AICC-1005", f"it has {len(values)} {plural}; the operator takes {wanted}.")
     for attribute in node.attribute:
         known = declared.attributes.get(attribute.name)
         if known is None:

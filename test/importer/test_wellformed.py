@@ -64,7 +64,7 @@ NODES = {
         "AICC-1005",
         "2 inputs; the operator takes 1",
     ),
-    "few inputs": ([node("Add", ["x"], ["y"], name="r")], "AICC-1005", "1 inputs; the operator takes 2"),
+    "few inputs": ([node("Add", ["x"], ["y"], name="r")], "AICC-1005", "1 input; the operator takes 2"),
     "many outputs": (
         [node("Relu", ["x"], ["y", "z"], name="r")],
         "AICC-1005",
