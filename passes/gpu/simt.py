@@ -15,6 +15,7 @@ from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
 from aicc.passes.gpu.device import device_module
 from aicc.passes.gpu.host_memory import element_address
+from aicc.passes.gpu.simt_asynchronous import asynchronous_rules, i64_of
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.pointers import element_bytes, pointer_to_memref, pointer_type
@@ -24,9 +25,6 @@ _PLACES = {"gpu.thread_id": 0, "gpu.block_id": 3, "gpu.block_dim": 6, "gpu.grid_
 _MODES = {"xor": 0, "down": 1, "up": 2, "idx": 3}
 _SPACE = re.compile(r", (?:#gpu\.address_space<\w+>|3(?: : i\d+)?)(?=>)|(?<=!llvm\.ptr)<[37]>")
 _WAITING = ("gpu.barrier", "gpu.shuffle", "nvgpu.mma.sync", "nvgpu.ldmatrix", "nvvm.wgmma.mma_async")
-_NOTHING = ("nvvm.fence.mbarrier.init", "nvvm.wgmma.fence.aligned", "nvvm.setmaxregister")
-"""Ops that only say in which order others are seen (here: in the order of the program), or who has registers."""
-
 _ALIGNMENT = 1024
 
 
@@ -128,7 +126,7 @@ class _Rewriter:
         return pointer_to_memref(self._shared_at(offset), kind)
 
     def _shared_at(self, offset: int) -> Any:
-        base = self._call("aicc_simt_shared", [], pointer_type())
+        base = self.call("aicc_simt_shared", [], pointer_type())
         i8 = ir.IntegerType.get_signless(8)
         return llvm_dialect.GEPOp(
             pointer_type(), base, [], ir.DenseI32ArrayAttr.get([offset]), i8, None
@@ -141,29 +139,18 @@ class _Rewriter:
             return
         rules: dict[str, Callable[[Any], list[Any]]] = {
             **dict.fromkeys(_PLACES, self._place),
-            "gpu.lane_id": lambda op: [self._index(self._call("aicc_simt_lane", [], _i64()))],
-            "gpu.barrier": lambda op: self._none("aicc_simt_barrier", []),
+            "gpu.lane_id": lambda op: [self._index(self.call("aicc_simt_lane", [], _i64()))],
+            "gpu.barrier": lambda op: self.none("aicc_simt_barrier", []),
             "gpu.shuffle": self._shuffle,
             "gpu.dynamic_shared_memory": self._dynamic,
             "nvgpu.mma.sync": self._mma,
             "nvgpu.ldmatrix": self._ldmatrix,
             "nvgpu.device_async_copy": self._async_copy,
             "nvvm.convert.float.to.tf32": lambda op: [
-                self._call("aicc_simt_tf32", [op.operands[0]], ir.IntegerType.get_signless(32))
+                self.call("aicc_simt_tf32", [op.operands[0]], ir.IntegerType.get_signless(32))
             ],
-            "nvvm.barrier": lambda op: self._none("aicc_simt_meet", list(op.operands)),
-            "nvvm.mbarrier.init": lambda op: self._none("aicc_simt_phase_init", list(op.operands)),
-            "nvvm.mbarrier.arrive": self._arrive,
-            "nvvm.mbarrier.arrive.expect_tx": lambda op: self._none(
-                "aicc_simt_phase_expect", list(op.operands)
-            ),
-            "nvvm.mbarrier.try_wait.parity": self._wait,
-            "nvvm.cp.async.bulk.tensor.shared.cluster.global": self._copy_box,
-            "nvvm.wgmma.mma_async": self._warpgroup_mma,
-            "nvvm.wgmma.commit.group.sync.aligned": lambda op: self._none("aicc_simt_wgmma_commit", []),
-            "nvvm.wgmma.wait.group.sync.aligned": self._warpgroup_wait,
+            **asynchronous_rules(self),
             "llvm.addrspacecast": lambda op: [op.operands[0]],
-            **dict.fromkeys(_NOTHING, lambda op: []),
         }
         with ir.InsertionPoint(op), op.location:
             if op.name in ("nvgpu.device_async_create_group", "nvgpu.device_async_wait"):
@@ -181,11 +168,13 @@ class _Rewriter:
     def _token(self, kind: Any) -> Any:
         return ir.Operation.create("builtin.unrealized_conversion_cast", results=[kind]).results[0]
 
-    def _call(self, name: str, operands: list[Any], result: Any) -> Any:
+    def call(self, name: str, operands: list[Any], result: Any) -> Any:
+        """A call of the runtime, with a result."""
         self._declare(name, operands, [result])
         return func.CallOp([result], ir.FlatSymbolRefAttr.get(name), operands).results[0]
 
-    def _none(self, name: str, operands: list[Any]) -> list[Any]:
+    def none(self, name: str, operands: list[Any]) -> list[Any]:
+        """A call of the runtime, without: the results of an op that has none."""
         self._declare(name, operands, [])
         func.CallOp([], ir.FlatSymbolRefAttr.get(name), operands)
         return []
@@ -203,7 +192,7 @@ class _Rewriter:
 
     def _place(self, op: Any) -> list[Any]:
         which = _PLACES[op.name] + "xyz".index(str(op.attributes["dimension"])[-2])
-        return [self._index(self._call("aicc_simt_place", [_number(which)], _i64()))]
+        return [self._index(self.call("aicc_simt_place", [i64_of(which)], _i64()))]
 
     def _shuffle(self, op: Any) -> list[Any]:
         mode = _MODES[str(op.attributes["mode"]).split()[-1].rstrip(">")]
@@ -211,7 +200,7 @@ class _Rewriter:
         kind = op.operands[0].type
         value = op.operands[0] if kind == i32 else arith.BitcastOp(i32, op.operands[0]).result
         mode_value = arith.ConstantOp(i32, ir.IntegerAttr.get(i32, mode)).result
-        result = self._call("aicc_simt_shuffle", [value, op.operands[1], op.operands[2], mode_value], i32)
+        result = self.call("aicc_simt_shuffle", [value, op.operands[1], op.operands[2], mode_value], i32)
         valid = arith.ConstantOp(ir.IntegerType.get_signless(1), ir.BoolAttr.get(True)).result
         return [result if kind == i32 else arith.BitcastOp(kind, result).result, valid]
 
@@ -230,8 +219,8 @@ class _Rewriter:
         f32 = ir.F32Type.get()
         parts = [self._spill(self._floats(value)) for value in (a, b, c)]
         count = _elements(c.type)
-        out = self._stack(count, f32)
-        self._none("aicc_simt_mma", [*parts, out, _number(shape[2])])
+        out = self.stack(count, f32)
+        self.none("aicc_simt_mma", [*parts, out, i64_of(shape[2])])
         loaded = llvm_dialect.LoadOp(ir.VectorType.get([count], f32), out).result
         flat = self._shaped(loaded, c.type.shape)
         return [flat if c.type.element_type == f32 else arith.TruncFOp(c.type, flat).result]
@@ -250,7 +239,7 @@ class _Rewriter:
             return value
         return ir.Operation.create("vector.shape_cast", results=[kind], operands=[value]).results[0]
 
-    def _stack(self, count: int, kind: Any) -> Any:
+    def stack(self, count: int, kind: Any) -> Any:
         """An array on the stack, taken once for the function."""
         block = next(
             o for o in self.module.body.operations if len(o.operation.regions[0].blocks) > 0
@@ -260,7 +249,7 @@ class _Rewriter:
             return llvm_dialect.AllocaOp(pointer_type(), _llvm_number(count), kind, alignment=64).result
 
     def _spill(self, value: Any) -> Any:
-        place = self._stack(_elements(value.type), value.type.element_type)
+        place = self.stack(_elements(value.type), value.type.element_type)
         llvm_dialect.StoreOp(value, place)
         return place
 
@@ -269,9 +258,9 @@ class _Rewriter:
         count = int(ir.IntegerAttr(op.attributes["numTiles"]).value)
         transposed = int("true" in str(op.attributes["transpose"]))
         i32 = ir.IntegerType.get_signless(32)
-        out = self._stack(count, i32)
+        out = self.stack(count, i32)
         address = element_address(op.operands[0], list(op.operands)[1:])
-        self._none("aicc_simt_ldmatrix", [address, out, _number(count), _number(transposed)])
+        self.none("aicc_simt_ldmatrix", [address, out, i64_of(count), i64_of(transposed)])
         flat = ir.VectorType.get([_elements(kind)], kind.element_type)
         return [self._shaped(llvm_dialect.LoadOp(flat, out).result, kind.shape)]
 
@@ -299,62 +288,9 @@ class _Rewriter:
         ir.Operation.create("vector.store", operands=[loaded, target, *places])
         return [self._token(op.results[0].type)]
 
-    # Work that goes on by itself --------------------------------------------------------------------
-
-    def _arrive(self, op: Any) -> list[Any]:
-        self._none("aicc_simt_phase_arrive", list(op.operands))
-        return [_number(0)]
-
-    def _wait(self, op: Any) -> list[Any]:
-        return self._none("aicc_simt_phase_wait", list(op.operands)[:2])
-
-    def _copy_box(self, op: Any) -> list[Any]:
-        """Coordinates are innermost first; what is missing to five is 0."""
-        segments = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
-        if segments != [1, 1, segments[2], 1, 0, 0, 0, 0]:
-            raise CompileError(
-                "AICC-2002", "a copy of a box with more than places is not emulated.", stage="llvm"
-            )
-        target, source, *places, barrier = op.operands
-        zero = arith.ConstantOp(ir.IntegerType.get_signless(32), 0).result
-        places += [zero] * (5 - len(places))
-        return self._none("aicc_simt_copy_box", [target, source, barrier, *places])
-
-    def _warpgroup_mma(self, op: Any) -> list[Any]:
-        """Sums through the stack."""
-        sums, left, right = op.operands
-        sizes = {
-            key: int(number) for key, number in re.findall(r"(\w+) = (\d+)", str(op.attributes["shape"]))
-        }
-        kinds = [re.search(r"<(\w+)>", str(op.attributes[key]))[1] for key in ("typeA", "typeB", "typeD")]  # type: ignore[index]
-        layouts = [str(op.attributes[key]) for key in ("layoutA", "layoutB")]
-        known = kinds[0] == kinds[1] in ("f16", "bf16") and kinds[2] == "f32" and sizes["k"] == 16
-        scales = [str(op.attributes[key]) for key in ("scaleA", "scaleB")]
-        if not known or any("one" not in scale for scale in scales):
-            raise CompileError(
-                "AICC-2002", f"a product of warpgroups of {kinds} is not emulated.", stage="llvm"
-            )
-        count = sizes["n"] // 2
-        place = self._stack(count, ir.F32Type.get())
-        if "zero" in str(op.attributes["scaleD"]):
-            sums = llvm_dialect.ZeroOp(sums.type).result
-        llvm_dialect.StoreOp(sums, place)
-        flags = [int(kinds[0] == "bf16"), int("col" in layouts[0]), int("row" in layouts[1])]
-        self._none("aicc_simt_wgmma", [left, right, place, _number(sizes["n"]), *map(_number, flags)])
-        return [llvm_dialect.LoadOp(op.results[0].type, place).result]
-
-    def _warpgroup_wait(self, op: Any) -> list[Any]:
-        return self._none(
-            "aicc_simt_wgmma_wait", [_number(int(ir.IntegerAttr(op.attributes["group"]).value))]
-        )
-
 
 def _i64() -> Any:
     return ir.IntegerType.get_signless(64)
-
-
-def _number(value: int) -> Any:
-    return arith.ConstantOp(_i64(), ir.IntegerAttr.get(_i64(), value)).result
 
 
 def _llvm_number(value: int) -> Any:

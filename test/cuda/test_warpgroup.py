@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +169,44 @@ def test_bfloat16() -> None:
     expected = x @ w.T + b
     found = executable(dict(inputs)).astype(np.float64)
     assert np.abs(found - expected).max() / np.abs(expected).max() <= 2.0**-7  # two roundings
+
+
+WAIT = "nvvm.wgmma.wait.group.sync.aligned"
+BROKEN = {
+    "no_wait_for_copies": ("asynchronous.Barriers.wait", "lambda self, number, turn: None"),
+    "no_wait_for_products": ("warpgroup.launch.wait_products", "lambda e, left: None"),
+    "stages_given_back_too_early": (
+        "warpgroup.launch.wait_products",
+        f"lambda e, left: e.do('{WAIT} 7' if left else '{WAIT} 0')",
+    ),
+    "another_step_between_lines": ("asynchronous.ATOM", "512"),
+    "no_exchange_of_chunks": ("asynchronous.Operand.fixed", "lambda self: 64 << 32 | 1 << 16"),
+}
+WRONG = 7
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_emulation_notices(name: str) -> None:
+    """Code that lacks a wait, or has another layout's descriptor, gives an error of the emulation or wrong numbers."""
+    place, replacement = BROKEN[name]
+    owner, attribute = place.rsplit(".", 1)
+    module, *classes = (
+        owner.split(".Barriers")[0].split(".Operand")[0],
+        *re.findall(r"Barriers|Operand", owner),
+    )
+    script = f"""
+import importlib, sys
+found = importlib.import_module("aicc.passes.schedules.cuda.{module}")
+for name in {classes!r}:
+    found = getattr(found, name)
+setattr(found, {attribute!r}, {replacement})
+from aicc.knobs import knobs
+from test.cuda.cases import compiled, model_of, random_inputs, worst_error
+from test.cuda.test_warpgroup import ARCH, PRODUCTS
+text = PRODUCTS["rows"].replace("200", "1000")
+with knobs.scope(cache=False):
+    executable = compiled(model_of(text), "warpgroup", ARCH)
+sys.exit(0 if worst_error(executable, text, random_inputs(model_of(text))) <= 2e-3 else {WRONG})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == WRONG or "aicc simt: " in done.stderr, done.stderr[-2000:]

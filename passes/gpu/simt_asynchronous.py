@@ -1,0 +1,98 @@
+"""What threads of sm_90a start and wait for: barriers in shared memory, copies of boxes, products of warpgroups. All of
+them become calls of the emulation, compiler/runtime/simt/asynchronous.c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aicc.bindings import arith, ir
+from aicc.bindings import llvm as llvm_dialect
+from aicc.errors import CompileError
+
+_NOTHING = ("nvvm.fence.mbarrier.init", "nvvm.wgmma.fence.aligned", "nvvm.setmaxregister")
+"""Ops that only say in which order others are seen (here: in the order of the program), or who has registers."""
+
+
+class Rewriter(Protocol):
+    """What `passes/gpu/simt.py` makes calls with."""
+
+    def call(self, name: str, operands: list[Any], result: Any) -> Any: ...
+
+    def none(self, name: str, operands: list[Any]) -> list[Any]: ...
+
+    def stack(self, count: int, kind: Any) -> Any: ...
+
+
+def asynchronous_rules(rewriter: Rewriter) -> dict[str, Callable[[Any], list[Any]]]:
+    """By op: what makes its calls, at the insertion point, and returns its results."""
+    return {
+        "nvvm.barrier": lambda op: rewriter.none("aicc_simt_meet", list(op.operands)),
+        "nvvm.mbarrier.init": lambda op: rewriter.none("aicc_simt_phase_init", list(op.operands)),
+        "nvvm.mbarrier.arrive": lambda op: _arrive(rewriter, op),
+        "nvvm.mbarrier.arrive.expect_tx": lambda op: rewriter.none(
+            "aicc_simt_phase_expect", list(op.operands)
+        ),
+        "nvvm.mbarrier.try_wait.parity": lambda op: rewriter.none(
+            "aicc_simt_phase_wait", list(op.operands)[:2]
+        ),
+        "nvvm.cp.async.bulk.tensor.shared.cluster.global": lambda op: _copy_box(rewriter, op),
+        "nvvm.wgmma.mma_async": lambda op: _product(rewriter, op),
+        "nvvm.wgmma.commit.group.sync.aligned": lambda op: rewriter.none("aicc_simt_wgmma_commit", []),
+        "nvvm.wgmma.wait.group.sync.aligned": lambda op: rewriter.none(
+            "aicc_simt_wgmma_wait", [i64_of(int(ir.IntegerAttr(op.attributes["group"]).value))]
+        ),
+        **dict.fromkeys(_NOTHING, lambda op: []),
+    }
+
+
+def i64_of(value: int) -> Any:
+    """A constant."""
+    i64 = ir.IntegerType.get_signless(64)
+    return arith.ConstantOp(i64, ir.IntegerAttr.get(i64, value)).result
+
+
+def _arrive(rewriter: Rewriter, op: Any) -> list[Any]:
+    rewriter.none("aicc_simt_phase_arrive", list(op.operands))
+    return [i64_of(0)]  # the state, which nobody reads
+
+
+def _copy_box(rewriter: Rewriter, op: Any) -> list[Any]:
+    """Coordinates are innermost first; what is missing to five is 0."""
+    segments = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+    if segments != [1, 1, segments[2], 1, 0, 0, 0, 0]:
+        raise CompileError(
+            "AICC-2002", "a copy of a box with more operands than places is not emulated.", stage="llvm"
+        )
+    target, source, *places, barrier = op.operands
+    zero = arith.ConstantOp(ir.IntegerType.get_signless(32), 0).result
+    places += [zero] * (5 - len(places))
+    return rewriter.none("aicc_simt_copy_box", [target, source, barrier, *places])
+
+
+def _product(rewriter: Rewriter, op: Any) -> list[Any]:
+    """Sums through the stack."""
+    sums, left, right = op.operands
+    shape = re.findall(r"(\w+) = (\d+)", str(op.attributes["shape"]))
+    sizes = {key: int(size) for key, size in shape}
+    kinds = [_kind(op, key) for key in ("typeA", "typeB", "typeD")]
+    scaled = [key for key in ("scaleA", "scaleB") if "one" not in str(op.attributes[key])]
+    if kinds not in (["f16", "f16", "f32"], ["bf16", "bf16", "f32"]) or sizes["k"] != 16 or scaled:
+        raise CompileError(
+            "AICC-2002", f"a product of warpgroups of {', '.join(kinds)} is not emulated.", stage="llvm"
+        )
+    place = rewriter.stack(sizes["n"] // 2, ir.F32Type.get())
+    if "zero" in str(op.attributes["scaleD"]):
+        sums = llvm_dialect.ZeroOp(sums.type).result
+    llvm_dialect.StoreOp(sums, place)
+    turned = ("col" in str(op.attributes["layoutA"]), "row" in str(op.attributes["layoutB"]))
+    numbers = [sizes["n"], int(kinds[0] == "bf16"), int(turned[0]), int(turned[1])]
+    rewriter.none("aicc_simt_wgmma", [left, right, place, *map(i64_of, numbers)])
+    return [llvm_dialect.LoadOp(op.results[0].type, place).result]
+
+
+def _kind(op: Any, key: str) -> str:
+    found = re.search(r"<(\w+)>", str(op.attributes[key]))
+    return found[1] if found else str(op.attributes[key])
