@@ -1,70 +1,91 @@
-"""Statically quantized forms of zoo models, made by `onnxruntime.quantization` in the QDQ format, and measured.
+"""Statically quantized models: are answers those of the float emulation, is every difference a tie, how fast is it.
 
-`python -m benchmarks.quantized [NAME…]` writes `<cache>/<name>-qdq.onnx` where it is not there yet: unsigned
-activations, signed weights with a scale per output channel, min-max ranges over a few random inputs of a fixed seed.
-Then it times, on one thread and in turns, this file in aicc, the float model in aicc, and this file in ONNX Runtime,
-and counts on how many inputs the results agree:
+python -m benchmarks.quantized build [NAME…]    both quantizers' files, into the cache
+python -m benchmarks.quantized agree [NAME…]    largest logits of many inputs; each quantized tensor by itself
+python -m benchmarks.quantized time  [NAME…]    one thread, in turns; medians. `--mcpu x86-64-v3`: for older CPUs
+python -m benchmarks.quantized page             the sections of docs/quantized.md, from the results
 
-* `same`: aicc and ONNX Runtime's integer kernels give the same numbers, bit by bit;
-* `top-1`: the largest result is where the float emulation of the graph has it (ONNX Runtime without optimizations),
-  for aicc and for ONNX Runtime's integer kernels. The zoo's weights are random: largest results are close to others.
+The networks are those of `benchmarks.models.classes`, whose answers have a margin; `aicc.quantize` and
+`onnxruntime.quantization` calibrate them (min-max, weights with a scale per channel) on the same 16 inputs.
+The float emulation is ONNX Runtime without any optimization: QuantizeLinear and DequantizeLinear one by one, all
+between them in f32. `benchmarks.quantized_tensors` checks that it is what ONNX defines.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aicc.target import Target
+from benchmarks import class_examples
+from benchmarks.quantized_tensors import compare_tensors
 from benchmarks.zoo import CACHE, exported
 
+Array = np.ndarray[Any, Any]
+Feed = dict[str, Array]
 MODELS = ("resnet50", "mobilenetv2", "bert-base-128")
-_SAMPLES = 4
+QUANTIZERS = ("aicc", "onnxruntime")
+RESULTS = CACHE / "quantized.json"
+PAGE = Path("docs/quantized.md")
+BEGIN, END = "<!-- static: begin -->", "<!-- static: end -->"
+_CALIBRATION = 16
+_VARIANTS = (1, 2)
 
 
-def inputs(path: Path, samples: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Random inputs of a model: normal numbers for floats, token numbers, masks of ones."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(seed)
-    for _ in range(samples):
-        feed = {}
-        for i in session.get_inputs():
-            if "float" in i.type:
-                feed[i.name] = rng.standard_normal(i.shape).astype(np.float32)
-            elif "mask" in i.name:
-                feed[i.name] = np.ones(i.shape, np.int64)
-            else:
-                feed[i.name] = rng.integers(0, 2 if "type" in i.name else 30000, i.shape)
-        yield feed
+def original(name: str) -> Path:
+    """The f32 model."""
+    return exported(f"{name}-classes")
 
 
-def quantize(name: str, folder: Path) -> Path:
-    """Writes `folder/<name>-qdq.onnx`, unless it is there already."""
+def quantized(name: str, quantizer: str) -> Path:
+    """Where the file is that a quantizer writes."""
+    return CACHE / f"{name}-{quantizer}-qdq.onnx"
+
+
+def inputs(name: str, label: int, variant: int) -> Feed:
+    """An input of a class."""
+    if not name.startswith("bert"):
+        return {"image": class_examples.image(label, variant)}
+    ids = class_examples.tokens(label, variant)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+
+
+def calibration(name: str) -> Iterator[Feed]:
+    """Inputs of classes that are not among those compared."""
+    return (inputs(name, 7 * i, 9) for i in range(_CALIBRATION))
+
+
+def build(name: str) -> None:
+    """Both quantizers' files, where they are not there yet."""
+    import aicc
+
+    ours, theirs = (quantized(name, quantizer) for quantizer in QUANTIZERS)
+    if not ours.exists():
+        aicc.quantize(original(name), ours, data=calibration(name), mode="static", errors=False)
+    if not theirs.exists():
+        _by_onnxruntime(name, theirs)
+
+
+def _by_onnxruntime(name: str, out: Path) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    source, out = exported(name), folder / f"{name}-qdq.onnx"
-    if out.exists():
-        return out
-
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._feeds = inputs(source, _SAMPLES)
+            self._feeds = calibration(name)
 
-        def get_next(self) -> dict[str, Any] | None:
+        def get_next(self) -> Feed | None:
             return next(self._feeds, None)
 
     with tempfile.TemporaryDirectory() as scratch:
         prepared = str(Path(scratch) / "prepared.onnx")
-        quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
+        quant_pre_process(str(original(name)), prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
             str(out),
@@ -74,71 +95,189 @@ def quantize(name: str, folder: Path) -> Path:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    return out
 
 
-def measure(name: str, folder: Path, seconds: float = 8.0, samples: int = 8) -> str:
-    """A row of the table."""
-    from onnxruntime import GraphOptimizationLevel as Level
-
+def agree(name: str) -> dict[str, Any]:
+    """Of each file: inputs whose largest logit is where the float emulation has it, and where the class is."""
     import aicc
 
-    path = quantize(name, folder)
-    one = Target.host().with_cores(1)
-    integers, floats = (aicc.compile(str(p), target=one) for p in (path, exported(name)))
-    for exe in (integers, floats):
-        exe.num_threads = 1
-    peer, emulation = _session(path, Level.ORT_ENABLE_ALL), _session(path, Level.ORT_DISABLE_ALL)
-    feeds = list(inputs(exported(name), samples, seed=7))
-    runs: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "aicc int8": lambda feed: integers(dict(feed)),
-        "aicc f32": lambda feed: floats(dict(feed)),
-        "ONNX Runtime int8": lambda feed: peer.run(None, feed),
+    feeds = [
+        (label, inputs(name, label, variant))
+        for variant in _VARIANTS
+        for label in range(class_examples.CLASSES)
+    ]
+    labels = np.array([label for label, _ in feeds])
+    plain = _session(original(name), optimized=True)
+    found: dict[str, Any] = {
+        "inputs": len(feeds),
+        "f32": int((_answers(plain, feeds).argmax(-1) == labels).sum()),
     }
+    for quantizer in QUANTIZERS:
+        path = quantized(name, quantizer)
+        executable = aicc.compile(str(path))
+        emulated = _answers(_session(path, optimized=False), feeds)
+        theirs = _answers(_session(path, optimized=True), feeds)
+        ours = np.concatenate([executable(dict(feed)) for _, feed in feeds])
+        top = emulated.argmax(-1)
+        margin = np.sort(emulated, -1)[:, -2:]
+        row = {
+            "ours": int((ours.argmax(-1) == top).sum()),
+            "theirs": int((theirs.argmax(-1) == top).sum()),
+            "right": {
+                who: int((logits.argmax(-1) == labels).sum())
+                for who, logits in (("emulation", emulated), ("aicc", ours), ("onnxruntime", theirs))
+            },
+            # of the inputs that differ, the emulation's margin between its two largest, of the spread of its logits
+            "margins": ((margin[:, 1] - margin[:, 0]) / emulated.std())[ours.argmax(-1) != top].tolist(),
+            "snr": _snr(emulated, ours),
+            "snr_theirs": _snr(emulated, theirs),
+            "tensors": compare_tensors(path, inputs(name, 0, 1)),
+        }
+        print(name, quantizer, json.dumps({k: v for k, v in row.items() if k != "tensors"}), flush=True)
+        found[quantizer] = row
+    return found
+
+
+def _answers(session: Any, feeds: list[tuple[int, Feed]]) -> Array:
+    return np.concatenate([session.run(None, feed)[0] for _, feed in feeds])
+
+
+def _snr(wanted: Array, got: Array) -> float:
+    """Signal to noise in dB; infinite for equal arrays is 999."""
+    noise = float(np.square(np.subtract(wanted, got, dtype=np.float64)).sum())
+    return 10 * float(np.log10(np.square(wanted, dtype=np.float64).sum() / noise)) if noise else 999.0
+
+
+def measure(name: str, mcpu: str, seconds: float) -> dict[str, float]:
+    """Medians in ms of aicc's f32, and of both runtimes for both files; one thread, in turns."""
+    import aicc
+    from aicc.target import Target
+
+    target = (Target.cpu_named(mcpu) if mcpu else Target.host()).with_cores(1)
+    feed = inputs(name, 0, 1)
+    runs = {}
+    for kind, path in (("f32", original(name)), *((q, quantized(name, q)) for q in QUANTIZERS)):
+        executable = aicc.compile(str(path), target=target)
+        executable.num_threads = 1
+        session = _session(path, optimized=True)
+        runs[f"aicc {kind}"] = lambda e=executable: e(dict(feed))
+        runs[f"onnxruntime {kind}"] = lambda s=session: s.run(None, feed)
     times: dict[str, list[float]] = {key: [] for key in runs}
     for run in runs.values():
-        run(feeds[0])
+        run()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         for key, run in runs.items():
             start = time.perf_counter()
-            run(feeds[0])
+            run()
             times[key].append(time.perf_counter() - start)
-    medians = {key: float(np.median(found)) * 1e3 for key, found in times.items()}
-    same = ours = theirs = 0
-    for feed in feeds:
-        got, other, want = (
-            _last(r) for r in (runs["aicc int8"](feed), peer.run(None, feed), emulation.run(None, feed))
-        )
-        same += bool((got == other).all())
-        ours += bool((got.argmax(-1) == want.argmax(-1)).all())
-        theirs += bool((other.argmax(-1) == want.argmax(-1)).all())
-    mine = medians["aicc int8"]
-    return (
-        f"| {name} | {mine:.2f} | {medians['aicc f32']:.2f} | {medians['ONNX Runtime int8']:.2f} "
-        f"| {medians['aicc f32'] / mine:.2f}x | {medians['ONNX Runtime int8'] / mine:.2f}x "
-        f"| {same}/{samples} | {ours}/{samples}, {theirs}/{samples} |"
-    )
+    return {key: float(np.median(found)) * 1e3 for key, found in times.items()}
 
 
-def _session(path: Path, level: Any) -> Any:
+def _session(path: Path, optimized: bool) -> Any:
     import onnxruntime
+    from onnxruntime import GraphOptimizationLevel as Level
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.graph_optimization_level = level
+    options.graph_optimization_level = Level.ORT_ENABLE_ALL if optimized else Level.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _last(results: Any) -> Any:
-    """The last output: logits, or the pooled state."""
-    return results[-1] if isinstance(results, (list, tuple)) else results
+def section(results: dict[str, Any]) -> str:
+    """The part of the page between the marks."""
+    lines = [
+        BEGIN,
+        "## Static quantization: agreement",
+        "",
+        f"Inputs near the examples of {class_examples.CLASSES} classes (`benchmarks/class_examples.py`). *agree*: the "
+        "largest logit is where the float emulation of the same file has it. *right*: it is that of the input's class. "
+        "*SNR*: of logits, against the emulation's.",
+        "",
+        "| model, quantizer | agree: aicc | agree: ONNX Runtime | SNR aicc, ONNX Runtime | margin where aicc differs "
+        "| right: f32 | emulation | aicc | ONNX Runtime |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in results["agree"].items():
+        count = found["inputs"]
+        for quantizer in QUANTIZERS:
+            row = found[quantizer]
+            right = row["right"]
+            margins = ", ".join(f"{m:.1e}" for m in sorted(row["margins"])) or "-"
+            lines.append(
+                f"| {name}, {quantizer} | {row['ours']}/{count} = {row['ours'] / count:.1%} | {row['theirs']}/{count} "
+                f"| {row['snr']:.0f}, {row['snr_theirs']:.0f} dB | {margins} | {found['f32']} | {right['emulation']} "
+                f"| {right['aicc']} | {right['onnxruntime']} |"
+            )
+    lines += [
+        "",
+        "Each quantized tensor by itself, computed by aicc from the emulation's integers: *differ* counts integers "
+        "other than the emulation's; *from tie* is how far, in steps, the emulation's number lay from the middle between "
+        "two integers where they do. A difference at a tie is what another order of an f32 sum makes.",
+        "",
+        "| model, quantizer | operator | tensors | integers | differ | by | from tie |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, found in results["agree"].items():
+        for quantizer in QUANTIZERS:
+            for op, row in found[quantizer]["tensors"].items():
+                lines.append(
+                    f"| {name}, {quantizer} | {op} | {row['tensors']} | {row['integers']} | {row['differ']} "
+                    f"| {row['steps'] or '-'} | {format(row['from_tie'], '.1e') if row['differ'] else '-'} |"
+                )
+    lines += [
+        "",
+        "## Static quantization: time",
+        "",
+        "One thread; medians in ms of runs in turns.",
+        "",
+        "| CPU, made for | model, quantizer | aicc int8 | aicc f32 | ONNX Runtime int8 | to f32 | to ONNX Runtime |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key, row in results["time"].items():
+        name, cpu, mcpu = key.split("|")
+        for quantizer in QUANTIZERS:
+            ours, theirs = row[f"aicc {quantizer}"], row[f"onnxruntime {quantizer}"]
+            lines.append(
+                f"| {cpu}, {mcpu or 'native'} | {name}, {quantizer} | {ours:.2f} | {row['aicc f32']:.2f} "
+                f"| {theirs:.2f} | {row['aicc f32'] / ours:.2f}x | {theirs / ours:.2f}x |"
+            )
+    return "\n".join([*lines, END])
+
+
+def write_page(results: dict[str, Any]) -> None:
+    """Replaces the section in the page."""
+    text = PAGE.read_text()
+    before, rest = text.split(BEGIN, 1)
+    PAGE.write_text(before + section(results) + rest.split(END, 1)[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("build", "agree", "time", "page"))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--mcpu", default="", help="the CPU to compile for")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of timing, for a model")
+    given = parser.parse_args()
+    results: dict[str, Any] = {"agree": {}, "time": {}}
+    if RESULTS.exists():
+        results |= json.loads(RESULTS.read_text())
+    if given.what == "page":
+        write_page(results)
+        return
+    for name in given.names or MODELS:
+        if given.what == "build":
+            build(name)
+        elif given.what == "agree":
+            results["agree"][name] = agree(name)
+        else:
+            from aicc.target import Target
+
+            key = f"{name}|{Target.host().cpu}|{given.mcpu}"
+            results["time"][key] = measure(name, given.mcpu, given.seconds)
+            print(key, json.dumps(results["time"][key]), flush=True)
+        RESULTS.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
-    print(
-        "| model | aicc int8 ms | aicc f32 ms | ONNX Runtime int8 ms | to f32 | to ONNX Runtime | same | top-1 |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for chosen in sys.argv[1:] or MODELS:
-        print(measure(chosen, CACHE), flush=True)
+    main()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from benchmarks.models import classifiers, convnets, generators, light, transformers
+from benchmarks.models import classes, classifiers, convnets, generators, light, transformers
 from benchmarks.models.realistic import calibrated, initialized
 
 CACHE = Path(os.environ.get("AICC_BENCH_CACHE", "build/models"))
@@ -130,6 +130,15 @@ def lstm() -> Recipe:
     return Recipe(build, inputs, ("features",), ("log_probabilities",), dynamo=False)
 
 
+def recognizing(name: str) -> Recipe:
+    """The same architecture with a last layer whose answers have a margin: see `classes`."""
+    plain = RECIPES[name]
+    if name == "bert-base-128":
+        return replace(plain, build=lambda: classes.bert(seed=2), outputs=("logits",))
+    build = {"resnet50": convnets.ResNet50, "mobilenetv2": convnets.MobileNetV2}[name]
+    return replace(plain, build=lambda: classes.convnet(build, seed=1))
+
+
 BATCH = {"image": {0: "batch"}}
 RECIPES: dict[str, Recipe] = {
     "resnet50": convnet(convnets.ResNet50, 224, "logits"),
@@ -186,6 +195,7 @@ RECIPES |= {
     "diffusion-unet": generator(generators.DiffusionUNet, ("latents", "time"), (1, 4, 32, 32), (1, 512)),
     "wavenet": generator(generators.WaveNet, ("sound",), (1, 1, 8000)),
 }
+RECIPES |= {f"{name}-classes": recognizing(name) for name in ("resnet50", "mobilenetv2", "bert-base-128")}
 LIGHT = {f"light-{name.replace('_', '-')}": name for name in light.names()}
 """Networks that come with the package onnx, by the name they have here."""
 

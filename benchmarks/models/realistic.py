@@ -6,8 +6,12 @@ activations explode or die says nothing about either.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import torch
 from torch import Tensor, nn
+
+_SMALL = 0.3
 
 
 @torch.no_grad()
@@ -25,8 +29,20 @@ def initialized(model: nn.Module, seed: int, std: float = 0.02) -> nn.Module:
 
 
 @torch.no_grad()
-def calibrated(model: nn.Module, *examples: Tensor, seed: int, steps: int = 4) -> nn.Module:
-    """He-initialized convolutions, then batch norms whose running statistics are those of real activations."""
+def calibrated(
+    model: nn.Module,
+    *examples: Tensor,
+    seed: int,
+    steps: int = 4,
+    draw: Callable[[Tensor], Tensor] = torch.randn_like,
+    small: Collection[nn.Module] = (),
+    lift: float = 0.0,
+) -> nn.Module:
+    """He-initialized convolutions, then batch norms whose running statistics are those of real activations.
+
+    `draw` makes an input like an example; norms in `small` give numbers of `_SMALL` the usual size; `lift` is the mean
+    of norms' biases.
+    """
     torch.manual_seed(seed)
     for module in model.modules():
         if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
@@ -35,9 +51,9 @@ def calibrated(model: nn.Module, *examples: Tensor, seed: int, steps: int = 4) -
                 module.bias.normal_(0.0, 0.1)
         elif isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # a plain average over the steps
-            module.weight.normal_(1.0, 0.1).clamp_(0.5, 1.5)
-            module.bias.normal_(0.0, 0.1)
+            module.weight.normal_(1.0, 0.1).clamp_(0.5, 1.5).mul_(_SMALL if module in small else 1.0)
+            module.bias.normal_(lift, 0.1)
     model.train()
     for _ in range(steps):
-        model(*(torch.randn_like(example) for example in examples))
+        model(*(draw(example) for example in examples))
     return model.eval()

@@ -4,18 +4,22 @@
         -->  cast(integer_conv(x, w, z) + bias / (s · t)) · (s · t)
     matmul(dequantize(a, s, z), dequantize(w, t))
         -->  cast(integer_matmul(a, w, z)) · (s · t)
+    matmul(dequantize(a, s, z), dequantize(b, t, y))
+        -->  cast(integer_matmul(a, b, z, y)) · (s · t)
     quantize(relu(y · c + dequantize(r, t)), s, z)
         -->  quantize(relu(y · (c / s) + dequantize(r, t / s)), 1, z)
 
-for constant weights, whose scale may differ by output channel. The sums are exact in i32 where the float graph
-rounds each of them, and `y · (c / s)` is rounded once where the graph rounds twice: results differ from the float
-graph's by at most one step of the output's grid, and only where the float graph's result before rounding is within
-some units of its last place of the middle of two steps. QLinearConv and QLinearMatMul are defined in integers, and
-bit-exact. What is not quantized on both sides stays in float.
+for constant weights, whose scale may differ by output channel, and for two activations of one scale each. The sums
+are exact in i32 where the float graph rounds each of them, and `y · (c / s)` is rounded once where the graph rounds
+twice: results differ from the float graph's by at most one step of the output's grid, and only where the float graph's
+result before rounding is within some units of its last place of the middle of two steps. QLinearConv and QLinearMatMul
+are defined in integers, and bit-exact. What is not quantized on both sides stays in float, and so do sums so long that
+they might leave i32.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,6 +34,8 @@ from aicc.passes.graph.quantized_values import Array, Quantized, array_of, quant
 from aicc.passes.graph.rewrite import Rewriter, apply, pattern
 
 _LARGEST_BIAS = float(2**30)
+_LONGEST_SUM = (2**31 - 2**30) // 255**2
+"""Products of differences of bytes that leave room for a bias."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,21 @@ class FoldQuantized(Pass):
     def run(self, module: Any, ctx: PassContext) -> None:
         apply(module, ctx, PRODUCTS)
         apply(module, ctx, SCALES)
+
+
+def _weights_fit(rw: Rewriter, w: Quantized, channel: int) -> bool:
+    """Whether sums over all dims but `channel` stay within i32, with room for a bias, whatever the activations are."""
+    shape = rw.shape(w.x)
+    if not all(isinstance(n, int) for n in shape):
+        return False
+    if math.prod(shape) // shape[channel] <= _LONGEST_SUM:
+        return True
+    known = array_of(rw, w.x)
+    if known is None:
+        return False
+    centered = np.abs(known.astype(np.int64) - shaped(w.zero, len(shape), channel))
+    sums = centered.sum(tuple(d for d in range(len(shape)) if d != channel))
+    return bool(sums.max(initial=0) * 255 <= _LARGEST_BIAS)
 
 
 def _activation(rw: Rewriter, value: Any) -> Quantized | None:
@@ -63,7 +84,7 @@ def convolve_integers(rw: Rewriter, op: Any) -> bool:
     x, w = _activation(rw, op.operands[0]), _weights(rw, op.operands[1], 0)
     if x is None or w is None or attrs["layout"] != "NCHW" or attrs["kernel_layout"] != "OIHW":
         return False
-    if any(d != 1 for d in attrs.pop("input_dilations") or ()):
+    if any(d != 1 for d in attrs.pop("input_dilations") or ()) or not _weights_fit(rw, w, 0):
         return False
     bias = rw.operands(op)[2]
     rank = rw.rank(op.results[0])
@@ -88,13 +109,40 @@ def multiply_integers(rw: Rewriter, op: Any) -> bool:
     rank = rw.rank(op.operands[1])
     if attrs["trans_a"] or rank != 2 or rw.rank(op.operands[0]) < 2:
         return False
-    a, w = _activation(rw, op.operands[0]), _weights(rw, op.operands[1], 0 if attrs["trans_b"] else 1)
-    if a is None or w is None:
+    channel = 0 if attrs["trans_b"] else 1
+    a, w = _activation(rw, op.operands[0]), _weights(rw, op.operands[1], channel)
+    if a is None or w is None or not _weights_fit(rw, w, channel):
         return False
     rw.at(op)
     b = rw.build("transpose", w.x, perm=(1, 0)) if attrs["trans_b"] else w.x
     y = rw.build("integer_matmul", a.x, b, rw.const(a.zero), rw.const(w.zero))
     return rw.replace(op, _scaled(rw, y, (a.scale * w.scale).astype(np.float32), None, 0))
+
+
+@pattern("matmul")
+def multiply_activations(rw: Rewriter, op: Any) -> bool:
+    """`matmul(dequantize(a), dequantize(b)) --> cast(integer_matmul(a, b)) · scale`, as in attention
+
+    Where the second operand's sizes are known: the CPU's dot products want its columns side by side, in panels. GPUs
+    have no kernel for it that is better than the float one.
+    """
+    attrs = rw.attrs(op)
+    a, b = (_activation(rw, v) for v in op.operands)
+    if a is None or b is None or attrs["trans_a"] or rw.ctx.target.is_device:
+        return False
+    rank, shape = rw.rank(b.x), list(rw.shape(b.x))
+    if rank < 2 or rw.rank(a.x) < 2 or not all(isinstance(n, int) for n in shape):
+        return False
+    if attrs["trans_b"]:
+        shape[-1], shape[-2] = shape[-2], shape[-1]
+    if shape[-2] > _LONGEST_SUM:
+        return False
+    rw.at(op)
+    right = b.x
+    if attrs["trans_b"]:
+        right = rw.build("transpose", right, perm=(*range(rank - 2), rank - 1, rank - 2))
+    y = rw.build("integer_matmul", a.x, right, rw.const(a.zero), rw.const(b.zero))
+    return rw.replace(op, _scaled(rw, y, (a.scale * b.scale).astype(np.float32), None, 0))
 
 
 def _scaled(rw: Rewriter, y: Any, scale: Array, bias: Any, following: int) -> Any:
@@ -176,7 +224,8 @@ def stay_in_float(rw: Rewriter, op: Any) -> bool:
     Exact: whole numbers of 16 bits are the same in f32 and in integers.
     """
     to = quantized(rw, op.results[0])
-    made = rw.inner(op.operands[0], "quantize")
+    move = rw.inner(op.operands[0], "reshape")
+    made = rw.inner(op.operands[0] if move is None else move.operands[0], "quantize")
     source = None if made is None else quantizes(rw, made)
     if to is None or made is None or source is None or not (to.per_tensor and source.per_tensor):
         return False
@@ -185,6 +234,9 @@ def stay_in_float(rw: Rewriter, op: Any) -> bool:
     limits, zero = np.iinfo(to.dtype.numpy), int(to.zero)
     low, high = (rw.const(np.float32(bound - zero)) for bound in (limits.min, limits.max))
     whole = rw.build("clip", rw.build("round", made.operands[0]), low, high)
+    if move is not None:
+        whole = rw.build("reshape", whole, *rw.operands(move)[1:], **rw.attrs(move))
+        rw.remember_shape(whole, rw.shape(op.results[0]))
     return rw.replace(op, rw.build("mul", whole, rw.const(to.scale)))
 
 
@@ -229,5 +281,5 @@ def _constant_divided(rw: Rewriter, value: Any, scale: Array) -> Any | None:
     return None if constant is None else rw.const((constant / scale).astype(np.float32))
 
 
-PRODUCTS = (convolve_integers, multiply_integers, bias_of_product)
+PRODUCTS = (convolve_integers, multiply_integers, multiply_activations, bias_of_product)
 SCALES = (merge_scales, stay_in_float)

@@ -2,6 +2,7 @@
 
     quantize(x, s, z: i8)                         -->  quantize(x, s, z + 128: ui8)   with what dequantizes it
     transpose(dequantize(q, s, z))                -->  dequantize(transpose(q), s, z)
+    quantize(transpose(x), s, z)                  -->  transpose(quantize(x, s, z))
     relu(dequantize(q, s, z))                     -->  dequantize(max(q, z), s, z)
     quantize(dequantize(q, s, z), s, z)           -->  q
     quantize(relu(x), s, lowest)                  -->  quantize(x, s, lowest)
@@ -33,6 +34,8 @@ _MOVES = (
     "depth_to_space",
     "space_to_depth",
 )
+_REARRANGE = ("transpose", "reshape", "squeeze", "unsqueeze", "depth_to_space", "space_to_depth")
+"""Moves that keep every element once."""
 _SMALLEST = 1e-30
 """Scales below it might lose bits in f32 on the way from and to the grid."""
 
@@ -80,6 +83,20 @@ def move_integers(rw: Rewriter, op: Any) -> bool:
     """`move(dequantize(q)) --> dequantize(move(q))`"""
     q = quantized(rw, op.operands[0])
     return q is not None and q.per_tensor and _below(rw, op, q, kind(op))
+
+
+@pattern("quantize")
+def move_bytes(rw: Rewriter, op: Any) -> bool:
+    """`quantize(move(x), s, z) --> move(quantize(x, s, z))`: what computes x rounds it, and fewer bytes move"""
+    q = quantizes(rw, op)
+    move = rw.inner(op.operands[0], *_REARRANGE)
+    if q is None or not q.per_tensor or move is None or quantized(rw, move.operands[0]) is not None:
+        return False
+    rw.at(op, move)
+    rounded = rw.build("quantize", move.operands[0], *rw.operands(op)[1:], to=q.dtype, axis=0)
+    moved = rw.build(kind(move), rounded, *rw.operands(move)[1:], **rw.attrs(move))
+    rw.remember_shape(moved, rw.shape(op.results[0]))
+    return rw.replace(op, moved)
 
 
 @pattern("max_pool")
@@ -166,6 +183,7 @@ def clip_bounds(rw: Rewriter, op: Any) -> tuple[float, float] | None:
 PATTERNS = (
     unsigned_activations,
     move_integers,
+    move_bytes,
     pool_integers,
     join_integers,
     clamp_integers,

@@ -31,7 +31,8 @@ class SinkReshapes(Pass):
       %v = tensor.collapse_shape %c: 1x56x56x128      --> %r = generic {maximumf} ins(%c)
       %r = generic {maximumf} ins(%v)                 --> %v = tensor.collapse_shape %r
 
-    and the same where the pieces of a tensor are computed each by a root (phases of a transposed convolution):
+    likewise tensor.expand_shape, and where the pieces of a tensor are computed each by a root (phases of a transposed
+    convolution):
       generic {maximumf} of a chain of tensor.insert_slice  -->  the chain of generic {maximumf} of each piece
     """
 
@@ -90,6 +91,8 @@ def _over_view(op: Any, value: Any, roots: set[Any]) -> bool:
         return _over_chain(op, value, roots)
     if view.name == "tensor.extract_slice":
         return _over_slice(op, value, roots)
+    if view.name == "tensor.expand_shape":
+        return _over_expansion(op, value, roots)
     if view.name != "tensor.collapse_shape":
         return False
     source = view.operands[0]
@@ -117,6 +120,54 @@ def _over_view(op: Any, value: Any, roots: set[Any]) -> bool:
     else:
         roots.add(new)
     return True
+
+
+def _over_expansion(op: Any, value: Any, roots: set[Any]) -> bool:
+    """`op` before the dims of what a root computes are taken apart."""
+    view = defining_op(value)
+    assert view is not None
+    source = view.operands[0]
+    if source not in roots or len(list(source.uses)) != 1:
+        return False
+    groups = [[ir.IntegerAttr(i).value for i in g] for g in view.attributes["reassociation"]]
+    wide, shape = (list(ir.RankedTensorType(v.type).shape) for v in (value, source))
+    if not groups or not all(isinstance(n, int) and n >= 0 for n in shape):
+        return False
+    new_maps = [_merged(m, groups, wide) for m in maps(op)[: len(inputs(op))]]
+    if any(m is None for m in new_maps):
+        return False
+    identity = ir.AffineMap.get_identity(len(wide))
+    with ir.InsertionPoint(op), op.location:
+        operands = []
+        for v, m in zip(inputs(op), maps(op), strict=False):
+            if v != value and m == identity:
+                t = ir.RankedTensorType.get(shape, ir.RankedTensorType(v.type).element_type)
+                v = tensor.CollapseShapeOp(t, v, groups).result
+            operands.append(source if v == value else v)
+        new = _rebuilt(op, operands, new_maps, shape)
+        out = tensor.ExpandShapeOp(op.results[0].type, new, groups, [], wide).result
+    op.results[0].replace_all_uses_with(out)
+    op.erase()
+    view.erase()
+    roots.add(new)
+    return True
+
+
+def _merged(m: Any, groups: Sequence[Sequence[int]], sizes: Sequence[int]) -> Any | None:
+    """How an operand read over dims of `sizes` is read over one dim for each group of them; None where it cannot be.
+    One that is read whole is to be collapsed like them."""
+    if m == ir.AffineMap.get_identity(len(sizes)):
+        return ir.AffineMap.get_identity(len(groups))
+    exprs: list[Any] = []
+    for e in m.results:
+        if isinstance(e, ir.AffineDimExpr) and sizes[e.position] != 1:
+            number = next(n for n, group in enumerate(groups) if e.position in group)
+            if any(sizes[d] != 1 for d in groups[number] if d != e.position):
+                return None
+            exprs.append(ir.AffineExpr.get_dim(number))
+        else:
+            exprs.append(ir.AffineExpr.get_constant(0))
+    return ir.AffineMap.get(len(groups), 0, exprs)
 
 
 def _over_slice(op: Any, value: Any, roots: set[Any]) -> bool:

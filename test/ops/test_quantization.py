@@ -240,6 +240,46 @@ def test_folded_graph(dtype: Any, rng: np.random.Generator) -> None:
     assert not any(s.startswith(("contraction", "winograd")) for s in schedules)
 
 
+def attention(rng: np.random.Generator, dtype: Any, kind: str) -> Graph:
+    """Q·K^T and P·V of rounded activations, each with a zero point of its own; P·V is rounded once more."""
+    g = Graph()
+    q = Qdq(g, rng)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    # powers of two: the float graph rounds nothing but where it says so
+    scales = [np.float32(2.0**-k) for k in (4, 3, 5, 2, -3)]
+    zeros = [low + z for z in (120, 3, 255, 0, 77)]
+    values, wide = [], []
+    for shape, scale, zero in zip(
+        [(1, 9, 2, 20), (1, 33, 2, 20), (1, 33, 2, 24)], scales, zeros, strict=False
+    ):
+        whole = numbers(rng, shape, dtype, kind).astype(np.float64) - zero
+        values.append(q.quantize(g.input((whole * scale).astype(np.float32)), scale, zero, dtype))
+        wide.append((whole * scale).transpose(0, 2, 1, 3))
+    k = g.node("Transpose", values[1], perm=[0, 2, 3, 1])
+    left, right = (g.node("Transpose", values[i], perm=[0, 2, 1, 3]) for i in (0, 2))
+    p = q.quantize(
+        g.node("MatMul", left, q.quantize(k, scales[1], zeros[1], dtype)), scales[3], zeros[3], dtype
+    )
+    y = q.quantize(g.node("MatMul", p, right), scales[4], zeros[4], dtype)
+    out = g.node("Reshape", g.node("Transpose", y, perm=[0, 2, 1, 3]), g.constant([9, 48], np.int64))
+    out = q.quantize(out, scales[4], zeros[4], dtype)
+
+    def grid(v: Array, i: int) -> Array:
+        return (np.clip(np.rint(v / scales[i]) + zeros[i], low, high) - zeros[i]) * scales[i]
+
+    real = grid(grid(wide[0] @ wide[1].transpose(0, 1, 3, 2), 3) @ wide[2], 4)
+    g.output(out, real.transpose(0, 2, 1, 3).reshape(9, 48).astype(np.float32))
+    return g
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_products_of_activations(dtype: Any, kind: str, rng: np.random.Generator) -> None:
+    """Both of attention's products run in integers, whatever the zero points are."""
+    exe = run(attention(rng, dtype, kind))
+    assert sum(k.schedule.startswith("dot") for k in exe.kernels) == 2
+
+
 @pytest.mark.parametrize(("cpu", "triple", "instruction"), INSTRUCTIONS, ids=lambda v: v)
 def test_instruction(cpu: str, triple: str, instruction: str) -> None:
     """Each CPU's own dot product, and never the one that saturates."""

@@ -86,3 +86,62 @@ func.func @main(%q: tensor<2x3xui8>) -> tensor<2x4xf32> {
   %y = "aicc.dequantize"(%p, %s, %z) {axis = 0 : i64} : (tensor<2x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<2x4xf32>
   return %y : tensor<2x4xf32>
 }
+
+// -----
+
+// Attention's products: two activations, each with a zero point, are integers too; their rounding happens before the
+// transpose moves bytes.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[K:.*]] = "aicc.quantize"(%arg1, {{.*}} -> tensor<2x8x4xui8>
+// CHECK: "aicc.transpose"(%[[K]]) {{.*}} : (tensor<2x8x4xui8>) -> tensor<2x4x8xui8>
+// CHECK: "aicc.bitwise_xor"({{.*}}tensor<2x4x8xui8>
+// CHECK: "aicc.integer_matmul"(%arg0, {{.*}} : (tensor<2x3x4xui8>, tensor<2x4x8xi8>, none, none) -> tensor<2x3x8xi32>
+// CHECK: "aicc.cast"
+// CHECK: "aicc.mul"({{.*}} : (tensor<2x3x8xf32>, tensor<f32>)
+// CHECK-NOT: "aicc.matmul"
+func.func @main(%q: tensor<2x3x4xui8>, %k: tensor<2x8x4xf32>) -> tensor<2x3x8xf32> {
+  %s = "aicc.constant"() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %z = "aicc.constant"() {value = dense<7> : tensor<ui8>} : () -> tensor<ui8>
+  %a = "aicc.dequantize"(%q, %s, %z) {axis = 0 : i64} : (tensor<2x3x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<2x3x4xf32>
+  %t = "aicc.transpose"(%k) {perm = array<i64: 0, 2, 1>} : (tensor<2x8x4xf32>) -> tensor<2x4x8xf32>
+  %r = "aicc.quantize"(%t, %s, %z) {to = ui8, axis = 0 : i64} : (tensor<2x4x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<2x4x8xui8>
+  %b = "aicc.dequantize"(%r, %s, %z) {axis = 0 : i64} : (tensor<2x4x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<2x4x8xf32>
+  %y = "aicc.matmul"(%a, %b) {trans_a = false, trans_b = false} : (tensor<2x3x4xf32>, tensor<2x4x8xf32>) -> tensor<2x3x8xf32>
+  return %y : tensor<2x3x8xf32>
+}
+
+// -----
+
+// A sum that might leave i32 stays in float.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: aicc.integer_matmul
+// CHECK: "aicc.matmul"
+func.func @main(%q: tensor<1x40000xui8>, %k: tensor<40000x1xui8>) -> tensor<1x1xf32> {
+  %s = "aicc.constant"() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %z = "aicc.constant"() {value = dense<7> : tensor<ui8>} : () -> tensor<ui8>
+  %a = "aicc.dequantize"(%q, %s, %z) {axis = 0 : i64} : (tensor<1x40000xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x40000xf32>
+  %b = "aicc.dequantize"(%k, %s, %z) {axis = 0 : i64} : (tensor<40000x1xui8>, tensor<f32>, tensor<ui8>) -> tensor<40000x1xf32>
+  %y = "aicc.matmul"(%a, %b) {trans_a = false, trans_b = false} : (tensor<1x40000xf32>, tensor<40000x1xf32>) -> tensor<1x1xf32>
+  return %y : tensor<1x1xf32>
+}
+
+// -----
+
+// A rounding back to float stays in float over a reshape.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: "aicc.quantize"
+// CHECK: "aicc.round"
+// CHECK: "aicc.clip"
+// CHECK: "aicc.reshape"({{.*}} -> tensor<1x2x3xf32>
+// CHECK: "aicc.mul"
+func.func @main(%y: tensor<2x3xi32>) -> tensor<1x2x3xf32> {
+  %none = "aicc.none"() : () -> none
+  %s = "aicc.constant"() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %z = "aicc.constant"() {value = dense<7> : tensor<ui8>} : () -> tensor<ui8>
+  %n = "aicc.constant"() {value = dense<[1, 2, 3]> : tensor<3xi64>} : () -> tensor<3xi64>
+  %x = "aicc.dequantize"(%y, %s, %none) {axis = 0 : i64} : (tensor<2x3xi32>, tensor<f32>, none) -> tensor<2x3xf32>
+  %q = "aicc.quantize"(%x, %s, %z) {to = ui8, axis = 0 : i64} : (tensor<2x3xf32>, tensor<f32>, tensor<ui8>) -> tensor<2x3xui8>
+  %r = "aicc.reshape"(%q, %n) {allowzero = false} : (tensor<2x3xui8>, tensor<3xi64>) -> tensor<1x2x3xui8>
+  %d = "aicc.dequantize"(%r, %s, %z) {axis = 0 : i64} : (tensor<1x2x3xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x3xf32>
+  return %d : tensor<1x2x3xf32>
+}
