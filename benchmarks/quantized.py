@@ -212,8 +212,8 @@ def section(results: dict[str, Any]) -> str:
     lines += [
         "",
         "Each quantized tensor by itself, computed by aicc from the emulation's integers: *differ* counts integers "
-        "other than the emulation's; *from tie* is how far, in steps, the emulation's number lay from the middle between "
-        "two integers where they do. A difference at a tie is what another order of an f32 sum makes.",
+        "other than the emulation's; *from tie* is how far, in steps, the emulation's number lay from the middle "
+        "between two integers where they do. A difference at a tie is what another order of an f32 sum makes.",
         "",
         "| model, quantizer | operator | tensors | integers | differ | by | from tie |",
         "|---|---|---|---|---|---|---|",
