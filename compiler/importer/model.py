@@ -13,6 +13,7 @@ import onnx
 import onnx.external_data_helper
 import onnx.numpy_helper
 
+from aicc.dialects.narrow import INTEGER_BITS
 from aicc.dialects.types import DType
 from aicc.errors import ImportError_
 from aicc.importer.lazy import MalformedFile, read_without_weights
@@ -54,6 +55,10 @@ def check_model(model: onnx.ModelProto, what: str) -> None:
             )
 
 
+_PACKED = {**INTEGER_BITS, DType.F4E2M1: 4}
+"""Bits of an element of the types that ONNX stores several to a byte."""
+
+
 def tensor_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], Array]:
     """A function that gives the tensor's array: a view of a memory map for external data.
 
@@ -91,7 +96,8 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
         raise _misplaced(proto, f"file '{info.location}', offset {offset}")
     dtype = DType.from_onnx(proto.data_type)
     count = int(np.prod(list(proto.dims), dtype=np.int64))
-    size = count * dtype.numpy.itemsize
+    bits = _PACKED.get(dtype)
+    size = count * dtype.numpy.itemsize if bits is None else -(-count * bits // 8)
     if not path.is_relative_to(directory.resolve()):
         raise ImportError_(
             "AICC-1002", f"external data of '{proto.name}' lies outside the model's folder: {path}."
@@ -120,6 +126,8 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
     def load() -> Array:
         if count == 0:
             return np.zeros(list(proto.dims), dtype.numpy)
+        if bits is not None:
+            return _unpacked(proto, path, offset, size)
         with path.open("rb") as file:
             page = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
             mapped = mmap.mmap(file.fileno(), size + offset - page, offset=page, access=mmap.ACCESS_READ)
@@ -132,6 +140,16 @@ def _misplaced(proto: onnx.TensorProto, why: str) -> ImportError_:
     return ImportError_(
         "AICC-1001", f"where the external data of '{proto.name}' lies is not valid: {why}.", stage="import"
     )
+
+
+def _unpacked(proto: onnx.TensorProto, path: Path, offset: int, size: int) -> Array:
+    """Elements of less than a byte, from a file."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        packed = onnx.TensorProto(
+            name=proto.name, data_type=proto.data_type, dims=proto.dims, raw_data=file.read(size)
+        )
+    return onnx.numpy_helper.to_array(packed)
 
 
 def import_model(

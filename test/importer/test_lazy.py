@@ -126,3 +126,18 @@ def test_damaged_files_end_in_one_error(tmp_path_factory, cut, at, byte):
         load_model(path)
     except ImportError_ as error:
         assert error.code in ("AICC-1001", "AICC-1007")
+
+
+@pytest.mark.parametrize("kind", ["INT4", "UINT4", "INT2", "UINT2", "FLOAT4E2M1"])
+def test_elements_of_less_than_a_byte(tmp_path, kind):
+    """Several lie in a byte of the file, the last of which may be half empty."""
+    code = TensorProto.DataType.Value(kind)
+    dtype = helper.tensor_dtype_to_np_dtype(code)
+    numbers = np.random.default_rng(0).integers(0, 2, (1023, 9)).astype(np.float32).astype(dtype)
+    want = model(small=np.zeros(3, np.float32))
+    want.graph.initializer.append(numpy_helper.from_array(numbers, "many"))
+    assert want.graph.initializer[-1].data_type == code
+    onnx.save(want, tmp_path / "m.onnx")
+    got = load_model(tmp_path / "m.onnx").graph.initializer[-1]
+    assert got.data_location == TensorProto.EXTERNAL
+    np.testing.assert_array_equal(tensor_loader(got, tmp_path)(), numbers)
