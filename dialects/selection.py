@@ -79,7 +79,14 @@ class NonMaxSuppression(Op, name="non_max_suppression"):
         *,
         center: bool,
     ) -> TensorType:
-        if boxes.rank != 3 or scores.rank != 3 or boxes.shape[2] != 4:
+        if (
+            boxes.rank != 3
+            or scores.rank != 3
+            or any(
+                isinstance(have, int) and isinstance(want, int) and have != want
+                for have, want in NonMaxSuppression.same_sizes(boxes, scores)
+            )
+        ):
             raise TypeRuleError(
                 f"expects boxes [b, n, 4] and scores [b, classes, n], got {boxes} and {scores}"
             )
@@ -87,3 +94,8 @@ class NonMaxSuppression(Op, name="non_max_suppression"):
             if t is not None and t.shape != (1,):
                 raise TypeRuleError(f"operand '{name}' must have one element, got {t}")
         return TensorType((fresh_dim(), 3), DType.I64)
+
+    @staticmethod
+    def same_sizes(boxes: TensorType, scores: TensorType) -> tuple[tuple[DimLike, DimLike], ...]:
+        """Sizes that have to be equal; those with names are for the run to check."""
+        return (boxes.shape[0], scores.shape[0]), (boxes.shape[1], scores.shape[2]), (boxes.shape[2], 4)

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicc.bindings import arith, tensor
+from aicc.dialects.selection import NonMaxSuppression
 from aicc.dialects.symbolic import product
 from aicc.dialects.types import COMPLEX, DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering, stored_integer
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop, loop_nest
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.scalars import Scalars, cast
 from aicc.passes.linalg.shape import name_symbol
 from aicc.passes.linalg.views import extract_slice
@@ -187,6 +189,8 @@ def non_max_suppression(b: Builder, n: Lowered) -> Any:
                                 it and those that overlap it too much die
     """
     boxes, scores = n.operands[:2]
+    for have, want in NonMaxSuppression.same_sizes(n.typed(0), n.typed(1)):
+        require_equal(b, have, want, "boxes are [b, n, 4] and scores [b, classes, n]")
     scores_t, out = n.typed(1).plain(), n.results[0]
     f, s, flags, counter = Scalars(DType.F32), Scalars(DType.I64), Scalars(DType.BOOL), Counter(b)
     byte = Scalars(DType.U8)

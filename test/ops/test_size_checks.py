@@ -10,20 +10,23 @@ import pytest
 from onnx import TensorProto, helper
 
 import aicc
-from aicc.errors import RuntimeError_
+from aicc.errors import ImportError_, RuntimeError_
 
-FLOAT = TensorProto.FLOAT
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
 
 def compiled(
-    nodes: list[Any], inputs: dict[str, list[Any]], initializers: dict[str, Any] | None = None
+    nodes: list[Any],
+    inputs: dict[str, list[Any]],
+    initializers: dict[str, Any] | None = None,
+    result: int = TensorProto.FLOAT,
 ) -> Any:
     """A model whose result is `y`."""
     graph = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info("y", FLOAT, None)],
+        [helper.make_tensor_value_info("y", result, None)],
         [onnx.numpy_helper.from_array(value, name) for name, value in (initializers or {}).items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
@@ -69,6 +72,22 @@ def test_concatenation() -> None:
     assert exe(floats(4, 2), floats(4, 3)).shape == (4, 5)
     with pytest.raises(RuntimeError_, match="ode 'join'.*4 and 5|ode 'join'.*5 and 4"):
         exe(floats(4, 2), floats(5, 3))
+
+
+def test_boxes_and_scores() -> None:
+    """As many boxes as scores, of four numbers each."""
+    node = helper.make_node("NonMaxSuppression", ["a", "b", "most"], ["y"], "nms")
+    exe = compiled(
+        [node], {"a": [1, "n", "four"], "b": [1, 1, "m"]}, {"most": np.array([3], np.int64)}, INT64
+    )
+    boxes = np.array([[[0, 0, 1, 1], [2, 2, 3, 3]]], np.float32)
+    assert exe(boxes, np.array([[[1, 2]]], np.float32)).tolist() == [[0, 0, 1], [0, 0, 0]]
+    with pytest.raises(RuntimeError_, match="ode 'nms'.*2 and 3"):
+        exe(boxes, floats(1, 1, 3))
+    with pytest.raises(RuntimeError_, match="ode 'nms'.*5 and 4"):
+        exe(floats(1, 2, 5), floats(1, 1, 2))
+    with pytest.raises(ImportError_, match=r"expects boxes \[b, n, 4\]"):
+        compiled([node], {"a": [1, 2, 4], "b": [1, 1, 3]}, {"most": np.array([3], np.int64)}, INT64)
 
 
 def test_equal_symbols_cost_nothing() -> None:

@@ -20,7 +20,7 @@ _MEANING = {
 
 
 _WAYS = {
-    DYNAMIC: "each dimension of each input has a name of its own (but for the length of an integer vector)",
+    DYNAMIC: "each dimension of each input has a name of its own (but for those that say a rank or a number of results)",
     CONSTANT: "all inputs but the first are initializers; of a single one, that one",
 }
 

@@ -18,11 +18,20 @@ from aicc.flatten import graph_inputs
 STATIC = "static"
 """As the test has it."""
 DYNAMIC = "dynamic"
-"""Every dimension of every input has a name of its own, but for the length of an integer vector: that says a rank, or
-how many results there are."""
+"""Every dimension of every input has a name of its own, but for those that say a rank, or how many results there are:
+the length of an integer vector, and `RANKS`."""
 CONSTANT = "constant"
 """All inputs but the first are initializers; of a single one, that one."""
 WAYS = (STATIC, DYNAMIC, CONSTANT)
+
+RANKS = {
+    ("Resize", 1): 0,
+    ("Resize", 2): 0,
+    ("Upsample", 1): 0,
+    ("GatherND", 1): -1,
+    ("ScatterND", 1): -1,
+}
+"""By operator and input, the dimension that says a rank."""
 
 
 def in_way(model: onnx.ModelProto, inputs: Sequence[Any], way: str) -> tuple[onnx.ModelProto, list[Any]]:
@@ -34,7 +43,7 @@ def in_way(model: onnx.ModelProto, inputs: Sequence[Any], way: str) -> tuple[onn
     _forget_shapes(changed.graph)
     if way == DYNAMIC:
         for value in graph_inputs(changed):
-            _name_dims(value)
+            _name_dims(value, _ranks(changed.graph, value.name))
         return changed, list(inputs)
     return changed, _fix(changed, inputs)
 
@@ -47,13 +56,24 @@ def _forget_shapes(graph: onnx.GraphProto) -> None:
             output.type.tensor_type.ClearField("shape")
 
 
-def _name_dims(value: onnx.ValueInfoProto) -> None:
+def _ranks(graph: onnx.GraphProto, name: str) -> set[int]:
+    """The dimensions of an input that say a rank, negative ones counted from the end."""
+    return {
+        RANKS[node.op_type, i]
+        for node in graph.node
+        for i, used in enumerate(node.input)
+        if used == name and (node.op_type, i) in RANKS
+    }
+
+
+def _name_dims(value: onnx.ValueInfoProto, kept: set[int]) -> None:
     tensor = value.type.tensor_type
     dims = tensor.shape.dim
     if len(dims) == 1 and tensor.elem_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32):
         return
     for i, dim in enumerate(dims):
-        dim.dim_param = f"{value.name}_{i}"
+        if not kept & {i, i - len(dims)}:
+            dim.dim_param = f"{value.name}_{i}"
 
 
 def _fix(model: onnx.ModelProto, inputs: Sequence[Any]) -> list[Any]:
