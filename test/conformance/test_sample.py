@@ -7,7 +7,7 @@ import pytest
 
 from aicc.errors import CompileError
 from aicc.tools.conformance import check
-from aicc.tools.conformance.expected import read_expected
+from aicc.tools.conformance.expected import is_known, read_expected
 from aicc.tools.conformance.suite import KINDS, Test, find_tests
 from aicc.tools.conformance.ways import CONSTANT, DYNAMIC, STATIC, WAYS
 
@@ -25,12 +25,9 @@ def sample(step: int = STEP, way: str = STATIC) -> tuple[Test, ...]:
     except CompileError as error:
         pytest.skip(str(error))
     known = read_expected(LIST)
-    kinds = [
-        [t for t in tests if t.kind == kind and check.Outcome(kind, t.name, "", way=way).key not in known]
-        for kind in KINDS
-        if kind != "light"
-    ]
-    return tuple(t for of_kind in kinds for t in of_kind[::step])
+    kinds = [[t for t in tests if t.kind == kind] for kind in KINDS if kind != "light"]
+    chosen = [t for of_kind in kinds for t in of_kind[::step]]
+    return tuple(t for t in chosen if not is_known(check.Outcome(t.kind, t.name, "", way=way), known))
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -44,7 +41,10 @@ def test_official(part: int):
 def test_official_in_another_way(way: str):
     outcomes = [check.check(t, way) for t in sample(WAY_STEP, way)]
     assert len(outcomes) > 25
-    assert [f"{o.key}: {o.state}, {o.reason}" for o in outcomes if o.state != check.PASSED] == []
+    refused = [o.key for o in outcomes if o.state == check.UNSUPPORTED]
+    assert refused == (["test_gru_batchwise (dynamic)"] if way == DYNAMIC else [])
+    failed = [o for o in outcomes if o.state not in (check.PASSED, check.UNSUPPORTED)]
+    assert [f"{o.key}: {o.state}, {o.reason}" for o in failed] == []
 
 
 def test_the_list_names_tests_that_exist():

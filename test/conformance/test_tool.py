@@ -76,13 +76,17 @@ def test_the_page_counts_by_operator():
 
 
 def test_other_ways_are_counted_by_themselves():
-    dynamic = replace(outcome("test_a", check.UNSUPPORTED), way="dynamic")
+    dynamic = replace(outcome("test_a", check.WRONG), way="dynamic")
     page = markdown([outcome("test_a"), dynamic], {"test_a": "Add"}, {"test_a (dynamic)": "known"})
     assert "**1 of 1 pass (100.0 %).**" in page
-    assert "| dynamic | 0 | 1 | 0 | 0 | 0 | 0 | 1 | 0.0 % |" in page
-    assert "| test_a (dynamic) | unsupported | known |" in page
+    assert "| dynamic | 0 | 0 | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
+    assert "| test_a (dynamic) | wrong | known |" in page
     assert judge([dynamic], {"test_a (dynamic)": "known"}).good
-    assert not judge([dynamic], {"test_a": "known"}).good
+    assert judge([replace(dynamic, state=check.UNSUPPORTED)], {}).good
+    assert judge([dynamic], {"test_a": "fails in its own way"}).good
+    assert not judge([dynamic], {"test_a (constant)": "known"}).good
+    assert judge([replace(dynamic, state=check.PASSED)], {"test_a": "fails in its own way"}).good
+    assert not judge([replace(dynamic, state=check.PASSED)], {"test_a (dynamic)": "known"}).good
 
 
 def test_a_line_of_what_did_not_run_stays(tmp_path):

@@ -20,7 +20,7 @@ _MEANING = {
 
 
 _WAYS = {
-    DYNAMIC: "each dimension of each input has a name of its own (but for those that say a rank or a number of results)",
+    DYNAMIC: "each dimension of each input has a name of its own (but for those that say a rank)",
     CONSTANT: "all inputs but the first are initializers; of a single one, that one",
 }
 
@@ -77,7 +77,10 @@ def _failures(title: str, outcomes: Sequence[Outcome], expected: Mapping[str, st
     if not failed:
         return []
     head = ["", title] if title else []
-    rows = [f"| {o.key} | {o.state} | {_cell(expected.get(o.key) or o.reason)} |" for o in failed]
+    rows = [
+        f"| {o.key} | {o.state} | {_cell(expected.get(o.key) or expected.get(o.name) or o.reason)} |"
+        for o in failed
+    ]
     return [*head, "", "| test | | reason |", "|---|---|---|", *rows]
 
 
