@@ -229,6 +229,18 @@ def test_models_without_tiles_need_no_permission() -> None:
     assert {"amx-tile", "amx-int8"} <= tiled.cpu_features
 
 
+@pytest.mark.parametrize(("cpu", "there"), [("sapphirerapids", True), ("graniterapids", True), ("icelake-server", False)])
+def test_machine_code(cpu: str, there: bool) -> None:
+    """Independent of the machine: tile registers are configured, used and released, where the CPU has them."""
+    g = Graph()
+    a, b = np.zeros((128, 256), np.uint8), np.arange(256 * 64).reshape(256, 64).astype(np.int8)
+    g.output(g.node("MatMulInteger", g.input(a), g.constant(b, np.int8)), np.zeros((128, 64), np.int32))
+    target = Target.cpu_named(cpu, "x86_64-unknown-linux-gnu")
+    text = compile_model(g.model(), None, Options(target=target, emit="asm")).text
+    for instruction in ("ldtilecfg", "tdpbusd", "tilestored", "tilerelease"):
+        assert (f"\t{instruction}" in text) == there, instruction
+
+
 def test_the_cost_model_leaves_few_rows_to_vectors() -> None:
     """Independent of the machine: what is chosen for a server of this kind."""
     rng = np.random.default_rng(0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +111,29 @@ def test_cpu_features_agree_with_the_system(fake: Fake) -> None:
         else:
             with pytest.raises(RuntimeError_, match=f"lacks {llvm}"):
                 load(path)
+
+
+def test_tile_registers_that_the_system_refuses(fake: Fake) -> None:
+    """Linux refuses them while a thread has an alternate signal stack that is too small to save them on."""
+    if "amx_tile" not in Path("/proc/cpuinfo").read_text().split():
+        pytest.skip("this machine has no tile registers")
+    load(fake("affine", 'FEATURE="amx-tile"'))
+    script = """
+import ctypes, sys
+class Stack(ctypes.Structure):
+    _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+memory = ctypes.create_string_buffer(8192)
+stack = Stack(ctypes.addressof(memory), 0, len(memory))
+assert ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None) == 0
+from aicc.loader import load
+from aicc.target import Target
+assert not any(name.startswith("amx") for name in Target.host().features)
+load(sys.argv[1])
+"""
+    command = [sys.executable, "-c", script, str(fake("affine", 'FEATURE="amx-tile"'))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search(r"AICC-5001.*the system does not let this process use amx-tile", done.stderr, re.IGNORECASE)
 
 
 def test_an_arena_larger_than_memory_is_a_message(fake: Fake) -> None:
