@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import ml_dtypes
@@ -46,12 +47,12 @@ PRODUCTS = (
 )
 
 
-def compiled(graph: Graph, rows: str = "") -> Any:
-    """On tile registers, wherever they can compute the kernel; with `rows` the first dimension of inputs and outputs
-    has that name."""
+def compiled(graph: Graph, names: Mapping[int, str] | None = None) -> Any:
+    """On tile registers, wherever they can compute the kernel; these dimensions of inputs and outputs have names."""
     model = graph.model()
-    for value in (*model.graph.input, *model.graph.output) if rows else ():
-        value.type.tensor_type.shape.dim[0].dim_param = rows
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, name in (names or {}).items():
+            value.type.tensor_type.shape.dim[dim].dim_param = name
     pipeline = aicc.cpu_pipeline(Target.host())
     pipeline.replace("choose-schedules", ChooseSchedules(only="amx"))
     return aicc.compile(model, pipeline=pipeline)
@@ -98,7 +99,7 @@ def test_products_of_any_number_of_rows(sums: int, columns: int, rng: np.random.
         a = numbers(rng, (rows, sums), np.uint8, "ends")
         total = (a.astype(np.int64) @ b.astype(np.int64)).astype(np.int32)
         g.output(g.node("MatMulInteger", g.input(a), g.constant(b, np.int8)), total)
-        exe = exe or compiled(g, "rows")
+        exe = exe or compiled(g, {0: "rows"})
         assert on_tiles(exe) == 1
         check(exe, g)
 
@@ -133,6 +134,24 @@ def test_convolutions(rng: np.random.Generator) -> None:
     exe = compiled(g)
     assert on_tiles(exe) >= 6
     check(exe, g)
+
+
+@needs_tiles
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_convolutions_of_any_size(kernel: int, rng: np.random.Generator) -> None:
+    """Batch, height and width are known at run time: lines shorter than a tile, and longer than two."""
+    exe = None
+    w = numbers(rng, (40, 64, kernel, kernel), np.int8, "ends")
+    pads = (kernel // 2,) * 4
+    for n, high, wide in ((1, 9, 9), (2, 5, 40), (1, 1, 1), (1, 33, 17), (3, 7, 100)):
+        g = Graph()
+        x = numbers(rng, (n, 64, high, wide), np.uint8, "ends")
+        inputs = g.input(x), g.constant(w, np.int8), g.constant(3, np.uint8)
+        y = g.node("ConvInteger", *inputs, pads=pads)
+        g.output(y, convolved(x, w, 3, 0, pads=pads).astype(np.int32))
+        exe = exe or compiled(g, {0: "batch", 2: "height", 3: "width"})
+        assert on_tiles(exe) == 1
+        check(exe, g)
 
 
 @needs_tiles
