@@ -248,7 +248,9 @@ def test_models_without_tiles_need_no_permission() -> None:
     assert {"amx-tile", "amx-int8"} <= tiled.cpu_features
 
 
-@pytest.mark.parametrize(("cpu", "there"), [("sapphirerapids", True), ("graniterapids", True), ("icelake-server", False)])
+@pytest.mark.parametrize(
+    ("cpu", "there"), [("sapphirerapids", True), ("graniterapids", True), ("icelake-server", False)]
+)
 def test_machine_code(cpu: str, there: bool) -> None:
     """Independent of the machine: tile registers are configured, used and released, where the CPU has them."""
     g = Graph()
@@ -264,7 +266,7 @@ def test_the_cost_model_leaves_few_rows_to_vectors() -> None:
     """Independent of the machine: what is chosen for a server of this kind."""
     rng = np.random.default_rng(0)
     g = Graph()
-    for m in (1, 128):
+    for m in (1, 2, 8, 128):
         a, b = numbers(rng, (m, 768), np.uint8), numbers(rng, (768, 768), np.int8)
         g.output(
             g.node("MatMulInteger", g.input(a), g.constant(b, np.int8)),
@@ -272,5 +274,5 @@ def test_the_cost_model_leaves_few_rows_to_vectors() -> None:
         )
     model: onnx.ModelProto = g.model()
     chosen = schedules_for(model, "sapphirerapids")
-    assert chosen == ["dot", "amx"]
-    assert schedules_for(model, "znver5") == ["dot", "dot"]
+    assert chosen == ["dot", "dot", "amx", "amx"]
+    assert schedules_for(model, "znver5") == ["dot"] * 4

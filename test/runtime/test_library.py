@@ -133,7 +133,9 @@ load(sys.argv[1])
     command = [sys.executable, "-c", script, str(fake("affine", 'FEATURE="amx-tile"'))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert re.search(r"AICC-5001.*the system does not let this process use amx-tile", done.stderr, re.IGNORECASE)
+    assert re.search(
+        r"AICC-5001.*the system does not let this process use amx-tile", done.stderr, re.IGNORECASE
+    )
 
 
 def test_an_arena_larger_than_memory_is_a_message(fake: Fake) -> None:

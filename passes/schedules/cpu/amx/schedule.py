@@ -32,7 +32,9 @@ from aicc.target import Target
 # Cycles in which the sums of a row and 16 columns are stored and loaded again.
 _MOVE = 4.0
 # Seconds to give registers their shapes and to give them back.
-_CONFIGURE = 1.0e-7
+_CONFIGURE = 2.5e-7
+# Rows from which on tiles compute less than vectors: what is left over decides where either waits for memory.
+_FEW_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Amx(Dot):
         return list(found)
 
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
-        """Products of tiles at their rate, and the epilogue; or the bytes of A, B and the output."""
+        """Products of tiles at their rate, and the epilogue; or the bytes of A, B and the output, as of vectors, but
+        without the time to start where that is what is waited for."""
         assert isinstance(config, ContractionConfig)
         roles = self._roles(kernel, target, config, before_packing=True)
         grid = self._grid(roles, target, config)
@@ -93,6 +96,8 @@ class Amx(Dot):
         panels = outer * columns * depth * roles.group * size
         rest = outer * (rows * columns + rows * min(depth, 1024)) * roles.group * size
         memory = rates.cold(panels) + rates.stream(rest, target)
+        if memory > work and rows >= _FEW_ROWS:
+            return memory
         return max(work, memory) + rates.start + _CONFIGURE
 
     def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
