@@ -12,6 +12,8 @@ from aicc.loader import load
 from aicc.target import Target
 from aicc.tools.inputs import random_inputs
 from test.models.test_models import SIZES, model
+from test.ops.test_control_flow import CASES
+from test.ops.test_control_flow import _model as parsed
 
 from .conftest import Driver
 
@@ -42,4 +44,20 @@ def test_free_sizes(driver: Driver, name: str, tmp_path: Path) -> None:
         for sizes in SIZES[:2]:
             exe.run(list(random_inputs(model(name, True), sizes).values()))
     assert driver.state.captures == 2
+    exe.close()
+
+
+def test_a_loop(driver: Driver, tmp_path: Path) -> None:
+    """Its rounds are launches of one run; how many depends on a size, so that nothing is read, and runs are replayed."""
+    path = tmp_path / "model.so"
+    text, _ = CASES["scan"]
+    compile_model(parsed(text), path, Options(target=Target.cuda("sm_80")))
+    exe = load(path)
+    launches = []
+    for length in (3, 30):
+        before = driver.state.launches
+        last, rows = exe.run([np.ones((2, 4), np.float32), np.ones((2, length, 4), np.float32)])
+        assert last.shape == (2, 4) and rows.shape == (2, length, 4)
+        launches.append(driver.state.launches - before)
+    assert launches[1] > 9 * launches[0] - 30
     exe.close()
