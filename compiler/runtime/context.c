@@ -81,7 +81,7 @@ void rt_context_destroy(aicc_context *ctx) {
 
 int64_t rt_context_bytes(const aicc_context *ctx) {
   int64_t bytes = aicc_model.arena_bytes + rt_pool_bytes(ctx->pool) + ctx->buffers.bytes;
-  bytes += rt_strings_bytes(ctx->strings);
+  bytes += rt_strings_bytes(ctx->strings) + rt_sequences_bytes(ctx->sequences);
   for (int32_t i = 0; i < aicc_model.n_outputs; i++) bytes += ctx->outputs[i].bytes;
   return bytes;
 }

@@ -152,6 +152,7 @@ void rt_strings_write_output(const aicc_context *ctx, void *data, int32_t ndim, 
 struct rt_sequences;
 void rt_sequences_forget(struct rt_sequences *s); /* those of the last run; NULL is allowed */
 void rt_sequences_free(struct rt_sequences *s);
+int64_t rt_sequences_bytes(const struct rt_sequences *s);
 
 /* ---- programs.c ---- */
 

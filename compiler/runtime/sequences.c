@@ -1,13 +1,15 @@
 /* Sequences of tensors, called by the host program: numbers of sequences in and out; 0 is the empty one.
  *
  * Sequences do not change. One that was made by appending shares the store of the one before it, of which it is a
- * longer part, so that appending costs the same whatever the length. Tensors are buffers of the context's pool, and
- * live, like the stores, until the run ends. */
+ * longer part, so that appending costs the same whatever the length. Tensors, which lie one after the other in chunks of
+ * memory, and stores live until the run ends. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime.h"
+
+enum { CHUNK = 1 << 16 };
 
 struct tensor {
   const void *data;
@@ -26,7 +28,14 @@ struct sequence {
   int64_t length;
 };
 
+struct chunk {
+  char *data;
+  int64_t bytes, used;
+};
+
 struct rt_sequences {
+  struct chunk *chunks;
+  int64_t n_chunks, room_chunks;
   struct store *stores;
   int64_t n_stores, room_stores;
   struct sequence *sequences; /* number 1 is the first */
@@ -52,26 +61,55 @@ static void *grown(aicc_context *ctx, void *items, int64_t count, int64_t *capac
   return more;
 }
 
+static struct rt_sequences *table(aicc_context *ctx) {
+  if (!ctx->sequences && !(ctx->sequences = calloc(1, sizeof *ctx->sequences))) out_of_memory(ctx);
+  return ctx->sequences;
+}
+
+/* 64-byte aligned memory that stays until the run ends. */
+static void *lasting(aicc_context *ctx, int64_t bytes) {
+  struct rt_sequences *t = table(ctx);
+  struct chunk *c = t->n_chunks ? &t->chunks[t->n_chunks - 1] : NULL;
+  int64_t size = (bytes + RT_LINE - 1) / RT_LINE * RT_LINE;
+  if (!c || c->bytes - c->used < size) {
+    int64_t room = size > CHUNK ? size : CHUNK;
+    t->chunks = grown(ctx, t->chunks, t->n_chunks, &t->room_chunks, sizeof *t->chunks);
+    c = &t->chunks[t->n_chunks];
+    *c = (struct chunk){.data = rt_memory_get(room, false), .bytes = room};
+    if (!c->data) out_of_memory(ctx);
+    t->n_chunks++;
+  }
+  c->used += size;
+  return c->data + c->used - size;
+}
+
+int64_t rt_sequences_bytes(const struct rt_sequences *s) {
+  int64_t bytes = 0;
+  for (int64_t i = 0; s && i < s->n_chunks; i++) bytes += s->chunks[i].bytes;
+  return bytes;
+}
+
 void rt_sequences_forget(struct rt_sequences *s) {
   if (!s) return;
   for (int64_t i = 0; i < s->n_stores; i++) {
     for (int64_t k = 0; k < s->stores[i].count; k++) free(s->stores[i].items[k].dims);
     free(s->stores[i].items);
   }
+  /* One chunk stays for the next run, which is likely to need it. */
+  for (int64_t i = 1; i < s->n_chunks; i++) rt_memory_put(s->chunks[i].data, s->chunks[i].bytes);
+  s->n_chunks = s->n_chunks > 0;
+  if (s->n_chunks) s->chunks[0].used = 0;
   s->n_stores = s->n_sequences = 0;
 }
 
 void rt_sequences_free(struct rt_sequences *s) {
   if (!s) return;
   rt_sequences_forget(s);
+  if (s->n_chunks) rt_memory_put(s->chunks[0].data, s->chunks[0].bytes);
+  free(s->chunks);
   free(s->stores);
   free(s->sequences);
   free(s);
-}
-
-static struct rt_sequences *table(aicc_context *ctx) {
-  if (!ctx->sequences && !(ctx->sequences = calloc(1, sizeof *ctx->sequences))) out_of_memory(ctx);
-  return ctx->sequences;
 }
 
 static struct sequence get(aicc_context *ctx, int64_t number) {
@@ -120,7 +158,7 @@ static int64_t elements(const int64_t *dims, int64_t rank) {
 
 static struct tensor copied(aicc_context *ctx, const void *data, const int64_t *dims, int64_t rank, int64_t bytes) {
   int64_t size = elements(dims, rank) * bytes;
-  void *memory = aicc_buffer_acquire(ctx, size);
+  void *memory = lasting(ctx, size);
   memcpy(memory, data, (size_t)size);
   return (struct tensor){.data = memory, .dims = (int64_t *)dims, .bytes = bytes, .rank = (int32_t)rank};
 }
@@ -249,7 +287,7 @@ void aicc_sequence_split(void *context, const void *data, const int64_t *dims, c
     int64_t kept = 0;
     for (int64_t d = 0; d < rank; d++)
       if (d != axis || keepdims) shape[kept++] = d == axis ? size : dims[d];
-    char *memory = aicc_buffer_acquire(ctx, outer * size * inner);
+    char *memory = lasting(ctx, outer * size * inner);
     for (int64_t o = 0; o < outer; o++)
       memcpy(memory + o * size * inner, (const char *)data + (o * extent + start) * inner, (size_t)(size * inner));
     push(ctx, store, (struct tensor){.data = memory, .dims = shape, .bytes = bytes, .rank = (int32_t)kept});
