@@ -9,15 +9,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from aicc.driver import Options, compile_model
+from aicc.bindings import ir
+from aicc.driver import Options, compile_model, cuda_pipeline
+from aicc.passes.base import Pass, PassContext
+from aicc.passes.kernels.choose import ChooseSchedules
+from aicc.passes.schedules.cuda.warpgroup.plan import TILES, WarpgroupConfig
+from aicc.pipeline import Pipeline
 from aicc.target import Target
 from aicc.tools.inputs import random_inputs
 from test.cuda.cases import CASES, expected, model_of, tolerance
@@ -61,6 +67,43 @@ SPEED: dict[str, tuple[str, float, float]] = {
 """Graph, floating point operations, bytes read and written at least."""
 
 
+_LAYOUTS = {
+    "": "(float16[392,648] X, float16[648,776] W, float16[776] B) => (float16[392,776] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",
+    "_right_turned": "(float16[392,648] X, float16[776,648] W, float16[776] B) => (float16[392,776] Y)"
+    " { Y = Gemm<transB=1>(X,W,B) }",
+    "_both_turned": "(float16[648,392] X, float16[776,648] W, float16[776] B) => (float16[392,776] Y)"
+    " { Y = Gemm<transA=1,transB=1>(X,W,B) }",
+}
+
+
+@dataclass(frozen=True)
+class SetTile(Pass):
+    """Gives kernels of the schedule `warpgroup` a tile of a certain size, which the sizes alone would not get."""
+
+    pass_name: ClassVar[str] = "set-tile"
+    rows: int
+    columns: int
+
+    def run(self, module: Any, ctx: PassContext) -> None:
+        for op in module.body.operations:
+            if "aicc.schedule" in op.attributes and '"warpgroup"' in str(op.attributes["aicc.schedule"]):
+                config = WarpgroupConfig(self.rows, self.columns)
+                op.attributes["aicc.config"] = ir.StringAttr.get(str(config), op.context)
+
+
+def tiles(target: Target) -> Iterator[tuple[str, str, Pipeline]]:
+    """Name, graph and pipeline of a product for each tile of warpgroups and each layout; none for other GPUs."""
+    if target.cpu != "sm_90a":
+        return
+    for rows, columns in TILES:
+        for layout, text in _LAYOUTS.items():
+            pipeline = cuda_pipeline(target)
+            pipeline.replace("choose-schedules", ChooseSchedules(only="warpgroup"))
+            pipeline.insert_after("choose-schedules", SetTile(rows, columns))
+            yield f"tile_{rows}x{columns}{layout}", text, pipeline
+
+
 def checked() -> Iterator[tuple[str, onnx.ModelProto, Mapping[str, Array], list[Array], float]]:
     """Name, model, inputs, expected outputs, tolerance relative to the largest number of an output."""
     for name, text in CASES.items():
@@ -78,6 +121,12 @@ def checked() -> Iterator[tuple[str, onnx.ModelProto, Mapping[str, Array], list[
             yield f"{name}_free" if free else name, graph, inputs, list(results), 1e-4
 
 
+def save(path: Path, inputs: Mapping[str, Array], results: list[Array]) -> None:
+    """What `check.py` reads."""
+    arrays = {f"in{i}": a for i, a in enumerate(inputs.values())}
+    np.savez(path, **arrays, **{f"out{i}": a for i, a in enumerate(results)})
+
+
 def main() -> None:
     """Writes build/cuda/*.so, *.npz and index.json; a case that does not compile is an error."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -87,16 +136,26 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()
     make = Target.cuda if args.target == "cuda" else Target.simt
-    options = Options(target=make(args.mcpu))
+    target = make(args.mcpu)
+    options = Options(target=target)
     args.folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, list[dict[str, Any]]] = {"checked": [], "speed": []}
     for name, graph, inputs, results, allowed in checked():
         if args.only in name:
             print(name, flush=True)
             compile_model(graph, args.folder / f"{name}.so", options)
-            arrays = {f"in{i}": a for i, a in enumerate(inputs.values())}
-            np.savez(args.folder / f"{name}.npz", **arrays, **{f"out{i}": a for i, a in enumerate(results)})
+            save(args.folder / f"{name}.npz", inputs, results)
             index["checked"].append({"name": name, "tolerance": allowed})
+    for name, text, pipeline in tiles(target):
+        if args.only in name:
+            print(name, flush=True)
+            compile_model(
+                model_of(text), args.folder / f"{name}.so", Options(target=target, pipeline=pipeline)
+            )
+            inputs = random_inputs(model_of(text))
+            results = [values.astype(np.float16) for values in expected(text, inputs)]
+            save(args.folder / f"{name}.npz", inputs, results)
+            index["checked"].append({"name": name, "tolerance": tolerance(text) * 5})
     for name, (text, flops, size) in SPEED.items():
         if args.only in name and args.target == "cuda":
             print(name, flush=True)

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aicc.driver import Options, compile_model
+from aicc.passes.schedules.cuda.warpgroup.plan import TILES
+from aicc.target import Target
 from benchmarks.cuda import cases, jax_peer
 from benchmarks.cuda.cases import SPEED
 from benchmarks.cuda.speed import PEERS
@@ -45,6 +48,22 @@ def test_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(path, **arrays)
     bad = check(tmp_path)
     assert bad.returncode == 1 and "FAIL softmax_outer" in bad.stdout and "allowed" in bad.stdout
+
+
+def test_every_tile_of_warpgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case has the tile that it is named after."""
+    arguments = ["--target", "simt", "--mcpu", "sm_90a", "--only", "tile_64x128_right"]
+    monkeypatch.setattr(sys, "argv", ["cases", *arguments, "--folder", str(tmp_path)])
+    cases.main()
+    good = check(tmp_path)
+    assert good.returncode == 0 and "1 of 1 cases agree" in good.stdout, good.stdout + good.stderr
+    target = Target.cuda("sm_90a")
+    found = {name: (text, pipeline) for name, text, pipeline in cases.tiles(target)}
+    assert len(found) == 3 * len(TILES) and not list(cases.tiles(Target.cuda("sm_90")))
+    text, pipeline = found["tile_64x128_right_turned"]
+    options = Options(target, pipeline=pipeline, stop_after="kernels", jobs=0)
+    stopped = compile_model(model_of(text).SerializeToString(), None, options)
+    assert 'aicc.config = "rows=64,columns=128"' in stopped.text
 
 
 @pytest.mark.parametrize("name", SPEED)
