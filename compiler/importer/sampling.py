@@ -49,9 +49,15 @@ def deform_conv(n: Node) -> Any:
     deform_conv(x, w[OC, IC/g, kh, kw], offset)  -->  conv(columns[N, IC·kh·kw, oh, ow], w[OC, IC/g·kh·kw, 1, 1])
     """
     c, x, w, offset = Compose(n), n.required(0), n.required(1), n.required(2)
-    batch, channels, *_ = static_shape(n, x, "the input")
+    channels = n.info(x).shape[1]
+    if not isinstance(channels, int):
+        raise n.error("AICC-1005", f"the number of channels must be static, but the input is {n.info(x)}.")
     out_channels, in_group, *kernel = static_shape(n, w, "the weights")
-    out = static_shape(n, offset, "the offsets")[2:]
+    out = [d for d in n.info(offset).shape[2:] if isinstance(d, int)]
+    if len(out) != len(kernel):
+        raise n.error(
+            "AICC-1005", f"the output's sizes must be static, but the offsets are {n.info(offset)}."
+        )
     rank, entries, groups = len(kernel), math.prod(kernel), n.attr("offset_group", 1)
     strides, dilations = ints(n, "strides", [1] * rank), ints(n, "dilations", [1] * rank)
     pads = ints(n, "pads", [0] * (2 * rank))
@@ -62,22 +68,22 @@ def deform_conv(n: Node) -> Any:
         entry = np.arange(kernel[k]).reshape([-1 if i == k else 1 for i in range(2 * rank)]) * dilations[k]
         place = np.arange(out[k]).reshape([-1 if i == rank + k else 1 for i in range(2 * rank)]) * strides[k]
         base[..., k] = entry + place - pads[k]
-    moved = c.reshape(offset, batch, groups, entries, rank, *out)
+    moved = c.reshape(offset, 0, groups, entries, rank, *out)
     perm = [0, 1, 2, *(4 + k for k in range(rank)), 3]
     moved = c.cast(c.transpose(moved, *perm), wide)
     at = c("add", moved, n.const(base.reshape(entries, *out, rank), wide))
-    mask = None if n.input(4) is None else c.reshape(n.required(4), batch, groups, 1, entries, *out)
+    mask = None if n.input(4) is None else c.reshape(n.required(4), 0, groups, 1, entries, *out)
     columns = []
     per_group = channels // groups
     for g in range(groups):
         part = x if groups == 1 else c.slice(x, 1, g * per_group, (g + 1) * per_group)
-        where = c.reshape(c.slice(at, 1, g, g + 1), batch, entries, *out, rank)
+        where = c.reshape(c.slice(at, 1, g, g + 1), 0, entries, *out, rank)
         found = c("sample", part, where, mode="linear", padding="zeros", corners=True)
         if mask is not None:
-            weight = c.reshape(c.slice(mask, 1, g, g + 1), batch, 1, entries, *out)
+            weight = c.reshape(c.slice(mask, 1, g, g + 1), 0, 1, entries, *out)
             found = c("mul", found, weight)
         columns.append(found)
-    flat = c.reshape(c.concat(columns, 1), batch, channels * entries, *out)
+    flat = c.reshape(c.concat(columns, 1), 0, channels * entries, *out)
     ones = [1] * rank
     return n.build(
         Conv,

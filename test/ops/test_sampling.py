@@ -1,8 +1,11 @@
 """GridSample, DeformConv, RoiAlign against the ONNX reference and ONNX Runtime."""
 
 import numpy as np
+import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 
+import aicc
 from test.ops.ort import check_ort
 from test.ops.rig import check
 
@@ -44,3 +47,29 @@ def test_roi_align(mode: str):
     attrs = {"output_height": 2, "output_width": 3, "sampling_ratio": 2, "spatial_scale": 0.9, "mode": mode}
     inputs = [x, rois, np.array([0, 1, 1])]
     check_ort("RoiAlign", *inputs, opset=16, modes=("static",), **attrs)
+
+
+def test_deform_conv_of_any_batch():
+    """Batch and image have names, offsets and masks the output's sizes."""
+    w = RNG.standard_normal((6, 2, 2, 3)).astype(np.float32)
+    info = onnx.helper.make_tensor_value_info
+    shapes = {"x": ["n", 4, "h", "w"], "offset": ["n", 24, 4, 4], "mask": ["n", 12, 4, 4]}
+    names = ["x", "weights", "offset", "", "mask"]
+    node = onnx.helper.make_node("DeformConv", names, ["y"], group=2, offset_group=2)
+    graph = onnx.helper.make_graph(
+        [node],
+        "g",
+        [info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [info("y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(w, "weights")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 22)], ir_version=10)
+    exe = aicc.compile(model.SerializeToString())
+    for batch in (1, 3):
+        feeds = {
+            "x": RNG.standard_normal((batch, 4, 5, 6)).astype(np.float32),
+            "offset": RNG.uniform(-1, 1, (batch, 24, 4, 4)).astype(np.float32),
+            "mask": RNG.uniform(0, 1, (batch, 12, 4, 4)).astype(np.float32),
+        }
+        (want,) = ReferenceEvaluator(model).run(None, feeds)
+        np.testing.assert_allclose(exe(**feeds), want, rtol=1e-4, atol=1e-5)
