@@ -31,9 +31,9 @@ def worst_error(results: list[Any], expected: list[Any]) -> float:
     return worst
 
 
-def check(folder: Path, name: str, allowed: float) -> str:
-    """What is wrong with the case; empty if nothing is."""
-    with np.load(folder / f"{name}.npz") as data:
+def check(folder: Path, name: str, arrays: str, allowed: float) -> str:
+    """What is wrong with the case, whose inputs and outputs are `arrays`.npz; empty if nothing is."""
+    with np.load(folder / f"{arrays}.npz") as data:
         inputs = [data[f"in{i}"] for i in range(sum(key.startswith("in") for key in data))]
         expected = [data[f"out{i}"] for i in range(sum(key.startswith("out") for key in data))]
     executable = loader().load(folder / f"{name}.so")
@@ -63,7 +63,7 @@ def main() -> None:
     failed = 0
     for case in cases:
         try:
-            wrong = check(args.folder, case["name"], case["tolerance"])
+            wrong = check(args.folder, case["name"], case["arrays"], case["tolerance"])
         except Exception as error:  # the next case may tell more
             wrong = f"{type(error).__name__}: {error}"
         failed += bool(wrong)

@@ -58,7 +58,7 @@ def test_every_tile_of_warpgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     good = check(tmp_path)
     assert good.returncode == 0 and "1 of 1 cases agree" in good.stdout, good.stdout + good.stderr
     target = Target.cuda("sm_90a")
-    found = {name: (text, pipeline) for name, text, pipeline in cases.tiles(target)}
+    found = {name: (cases.LAYOUTS[layout], pipeline) for name, layout, pipeline in cases.tiles(target)}
     assert len(found) == 3 * len(TILES) and not list(cases.tiles(Target.cuda("sm_90")))
     text, pipeline = found["tile_64x128_right_turned"]
     options = Options(target, pipeline=pipeline, stop_after="kernels", jobs=0)
