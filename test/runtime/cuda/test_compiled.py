@@ -48,7 +48,7 @@ def test_free_sizes(driver: Driver, name: str, tmp_path: Path) -> None:
 
 
 def test_a_loop(driver: Driver, tmp_path: Path) -> None:
-    """Its rounds are launches of one run; how many depends on a size, so that nothing is read, and runs are replayed."""
+    """Its rounds are launches of one run; how many depends on a size: nothing is read, and runs are replayed."""
     path = tmp_path / "model.so"
     text, _ = CASES["scan"]
     compile_model(parsed(text), path, Options(target=Target.cuda("sm_80")))
