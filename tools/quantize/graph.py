@@ -57,14 +57,14 @@ class Rewriting:
         self._instead: dict[int, list[onnx.NodeProto]] = {}
 
     def layers(self, options: QuantizeOptions, kinds: tuple[str, ...]) -> list[Layer]:
-        """The nodes to quantize, of f32 weights that are no input of the model."""
+        """The nodes to quantize, of f32 weights that are no input of the model, and of activations."""
         inputs = {v.name for v in self.graph.input}
         found = []
         for node in self.graph.node:
             if node.op_type not in kinds or node.domain or options.excludes(node) or len(node.input) < 2:
                 continue
             name = node.input[1]
-            if name in inputs or self.tensor(name) is None:
+            if name in inputs or self.tensor(name) is None or self.tensor(node.input[0]) is not None:
                 continue
             tensor = self.tensor(name)
             assert tensor is not None

@@ -109,6 +109,29 @@ def test_a_shared_weight_is_stored_once():
     assert len(stored) == 3
 
 
+def test_a_product_of_constants_is_left_alone():
+    """It has no activations whose range could be known."""
+    model = a_model()
+    model.graph.node.insert(0, helper.make_node("MatMul", ["m", "gt"], ["folded"], "constants"))
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((64, 4), np.float32), "gt"))
+    model.graph.output.append(helper.make_tensor_value_info("folded", TensorProto.FLOAT, [48, 4]))
+    result = aicc.quantize(model, data=samples(1), mode="static", errors=False)
+    kept = next(n for n in result.model.graph.node if n.name == "constants")
+    assert list(kept.input) == ["m", "gt"]
+
+
+def test_weights_of_4_bits_in_a_file(tmp_path: Path):
+    """Large constants stay in the file until they are needed, two numbers in a byte."""
+    aicc.quantize(a_model(), tmp_path / "q.onnx", errors=False)
+    sample = samples(1)[0]
+    got, wanted = (
+        aicc.compile(str(tmp_path / "q.onnx"))(sample),
+        by_peer(onnx.load(tmp_path / "q.onnx"), sample),
+    )
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
 def test_ranges():
     seen = Observed()
     rng = np.random.default_rng(0)
