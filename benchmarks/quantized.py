@@ -260,24 +260,32 @@ def main() -> None:
     parser.add_argument("--mcpu", default="", help="the CPU to compile for")
     parser.add_argument("--seconds", type=float, default=20.0, help="of timing, for a model")
     given = parser.parse_args()
-    results: dict[str, Any] = {"agree": {}, "time": {}}
-    if RESULTS.exists():
-        results |= json.loads(RESULTS.read_text())
     if given.what == "page":
-        write_page(results)
+        write_page(_results())
         return
     for name in given.names or MODELS:
         if given.what == "build":
             build(name)
         elif given.what == "agree":
-            results["agree"][name] = agree(name)
+            _keep("agree", name, agree(name))
         else:
             from aicc.target import Target
 
-            key = f"{name}|{Target.host().cpu}|{given.mcpu}"
-            results["time"][key] = measure(name, given.mcpu, given.seconds)
-            print(key, json.dumps(results["time"][key]), flush=True)
-        RESULTS.write_text(json.dumps(results, indent=1))
+            row = measure(name, given.mcpu, given.seconds)
+            print(name, json.dumps(row), flush=True)
+            _keep("time", f"{name}|{Target.host().cpu}|{given.mcpu}", row)
+
+
+def _results() -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return {"agree": {}, "time": {}} | known
+
+
+def _keep(kind: str, key: str, row: dict[str, Any]) -> None:
+    """Adds to what is known by now; another process may have written meanwhile."""
+    results = _results()
+    results[kind][key] = row
+    RESULTS.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
