@@ -105,11 +105,18 @@ def gpt2(decode: bool, layers: int = 12) -> Recipe:
     return Recipe(build, inputs, names, ("logits", *present), dynamic, dynamo=False)
 
 
-def llama() -> Recipe:
+def llama(dynamic: bool = False) -> Recipe:
     def inputs() -> tuple[Any, ...]:
-        return (ids(4096, 1, 64),)
+        return (ids(4096, 2 if dynamic else 1, 64),)
 
-    return Recipe(lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",))
+    axes = {"input_ids": {0: "batch", 1: "seq"}} if dynamic else {}
+    return Recipe(lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",), axes)
+
+
+def vit(dynamic: bool = False) -> Recipe:
+    build = lambda: initialized(transformers.VitS16(), seed=4)  # noqa: E731
+    inputs = image(224, 2 if dynamic else 1)  # the exporter takes a batch of 1 for a number
+    return Recipe(build, inputs, ("image",), ("logits",), BATCH if dynamic else {})
 
 
 def llama_decode(layers: int = 8) -> Recipe:
@@ -144,13 +151,13 @@ RECIPES: dict[str, Recipe] = {
     "resnet50": convnet(convnets.ResNet50, 224, "logits"),
     "mobilenetv2": convnet(convnets.MobileNetV2, 224, "logits"),
     "bert-base-128": bert(128, dynamic=False, dynamo=True),
-    "vit-s16": Recipe(
-        lambda: initialized(transformers.VitS16(), seed=4), image(224), ("image",), ("logits",)
-    ),
+    "vit-s16": vit(),
+    "vit-s16-dynamic": vit(dynamic=True),
     "yolov8n": convnet(convnets.YoloV8n, 640, "predictions"),
     "gpt2-prefill": gpt2(decode=False),
     "gpt2-decode": gpt2(decode=True),
     "llama-block": llama(),
+    "llama-block-dynamic": llama(dynamic=True),
     "llama-decode": llama_decode(),
     "lstm": lstm(),
     "bert-base-dynamic": bert(128, dynamic=True, dynamo=False),
