@@ -13,7 +13,7 @@ import onnx.defs
 
 from aicc.errors import CATALOGUE
 from aicc.importer.compound import OF_MAPS
-from aicc.importer.registry import rules
+from aicc.importer.registry import LIMITS, normalize_domain, rules
 from aicc.knobs import markdown_table
 from aicc.passes.loops.math.accuracy import markdown_table as accuracy_table
 from aicc.tools import console
@@ -41,31 +41,76 @@ def knobs() -> str:
 def operators() -> str:
     """docs/operators.md"""
     known = rules()
-    standard = sorted({s.name for s in onnx.defs.get_all_schemas_with_history() if s.domain == ""})
-    expanded = {s.name for s in onnx.defs.get_all_schemas() if s.domain == "" and _has_definition(s)}
+    history: dict[tuple[str, str], list[Any]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        history.setdefault((normalize_domain(schema.domain), schema.name), []).append(schema)
+    names = sorted({*known, *(key for key in history if not key[0])})
     lines = [
         "# Operators",
         "",
         NOTE,
-        "Operators marked *function* are imported through their definition in ONNX.",
+        "*Opsets* are the versions of the operator that are imported: a model of any opset from the first of them on;",
+        "*types* those of tensors in its newest version, as far as they are supported; *limits* what is refused by the",
+        "node's name. An operator *by its definition* is imported as what its schema says it is made of.",
         "",
         "Complex numbers (complex64, complex128) are moved, not computed with: by the operators whose types in ONNX",
         f"include them, but for {', '.join(NO_COMPLEX)}, and for scatters that combine.",
         "",
         "Results may be sequences, optionals and, from ZipMap, sequences of maps: see `aicc_value` in aicc.h and",
         "`Executable.values`. Inputs are tensors.",
-        "",
     ]
-    lines += ["| operator of ONNX | |", "|---|---|"]
-    for name in standard:
-        state = "yes" if ("", name) in known else "function" if name in expanded else "no"
-        lines.append(f"| {name} | {state} |")
-    others = sorted((domain, name) for domain, name in known if domain)
-    lines += ["", "| domain | operator | |", "|---|---|---|"]
-    lines += [
-        f"| {domain} | {name} | {'no: maps' if name in OF_MAPS else 'yes'} |" for domain, name in others
-    ]
+    for domain in sorted({key[0] for key in names}):
+        lines += [
+            "",
+            f"## {domain or 'ai.onnx'}",
+            "",
+            "| operator | opsets | types | limits |",
+            "|---|---|---|---|",
+        ]
+        for key in (key for key in names if key[0] == domain):
+            lines.append(_operator(key, sorted(history.get(key, []), key=lambda s: s.since_version)))
     return "\n".join([*lines, ""])
+
+
+def _operator(key: tuple[str, str], versions: list[Any]) -> str:
+    """A row; `versions` are the schemas, the newest last. Contrib operators have none here."""
+    domain, name = key
+    opsets = ", ".join(str(s.since_version) for s in versions) or "1"
+    limits = LIMITS.get(key, "")
+    if name in OF_MAPS:
+        limits = "**not supported**: maps are no inputs"
+    elif key not in rules():
+        defined = versions and _has_definition(versions[-1])
+        limits = "by its definition" if defined else "**not supported**"
+    return f"| {name} | {opsets} | {_types(key, versions[-1]) if versions else ''} | {limits} |"
+
+
+_GROUPS = {
+    "floats": ("float16", "bfloat16", "float", "double"),
+    "8-bit floats": ("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"),
+    "integers": ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    "narrow integers": ("int4", "uint4", "int2", "uint2"),
+    "complex": ("complex64", "complex128"),
+}
+"""Types that are named together."""
+
+
+def _types(key: tuple[str, str], schema: Any) -> str:
+    """What tensors an operator takes and gives."""
+    kinds = dict.fromkeys(
+        kind[len("tensor(") : -1]
+        for value in (*schema.inputs, *schema.outputs)
+        for kind in sorted(value.types)
+        if kind.startswith("tensor(")
+    )
+    if key[1] in NO_COMPLEX:
+        kinds = {kind: None for kind in kinds if not kind.startswith("complex")}
+    out = []
+    for name, members in _GROUPS.items():
+        if all(member in kinds for member in members):
+            out.append(name)
+            kinds = {kind: None for kind in kinds if kind not in members}
+    return ", ".join([*out, *sorted(kinds)])
 
 
 NO_COMPLEX = ("Col2Im", "GridSample", "Resize", "Unique", "Upsample")

@@ -14,7 +14,7 @@ from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-@onnx_op("Attention")
+@onnx_op("Attention", limits="with a past, new keys or queries are of a static number")
 def attention(n: Node) -> Any:
     q, k, v = (n.required(i) for i in range(3))
     flat = n.info(q).rank == 3

@@ -43,7 +43,7 @@ def _narrowing(n: Node) -> dict[str, Any]:
     return {"saturate": None if saturate else False, "rounding": None if rounding == "up" else rounding}
 
 
-@onnx_op("Cast")
+@onnx_op("Cast", limits="not between strings and bool, uint64 or types below 16 bits")
 def cast_rule(n: Node) -> Any:
     return cast(
         n, n.required(0), dtype_of(n.required_attr("to"), f"attribute 'to' of {n.title}"), **_narrowing(n)

@@ -104,7 +104,7 @@ def _scaled_product(
     return y if bias is None else c("add", y, bias)
 
 
-@onnx_op("MatMulNBits", domain=DOMAIN)
+@onnx_op("MatMulNBits", domain=DOMAIN, limits="4 or 8 bits")
 def matmul_nbits(n: Node) -> Any:
     """Weights `[N, blocks, bytes]` hold 4 bits (the lower first) or 8 of each number, a scale per block."""
     c, x = Compose(n), n.required(0)

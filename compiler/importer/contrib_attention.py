@@ -19,7 +19,7 @@ from aicc.importer.registry import onnx_op
 DOMAIN = "com.microsoft"
 
 
-@onnx_op("MultiHeadAttention", domain=DOMAIN)
+@onnx_op("MultiHeadAttention", domain=DOMAIN, limits="no beam search inside")
 def multi_head_attention(n: Node) -> Any:
     """Inputs query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value."""
     if n.input(8) is not None or n.input(9) is not None:
@@ -101,7 +101,7 @@ def _biased(n: Node, q: Any, k: Any, v: Any, heads: int, query_only: bool = Fals
     return out[0], out[1], out[2]
 
 
-@onnx_op("Attention", domain=DOMAIN)
+@onnx_op("Attention", domain=DOMAIN, limits="no rotary embedding inside, no shared buffers")
 def attention(n: Node) -> Any:
     """Inputs x, weights, bias, mask_index, past `[2, B, N, P, H]`, attention_bias; the projection is in it."""
     if n.attr("do_rotary", 0) or n.attr("past_present_share_buffer", 0) or n.input(6) is not None:
@@ -130,7 +130,7 @@ def attention_of(n: Node, qkv: Any, mask: int, past: int, bias: int) -> Any:
     return y, present
 
 
-@onnx_op("DecoderMaskedMultiHeadAttention", domain=DOMAIN)
+@onnx_op("DecoderMaskedMultiHeadAttention", domain=DOMAIN, limits="no beam search inside")
 def decoder_attention(n: Node) -> Any:
     """One new token. Inputs query, key, value, mask_index, attention_bias, past_key, past_value,
     past_sequence_length, beam_width, cache_indirection, bias."""

@@ -76,7 +76,7 @@ def qgemm(n: Node) -> Any:
     return y if n.input(7) is None else _stored(n, y, 7)
 
 
-@onnx_op("QAttention", domain=DOMAIN)
+@onnx_op("QAttention", domain=DOMAIN, limits="no rotary embedding inside, no shared buffers")
 def quantized_attention(n: Node) -> Any:
     """Attention whose projection is a product of integers. Inputs x, weights, bias, their scales, mask_index, zero
     points, past."""

@@ -29,7 +29,7 @@ _CHEAP = {
 }
 
 
-@onnx_op("If")
+@onnx_op("If", limits="by a condition of the run: outputs of one rank; no optionals")
 def if_(n: Node) -> Any:
     branches = [n.required_attr(b) for b in ("then_branch", "else_branch")]
     condition = n.constant(0)

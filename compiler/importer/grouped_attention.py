@@ -19,7 +19,7 @@ from aicc.importer.registry import onnx_op
 from aicc.importer.rotary import rotate
 
 
-@onnx_op("GroupQueryAttention", domain=DOMAIN)
+@onnx_op("GroupQueryAttention", domain=DOMAIN, limits="no quantized cache")
 def group_query_attention(n: Node) -> Any:
     """Inputs query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache,
     position_ids, attention_bias, head_sink."""

@@ -39,7 +39,7 @@ Body = Callable[[list[Any]], list[Any]]
 """From (round, condition, carried values) to (condition, carried values, rows)."""
 
 
-@onnx_op("Loop")
+@onnx_op("Loop", limits="of rounds that only the run knows: carried values keep their rank; no optionals")
 def loop(n: Node) -> Any:
     graph: onnx.GraphProto = n.required_attr("body")
     carried = [n.anything(2 + i) for i in range(len(n.inputs) - 2)]
@@ -285,7 +285,7 @@ def _is_true(known: Any) -> bool:
 # ---- Scan --------------------------------------------------------------------------------------
 
 
-@onnx_op("Scan")
+@onnx_op("Scan", limits="opset 8: a static batch, no `sequence_lens`")
 def scan(n: Node) -> Any:
     """Opset 8 scans each entry of a batch by itself."""
     if n.opset >= 9:

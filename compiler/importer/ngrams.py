@@ -14,7 +14,7 @@ from aicc.importer.registry import onnx_op
 from aicc.importer.strings import number
 
 
-@onnx_op("TfIdfVectorizer")
+@onnx_op("TfIdfVectorizer", limits="rows are of a static length")
 def tf_idf(n: Node) -> Any:
     """For each length and skip, every window is compared with every n-gram of the pool.
 

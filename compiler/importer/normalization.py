@@ -16,7 +16,7 @@ from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-@onnx_op("BatchNormalization")
+@onnx_op("BatchNormalization", limits="not `spatial = 0` (opset < 9)")
 def batch_norm(n: Node) -> Any:
     x, scale, bias, mean, variance = (n.required(i) for i in range(5))
     epsilon = n.attr("epsilon", 1e-5)

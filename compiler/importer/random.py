@@ -37,14 +37,14 @@ def _shaped(n: Node) -> tuple[Any, DType]:
     return n.build(OPS["shape"], x), _target(n, n.info(x).dtype)
 
 
-@onnx_op("RandomUniform", "RandomUniformLike")
+@onnx_op("RandomUniform", "RandomUniformLike", limits="floats")
 def random_uniform(n: Node) -> Any:
     """`low + u (high - low)`, computed in the result's dtype."""
     low, high = n.attr("low", 0.0), n.attr("high", 1.0)
     return _scaled(n, "uniform", high - low, low)
 
 
-@onnx_op("RandomNormal", "RandomNormalLike")
+@onnx_op("RandomNormal", "RandomNormalLike", limits="floats")
 def random_normal(n: Node) -> Any:
     return _scaled(n, "normal", n.attr("scale", 1.0), n.attr("mean", 0.0))
 

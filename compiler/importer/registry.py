@@ -20,13 +20,22 @@ _NOT_RULES = {
 }
 
 
-def onnx_op(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
-    """Registers an import rule: it gets a `Node` and returns the value, or values, of its outputs."""
+LIMITS: dict[tuple[str, str], str] = {}
+"""What a rule refuses of what the operator may be, by (domain, op type): for docs/operators.md."""
+
+
+def onnx_op(*op_types: str, domain: str = "", limits: str = "") -> Callable[[Rule], Rule]:
+    """Registers an import rule: it gets a `Node` and returns the value, or values, of its outputs.
+
+    `limits` says what of the operator it refuses.
+    """
 
     def register(rule: Rule) -> Rule:
         for op_type in op_types:
             assert (domain, op_type) not in _RULES, f"{op_type} has two import rules"
             _RULES[domain, op_type] = rule
+            if limits:
+                LIMITS[domain, op_type] = limits
         return rule
 
     return register

@@ -24,7 +24,7 @@ def rotary_embedding(n: Node) -> Any:
     return rotate(n, n.required(0), n.required(1), n.required(2), n.input(3))
 
 
-@onnx_op("RotaryEmbedding", domain="com.microsoft")
+@onnx_op("RotaryEmbedding", domain="com.microsoft", limits="no packed batching")
 def contrib_rotary_embedding(n: Node) -> Any:
     """Inputs x, position_ids, cos_cache, sin_cache. One position is that of the first token of all samples."""
     if n.attr("is_packed_batching", 0):

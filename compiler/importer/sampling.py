@@ -42,7 +42,7 @@ def grid_sample(n: Node) -> Any:
     return c("sample", x, c.concat(parts, last), **attrs)
 
 
-@onnx_op("DeformConv")
+@onnx_op("DeformConv", limits="channels and output sizes are static")
 def deform_conv(n: Node) -> Any:
     """The elements under each entry of the kernel, then a convolution by one element.
 

@@ -54,7 +54,7 @@ def _zero(n: Node, like: Any) -> Any:
     return np.zeros(1, n.info(like).dtype.numpy)
 
 
-@onnx_op("MaxUnpool")
+@onnx_op("MaxUnpool", limits="spatial sizes are static")
 def max_unpool(n: Node) -> Any:
     """Indices count through the whole tensor that was pooled; a larger `output_shape` adds zeros at the ends."""
     c, x = Compose(n), n.required(0)
@@ -80,7 +80,7 @@ def max_unpool(n: Node) -> Any:
     return c("pad", y, n.ints([0] * len(full) + more), None, mode="constant", axes=axes)
 
 
-@onnx_op("TensorScatter")
+@onnx_op("TensorScatter", limits="the update's length is static")
 def tensor_scatter(n: Node) -> Any:
     """`y[b, …, write_indices[b] + t, …] = update[b, …, t, …]`, around the end when "circular"."""
     c, x, update = Compose(n), n.required(0), n.required(1)

@@ -17,7 +17,7 @@ from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-@onnx_op("DFT")
+@onnx_op("DFT", limits="the length is static")
 def dft(n: Node) -> Any:
     """The axis is an attribute before opset 20, then an input."""
     x = n.required(0)
@@ -90,7 +90,7 @@ def _onesided_inverse(size: int, count: int) -> tuple[Any, Any]:
     return np.cos(angle) * weight, -np.sin(angle) * weight
 
 
-@onnx_op("STFT")
+@onnx_op("STFT", limits="the length of the signal is static")
 def stft(n: Node) -> Any:
     """Frames of the signal, weighted by the window, each transformed."""
     c, x = Compose(n), n.required(0)

@@ -70,7 +70,7 @@ def _cases(change: str) -> Any:
     return np.asarray(rows, np.int32)
 
 
-@onnx_op("RegexFullMatch")
+@onnx_op("RegexFullMatch", limits="RE2 without scripts by name and `\\C`")
 def regex_full_match(n: Node) -> Any:
     pattern = n.required_attr("pattern")
     try:
