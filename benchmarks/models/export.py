@@ -110,7 +110,9 @@ def llama(dynamic: bool = False) -> Recipe:
         return (ids(4096, 2 if dynamic else 1, 64),)
 
     axes = {"input_ids": {0: "batch", 1: "seq"}} if dynamic else {}
-    return Recipe(lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",), axes)
+    return Recipe(
+        lambda: initialized(transformers.Llama(), seed=5), inputs, ("input_ids",), ("logits",), axes
+    )
 
 
 def vit(dynamic: bool = False) -> Recipe:
