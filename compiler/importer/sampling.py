@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,11 @@ def deform_conv(n: Node) -> Any:
 
 @onnx_op("RoiAlign")
 def roi_align(n: Node) -> Any:
-    """`sampling_ratio`² points in each bin of each region, averaged; or the largest weighted element around them."""
+    """Points in each bin of each region, averaged; or the largest weighted element around them."""
     c, x = Compose(n), n.required(0)
     ratio, scale, mode = n.attr("sampling_ratio", 0), n.attr("spatial_scale", 1.0), n.attr("mode", "avg")
-    if ratio < 1:
-        raise n.error("AICC-1006", "attribute 'sampling_ratio' must be at least 1.")
+    if ratio < 0:
+        raise n.error("AICC-1006", f"attribute 'sampling_ratio' is {ratio}; it must not be negative.")
     modes = {10: "output_half_pixel", 16: "half_pixel"}
     half = n.attr("coordinate_transformation_mode", n.by_opset(modes)) == "half_pixel"
     rois = c("gather", n.required(1), n.ints([1, 0, 3, 2]), axis=1)  # y, x of both corners
@@ -112,17 +113,60 @@ def roi_align(n: Node) -> Any:
     start, end = c.slice(rois, 1, 0, 2), c.slice(rois, 1, 2, 4)
     extent = c("sub", end, start)
     extent = extent if half else c("max", extent, 1.0)
-    parts = []
-    for k, count in enumerate((n.attr("output_height", 1), n.attr("output_width", 1))):
-        # [R, bins, points], spread over the dims of the other axis
-        size = c("div", c.slice(extent, 1, k, k + 1), float(count))
-        steps = (np.arange(count)[:, None] + (np.arange(ratio)[None, :] + 0.5) / ratio).reshape(-1)
-        along = c("add", c.slice(start, 1, k, k + 1), c("mul", size, n.const(steps, DType.F32)))
-        along = c.reshape(along, 0, count, ratio)
-        parts.append(c.unsqueeze(along, 2, 4) if k == 0 else c.unsqueeze(along, 1, 3))
+    points = [
+        _bin_points(c, c.slice(start, 1, k, k + 1), c.slice(extent, 1, k, k + 1), count, ratio)
+        for k, count in enumerate((n.attr("output_height", 1), n.attr("output_width", 1)))
+    ]
     # [R, ph, pw, s, s] of each axis; a region's feature map is that of its batch entry
+    parts = [c.unsqueeze(points[0].at, 2, 4), c.unsqueeze(points[1].at, 1, 3)]
     value = _around(c, c("gather", x, n.required(2), axis=0), parts, mode)
+    if not ratio:
+        return _of_each_region(c, value, points, mode)
     return c("reduce_max" if mode == "max" else "reduce_mean", value, axes=[4, 5], keepdims=False)
+
+
+@dataclass
+class _Points:
+    """Coordinates `[R, bins, points]` along one axis; each region has the first `number[r, 0]` (f32) of them."""
+
+    at: Any
+    number: Any
+    index: Any
+
+
+def _bin_points(c: Compose, start: Any, extent: Any, bins: int, ratio: int) -> _Points:
+    """`ratio` points in each of `bins`; of ratio 0, about one per element: as many as the largest region has."""
+    size = c("div", extent, float(bins))
+    if ratio:
+        number, index = (
+            c.constant(np.full((1, 1), ratio, np.float32)),
+            c.constant(np.arange(ratio, dtype="f4")),
+        )
+    else:
+        number = c("max", c("ceil", size), 0.0)
+        # the 0 is for the case that there is no region
+        most = c("reduce_max", c.concat([number, c.constant(np.zeros((1, 1), np.float32))], 0), axes=[0, 1])
+        zero, one = c.constant(np.int64(0)), c.constant(np.int64(1))
+        index = c.cast(c("range", zero, c.cast(c.reshape(most), DType.I64), one), DType.F32)
+    within = c("div", c("add", index, 0.5), c.unsqueeze(c("max", number, 1.0), 1))
+    steps = c("add", c.constant(np.arange(bins, dtype=np.float32)[:, None]), within)
+    at = c("add", c.unsqueeze(start, 1), c("mul", c.unsqueeze(size, 1), steps))
+    return _Points(at, number, index)
+
+
+def _of_each_region(c: Compose, value: Any, points: list[_Points], mode: str) -> Any:
+    """The mean or the largest of `value[R, C, ph, pw, s, s]` over the points that each region has; 0 of none."""
+    kept = [c("less", p.index, p.number) for p in points]
+    mask = c("and", c.unsqueeze(kept[0], 1, 2, 3, 5), c.unsqueeze(kept[1], 1, 2, 3, 4))
+    number = c("mul", *(p.number for p in points))
+    dtype = c.n.info(value).dtype
+    if mode != "max":
+        total = c.sum(c("where", mask, value, c.constant_like(0, value)), 4, 5)
+        return c("div", total, c.cast(c.unsqueeze(c("max", number, 1.0), 2, 3), dtype))
+    # a point that is not there must not win
+    lowest = c("where", mask, value, c.constant_like(-np.inf, value))
+    found = c("reduce_max", lowest, axes=[4, 5], keepdims=False)
+    return c("where", c.unsqueeze(c("less", number, 1.0), 2, 3), c.constant_like(0, value), found)
 
 
 def _around(c: Compose, x: Any, parts: list[Any], mode: str) -> Any:

@@ -73,3 +73,19 @@ def test_deform_conv_of_any_batch():
         }
         (want,) = ReferenceEvaluator(model).run(None, feeds)
         np.testing.assert_allclose(exe(**feeds), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("opset", [10, 16])
+@pytest.mark.parametrize("mode", ["avg", "max"])
+def test_roi_align_with_points_by_size(mode: str, opset: int):
+    """Ratio 0, the default: about one point per element, so that each region has a number of its own; one has none."""
+    x = RNG.standard_normal((2, 3, 8, 8)).astype(np.float32)
+    rois = np.float32([[0, 0, 7, 7], [1.5, 2, 6, 5], [-2, -2, 20, 3], [3, 3, 3, 3]])
+    attrs = {"output_height": 2, "output_width": 3, "spatial_scale": 0.9, "mode": mode}
+    check_ort("RoiAlign", x, rois, np.array([0, 1, 1, 0]), opset=opset, modes=("static", "dynamic"), **attrs)
+
+
+def test_roi_align_of_no_region():
+    x = RNG.standard_normal((1, 2, 6, 6)).astype(np.float32)
+    inputs = [x, np.zeros((0, 4), np.float32), np.zeros(0, np.int64)]
+    check_ort("RoiAlign", *inputs, opset=16, modes=("static",), output_height=2, output_width=2)
