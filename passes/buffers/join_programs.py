@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from aicc.bindings import ir
 from aicc.passes.base import Pass, PassContext, programs
 from aicc.passes.buffers.entry import ENTRY, SHAPES
+from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.programs import entry_names
 
 PROGRAM = "aicc.program"
@@ -33,6 +34,8 @@ class JoinPrograms(Pass):
             _join(module, program, names)
         functions = [op for op in module.body.operations if op.operation.name == "func.func"]
         ctx.stats["distinct_kernels"] = sum("aicc.kernel" in f.attributes for f in functions)
+        hosts = [f for f in functions if "aicc.kernel" not in f.attributes]
+        ctx.stats["kernels"] = sum(_launches(op) for f in hosts for op in nested_ops(f.operation))
 
 
 def _join(module: Any, program: Any, names: set[str]) -> None:
@@ -54,6 +57,13 @@ def _join(module: Any, program: Any, names: set[str]) -> None:
         names.add(new or old)
         op.operation.move_before(_first(module))
     program.operation.erase()
+
+
+def _launches(op: Any) -> bool:
+    """Whether an op of a host program calls a kernel."""
+    return op.name == "func.call" and str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value).endswith(
+        "_launch"
+    )
 
 
 def _first(module: Any) -> Any:
