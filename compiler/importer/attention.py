@@ -64,11 +64,14 @@ def _attributes(n: Node, q: Any, new_keys: Any, past: bool) -> dict[str, Any]:
     if past and new_keys != rows:
         if isinstance(new_keys, int):
             attrs["new_keys"] = new_keys
-        elif isinstance(rows, int):
+        elif (
+            isinstance(rows, int) or attrs["causal"] or max(attrs["left_window"], attrs["right_window"]) >= 0
+        ):
+            # which keys a query sees would depend on a difference that only a run knows
             raise n.error(
                 "AICC-1005",
                 f"there are {new_keys} new keys for {rows} queries.",
-                hint="with a past, the number of new keys must be static, or that of the queries.",
+                hint="with a past, new keys and queries must be as many by their names, or of static numbers.",
             )
     return attrs
 
