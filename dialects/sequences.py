@@ -58,7 +58,7 @@ class SequenceAt(Op, name="sequence_at"):
     @staticmethod
     def infer(seq: TensorType, position: TensorType, *, shape: tuple[int, ...], dtype: DType) -> TensorType:
         check_scalars(seq, position)
-        return TensorType(tuple(fresh_dim() if d < 0 else d for d in shape), dtype)
+        return _tensor(shape, dtype)
 
 
 class SequenceConcat(Op, name="sequence_concat"):
@@ -79,7 +79,7 @@ class SequenceConcat(Op, name="sequence_concat"):
         check_scalars(seq)
         if not 0 <= axis < len(shape):
             raise TypeRuleError(f"attribute 'axis' is {axis}, for a result of rank {len(shape)}")
-        return TensorType(tuple(fresh_dim() if d < 0 else d for d in shape), dtype)
+        return _tensor(shape, dtype)
 
 
 class SequenceSplit(Op, name="sequence_split"):
@@ -96,6 +96,11 @@ class SequenceSplit(Op, name="sequence_split"):
         if not 0 <= axis < x.rank or sizes.rank > 1:
             raise TypeRuleError(f"cannot split rank {x.rank} along {axis} by sizes of rank {sizes.rank}")
         return _NUMBER
+
+
+def _tensor(shape: tuple[int, ...], dtype: DType) -> TensorType:
+    """A tensor whose sizes below 0 only the run knows."""
+    return TensorType(tuple(fresh_dim() if d < 0 else d for d in shape), dtype)
 
 
 def check_scalars(*operands: TensorType | None) -> None:

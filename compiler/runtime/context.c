@@ -4,7 +4,7 @@
 
 #include "runtime.h"
 
-static int64_t total_rank(const struct aicc_tensor_desc *tensors, int32_t count) {
+int64_t rt_total_rank(const struct aicc_tensor_desc *tensors, int32_t count) {
   int64_t rank = 0;
   for (int32_t i = 0; i < count; i++) rank += tensors[i].info.ndim;
   return rank;
@@ -17,8 +17,8 @@ static bool allocate(aicc_context *ctx) {
   ctx->pool = rt_pool_create();
   ctx->outputs = zeros(m->n_outputs, sizeof *ctx->outputs);
   ctx->pointers = zeros((int64_t)m->n_inputs + m->n_outputs, sizeof *ctx->pointers);
-  ctx->dims = zeros(total_rank(m->inputs, m->n_inputs), sizeof *ctx->dims);
-  ctx->out_dims = zeros(total_rank(m->outputs, m->n_outputs), sizeof *ctx->out_dims);
+  ctx->dims = zeros(rt_total_rank(m->inputs, m->n_inputs), sizeof *ctx->dims);
+  ctx->out_dims = zeros(rt_total_rank(m->outputs, m->n_outputs), sizeof *ctx->out_dims);
   ctx->symbol_values = zeros(m->n_symbols, sizeof *ctx->symbol_values);
   ctx->symbol_sources = zeros(m->n_symbols, sizeof *ctx->symbol_sources);
   ctx->strings = rt_strings_create();
@@ -99,7 +99,7 @@ int32_t rt_context_output_dims(aicc_context *ctx, const DLTensor *inputs, int32_
   int32_t status = rt_check_inputs(ctx, inputs, n_inputs, false);
   if (status == AICC_OK) status = rt_compute_output_dims(ctx);
   if (status != AICC_OK) return status;
-  int64_t rank = total_rank(aicc_model.outputs, aicc_model.n_outputs);
+  int64_t rank = rt_total_rank(aicc_model.outputs, aicc_model.n_outputs);
   if (rank && !dims) return rt_error(AICC_ERROR_ARGUMENT, "dims are NULL");
   if (rank) memcpy(dims, ctx->out_dims, (size_t)rank * sizeof *dims);
   return AICC_OK;
@@ -177,8 +177,7 @@ void *aicc_output_allocate(void *context, int32_t index, const int64_t *dims) {
   struct rt_output *o = &ctx->outputs[index];
   int64_t bytes = rt_tensor_bytes(info->dtype, info->ndim, dims);
   if (!rt_output_reserve(ctx, index, bytes)) {
-    ctx->status = no_output_memory(ctx, index);
-    longjmp(ctx->escape, 1);
+    rt_end_run(ctx, no_output_memory(ctx, index));
   }
   if (info->ndim) memcpy(o->dims, dims, (size_t)info->ndim * sizeof *dims);
   o->given = true;
@@ -224,14 +223,18 @@ int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inpu
   return status == AICC_OK ? hand_out(ctx, outputs) : status;
 }
 
+void rt_end_run(aicc_context *ctx, int32_t status) {
+  ctx->status = status;
+  longjmp(ctx->escape, 1);
+}
+
 /* ---- called by generated code (model.h) ---- */
 
 void aicc_parallel_for(void *context, aicc_range_fn range, void **args, int64_t tiles, int64_t grain, int64_t scratch_bytes) {
   aicc_context *ctx = context;
   int64_t start = ctx->profiling ? rt_now() : 0;
   if (!rt_pool_run(ctx->pool, range, args, tiles, grain, scratch_bytes)) {
-    ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a kernel needs %lld bytes per thread", (long long)scratch_bytes);
-    longjmp(ctx->escape, 1);
+    rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory: a kernel needs %lld bytes per thread", (long long)scratch_bytes));
   }
   if (ctx->profiling) rt_profile_add(ctx->profile, range, rt_now() - start, tiles);
 }
@@ -241,8 +244,7 @@ void aicc_parallel_steps(void *context, aicc_range_fn range, void **args, int64_
   aicc_context *ctx = context;
   int64_t start = ctx->profiling ? rt_now() : 0;
   if (!rt_pool_run_steps(ctx->pool, range, args, tiles, grain, steps, scratch_bytes)) {
-    ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a kernel needs %lld bytes", (long long)scratch_bytes);
-    longjmp(ctx->escape, 1);
+    rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory: a kernel needs %lld bytes", (long long)scratch_bytes));
   }
   if (ctx->profiling) rt_profile_add(ctx->profile, range, rt_now() - start, tiles * steps);
 }
@@ -251,8 +253,7 @@ void *aicc_buffer_acquire(void *context, int64_t bytes) {
   aicc_context *ctx = context;
   void *buffer = rt_buffers_acquire(&ctx->buffers, bytes);
   if (buffer) return buffer;
-  ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory: a buffer of %lld bytes%s", (long long)bytes, rt_device_room(ctx));
-  longjmp(ctx->escape, 1);
+  rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory: a buffer of %lld bytes%s", (long long)bytes, rt_device_room(ctx)));
 }
 
 void aicc_buffer_release(void *context, void *buffer) { rt_buffers_release(&((aicc_context *)context)->buffers, buffer); }
@@ -265,9 +266,7 @@ void aicc_fail(void *context, int32_t status, const char *message) {
 }
 
 static void require(aicc_context *ctx, bool holds, int64_t first, int64_t second, const char *what) {
-  if (holds) return;
-  ctx->status = rt_error(AICC_ERROR_MODEL, "%s; here they are %lld and %lld", what, (long long)first, (long long)second);
-  longjmp(ctx->escape, 1);
+  if (!holds) rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s; here they are %lld and %lld", what, (long long)first, (long long)second));
 }
 
 void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what) {

@@ -18,30 +18,10 @@ struct rt_frame {
 
 static const aicc_tensor_info *output(const struct aicc_program_desc *p, int32_t i) { return &p->outputs[i].info; }
 
-static int64_t element_bytes(const aicc_tensor_info *info) {
-  return rt_is_string(info->dtype) ? (int64_t)sizeof(int64_t) : (info->dtype.bits + 7) / 8;
-}
-
+/* Strings are numbers in programs. -1: more than the address space, or a size is unknown. */
 static int64_t tensor_bytes(const aicc_tensor_info *info, const int64_t *dims) {
-  int64_t bytes = element_bytes(info);
-  bool empty = false;
-  for (int32_t d = 0; d < info->ndim; d++) {
-    if (dims[d] < 0) return -1;
-    if (!dims[d]) empty = true;
-    else if (__builtin_mul_overflow(bytes, dims[d], &bytes)) return -1;
-  }
-  return empty ? 0 : bytes;
-}
-
-static int64_t total_rank(const struct aicc_tensor_desc *tensors, int32_t count) {
-  int64_t rank = 0;
-  for (int32_t i = 0; i < count; i++) rank += tensors[i].info.ndim;
-  return rank;
-}
-
-_Noreturn static void fail(aicc_context *ctx, int32_t status) {
-  ctx->status = status;
-  longjmp(ctx->escape, 1);
+  DLDataType number = {.code = kDLInt, .bits = 64, .lanes = 1};
+  return rt_tensor_bytes(rt_is_string(info->dtype) ? number : info->dtype, info->ndim, dims);
 }
 
 /* Does a result have the sizes that its place was made for? */
@@ -49,7 +29,7 @@ static void check_sizes(aicc_context *ctx, const struct aicc_program_desc *p, in
                         const int64_t *dims) {
   for (int32_t d = 0; d < output(p, i)->ndim; d++)
     if (expected[d] >= 0 && expected[d] != dims[d])
-      fail(ctx, rt_error(AICC_ERROR_MODEL, "result '%s' of %s has %lld as dim %d, the model was compiled for %lld",
+      rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "result '%s' of %s has %lld as dim %d, the model was compiled for %lld",
                          output(p, i)->name, p->name, (long long)dims[d], d, (long long)expected[d]));
 }
 
@@ -59,7 +39,7 @@ static void check_sizes(aicc_context *ctx, const struct aicc_program_desc *p, in
  * address get a buffer of the pool. */
 static void call(aicc_context *ctx, const struct aicc_program_desc *p, void **buffers, const int64_t *dims, int64_t *sizes) {
   const int32_t n = p->n_outputs;
-  const int64_t rank = total_rank(p->outputs, n);
+  const int64_t rank = rt_total_rank(p->outputs, n);
   int64_t found[rank + 1];
   bool given[n + 1];
   void **outputs = buffers + p->n_inputs;
@@ -85,14 +65,14 @@ static void call(aicc_context *ctx, const struct aicc_program_desc *p, void **bu
   int result = p->main(ctx, buffers, dims, ctx->weights, arena);
   ctx->frame = frame.outer;
   if (result || ctx->status != AICC_OK)
-    fail(ctx, ctx->status != AICC_OK ? ctx->status : rt_error(AICC_ERROR_MODEL, "%s failed with status %d", p->name, result));
+    rt_end_run(ctx, ctx->status != AICC_OK ? ctx->status : rt_error(AICC_ERROR_MODEL, "%s failed with status %d", p->name, result));
   if (arena) aicc_buffer_release(ctx, arena);
 }
 
 void *rt_frame_allocate(aicc_context *ctx, int32_t index, const int64_t *dims) {
   struct rt_frame *f = ctx->frame;
   const aicc_tensor_info *info = output(f->program, index);
-  int64_t *sizes = f->sizes + total_rank(f->program->outputs, index);
+  int64_t *sizes = f->sizes + rt_total_rank(f->program->outputs, index);
   const int64_t bytes = tensor_bytes(info, dims);
   if (f->given[index]) {
     check_sizes(ctx, f->program, index, sizes, dims);
@@ -139,7 +119,7 @@ struct loop {
 
 static int64_t *result_sizes(const struct loop *l, int32_t k) {
   /* Rows have one dim more than what the body gives of them. */
-  int64_t at = total_rank(l->program->outputs + 1, k);
+  int64_t at = rt_total_rank(l->program->outputs + 1, k);
   return l->sizes + at + (k > l->carried ? k - l->carried : 0);
 }
 
@@ -160,7 +140,7 @@ static void append(struct loop *l, int32_t k, const void *row, const int64_t *di
   const int32_t index = 1 + l->carried + k;
   const aicc_tensor_info *info = output(l->program, index);
   struct rows *r = &l->rows[k];
-  int64_t *kept = l->row_dims + total_rank(l->program->outputs + 1 + l->carried, k);
+  int64_t *kept = l->row_dims + rt_total_rank(l->program->outputs + 1 + l->carried, k);
   if (!r->count) {
     r->row_bytes = tensor_bytes(info, dims);
     memcpy(kept, dims, (size_t)info->ndim * sizeof *dims);
@@ -171,7 +151,7 @@ static void append(struct loop *l, int32_t k, const void *row, const int64_t *di
       r->capacity = wanted[0];
     }
   } else if (memcmp(kept, dims, (size_t)info->ndim * sizeof *dims)) {
-    fail(l->ctx, rt_error(AICC_ERROR_MODEL, "result '%s' of %s has other sizes in round %lld than before: rows of a "
+    rt_end_run(l->ctx, rt_error(AICC_ERROR_MODEL, "result '%s' of %s has other sizes in round %lld than before: rows of a "
                           "scan output must be alike", info->name, l->program->name, (long long)r->count));
   }
   if (r->count == r->capacity) grow(l, k);
@@ -201,9 +181,9 @@ static void hand_out_rows(struct loop *l, int32_t k) {
   const int32_t place = l->carried + k;
   struct rows *r = &l->rows[k];
   int64_t *sizes = result_sizes(l, place);
-  const int64_t *kept = l->row_dims + total_rank(l->program->outputs + 1 + l->carried, k);
+  const int64_t *kept = l->row_dims + rt_total_rank(l->program->outputs + 1 + l->carried, k);
   if (sizes[0] >= 0 && sizes[0] != r->count)
-    fail(l->ctx, rt_error(AICC_ERROR_MODEL, "%s ran %lld rounds, the model was compiled for %lld", l->program->name,
+    rt_end_run(l->ctx, rt_error(AICC_ERROR_MODEL, "%s ran %lld rounds, the model was compiled for %lld", l->program->name,
                           (long long)r->count, (long long)sizes[0]));
   sizes[0] = r->count;
   if (info->ndim) memcpy(sizes + 1, kept, (size_t)info->ndim * sizeof *kept);
@@ -215,9 +195,9 @@ void aicc_call_loop(void *context, const struct aicc_program_desc *p, int64_t tr
   aicc_context *ctx = context;
   const int32_t n_in = p->n_inputs, n_out = p->n_outputs, n_carried = (int32_t)carried;
   const int32_t scans = n_out - 1 - n_carried;
-  const int64_t carried_rank = total_rank(p->inputs + 2, n_carried);
-  int64_t in_dims[total_rank(p->inputs, n_in) + 1], out_dims[total_rank(p->outputs, n_out) + 1];
-  int64_t row_dims[total_rank(p->outputs + 1 + n_carried, scans) + 1];
+  const int64_t carried_rank = rt_total_rank(p->inputs + 2, n_carried);
+  int64_t in_dims[rt_total_rank(p->inputs, n_in) + 1], out_dims[rt_total_rank(p->outputs, n_out) + 1];
+  int64_t row_dims[rt_total_rank(p->outputs + 1 + n_carried, scans) + 1];
   void *table[n_in + n_out];
   struct value values[n_carried + 1];
   struct rows rows[scans + 1];

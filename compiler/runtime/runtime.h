@@ -193,6 +193,10 @@ struct aicc_context {
 };
 
 int32_t rt_context_create(aicc_context **out, DLDevice where);
+/* How many dims tensors have together. */
+int64_t rt_total_rank(const struct aicc_tensor_desc *tensors, int32_t count);
+/* Leaves the model's main, which returns `status` (AICC_OK: graphs.c runs it again). */
+_Noreturn void rt_end_run(aicc_context *ctx, int32_t status);
 /* Calls the model's main with ctx->pointers; what went wrong in it, if anything. */
 int32_t rt_call_main(aicc_context *ctx);
 void rt_context_destroy(aicc_context *ctx);

@@ -3,7 +3,6 @@
  * Sequences do not change. One that was made by appending shares the store of the one before it, of which it is a
  * longer part, so that appending costs the same whatever the length. Tensors, which lie one after the other in chunks of
  * memory, and stores live until the run ends. */
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,13 +42,7 @@ struct rt_sequences {
 };
 
 _Noreturn static void out_of_memory(aicc_context *ctx) {
-  ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory for sequences");
-  longjmp(ctx->escape, 1);
-}
-
-_Noreturn static void fail(aicc_context *ctx, int32_t status) {
-  ctx->status = status;
-  longjmp(ctx->escape, 1);
+  rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory for sequences"));
 }
 
 static void *grown(aicc_context *ctx, void *items, int64_t count, int64_t *capacity, size_t size) {
@@ -145,7 +138,7 @@ static int64_t name(aicc_context *ctx, int32_t store, int64_t length) {
 
 static int64_t checked(aicc_context *ctx, int64_t position, int64_t length, int64_t most, const char *what) {
   if (position < -length || position > most)
-    fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: position %lld is out of range for a sequence of %lld", what,
+    rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: position %lld is out of range for a sequence of %lld", what,
                        (long long)position, (long long)length));
   return position < 0 ? position + length : position;
 }
@@ -211,7 +204,7 @@ void aicc_sequence_dims(void *context, const int64_t *sequence, const int64_t *p
   struct sequence s = get(ctx, *sequence);
   const struct tensor *t = item(ctx, s, checked(ctx, *position, s.length, s.length - 1, what));
   if (t->rank != rank)
-    fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: a tensor of the sequence has rank %d, expected was %lld", what, t->rank,
+    rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: a tensor of the sequence has rank %d, expected was %lld", what, t->rank,
                        (long long)rank));
   memcpy(dims, t->dims, (size_t)rank * sizeof *dims);
 }
@@ -222,7 +215,7 @@ void aicc_sequence_get(void *context, const int64_t *sequence, const int64_t *po
   struct sequence s = get(ctx, *sequence);
   const struct tensor *t = item(ctx, s, checked(ctx, *position, s.length, s.length - 1, what));
   if (elements(t->dims, t->rank) != n || t->bytes != bytes)
-    fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: a tensor of the sequence has another size or type than expected", what));
+    rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: a tensor of the sequence has another size or type than expected", what));
   memcpy(out, t->data, (size_t)(n * bytes));
 }
 
@@ -231,7 +224,7 @@ void aicc_sequence_joined(void *context, const int64_t *sequence, int64_t *dims,
                           int64_t stacks, const char *what) {
   aicc_context *ctx = context;
   struct sequence s = get(ctx, *sequence);
-  if (!s.length) fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: an empty sequence cannot be concatenated", what));
+  if (!s.length) rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: an empty sequence cannot be concatenated", what));
   int64_t total = 0;
   const struct tensor *first = item(ctx, s, 0);
   for (int64_t i = 0; i < s.length; i++) {
@@ -240,7 +233,7 @@ void aicc_sequence_joined(void *context, const int64_t *sequence, int64_t *dims,
     for (int32_t d = 0; alike && d < t->rank; d++)
       alike = t->dims[d] == first->dims[d] || (!stacks && d == axis);
     if (!alike)
-      fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: tensor %lld of the sequence has other sizes than the first", what,
+      rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: tensor %lld of the sequence has other sizes than the first", what,
                          (long long)i));
     total += stacks ? 1 : t->dims[axis];
   }
@@ -273,11 +266,11 @@ void aicc_sequence_split(void *context, const void *data, const int64_t *dims, c
   aicc_context *ctx = context;
   const int64_t extent = dims[axis], part = n_sizes ? 0 : sizes[0];
   if (!n_sizes && part < 1)
-    fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: parts of %lld elements are impossible", what, (long long)part));
+    rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: parts of %lld elements are impossible", what, (long long)part));
   int64_t sum = 0;
   for (int64_t i = 0; i < n_sizes; i++) sum += sizes[i] >= 0 ? sizes[i] : extent + 1;
   if (n_sizes && sum != extent)
-    fail(ctx, rt_error(AICC_ERROR_MODEL, "%s: the parts of a split do not add up to %lld", what, (long long)extent));
+    rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: the parts of a split do not add up to %lld", what, (long long)extent));
   const int64_t count = n_sizes ? n_sizes : (extent + part - 1) / part;
   const int64_t outer = elements(dims, axis), inner = elements(dims + axis + 1, rank - axis - 1) * bytes;
   int32_t store = new_store(ctx);

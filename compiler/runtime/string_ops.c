@@ -1,7 +1,6 @@
 /* Operators on strings, called by the host program: tensors of numbers (strings.c) in and out. UTF-8 throughout; what
  * is not UTF-8 is taken byte by byte. */
 #define _GNU_SOURCE /* memmem */
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +13,7 @@ struct text {
 
 _Noreturn static void out_of_memory(aicc_context *ctx, struct text *t) {
   if (t) free(t->data);
-  ctx->status = rt_error(AICC_ERROR_MEMORY, "out of memory for strings");
-  longjmp(ctx->escape, 1);
+  rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory for strings"));
 }
 
 static void append(aicc_context *ctx, struct text *t, const char *data, int64_t size) {

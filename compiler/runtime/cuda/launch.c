@@ -5,13 +5,8 @@
 
 enum { UNASKED_SHARED = 48 << 10, SMALL_TABLE = 4 << 10 };
 
-static _Noreturn void fail(aicc_context *ctx, int32_t status) {
-  ctx->status = status;
-  longjmp(ctx->escape, 1);
-}
-
 static void check(aicc_context *ctx, CUresult result, const char *what) {
-  if (result != CUDA_SUCCESS) fail(ctx, cuda_check(result, what));
+  if (result != CUDA_SUCCESS) rt_end_run(ctx, cuda_check(result, what));
 }
 
 /* A stream of the caller's may be one that cannot be captured. */
@@ -36,12 +31,12 @@ void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, i
   int64_t number = cuda_kernel_number(kernel);
   allow_shared(ctx, number, shared_bytes);
   int32_t status = ctx->profiling ? cuda_timing_before(s) : AICC_OK;
-  if (status != AICC_OK) fail(ctx, status);
+  if (status != AICC_OK) rt_end_run(ctx, status);
   CUresult result = cuda.launch(s->device->modules.functions[number], (unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z,
                                 (unsigned)block_x, (unsigned)block_y, (unsigned)block_z, (unsigned)shared_bytes,
                                 stream_of(s), args, NULL);
-  if (result != CUDA_SUCCESS) fail(ctx, cuda_check(result, kernel->name));
-  if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) fail(ctx, status);
+  if (result != CUDA_SUCCESS) rt_end_run(ctx, cuda_check(result, kernel->name));
+  if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) rt_end_run(ctx, status);
 }
 
 int64_t aicc_cuda_multiprocessors(void *context) {
@@ -55,7 +50,7 @@ void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t el
   uint64_t sizes[MAX_DIMS], steps[MAX_DIMS];
   unsigned boxes[MAX_DIMS], every[MAX_DIMS];
   if (!cuda.tensor_map)
-    fail(ctx, rt_error(AICC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no cuTensorMapEncodeTiled (CUDA 12.0 or later "
+    rt_end_run(ctx, rt_error(AICC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no cuTensorMapEncodeTiled (CUDA 12.0 or later "
                                           "is needed for models compiled for sm_90a)"));
   for (int32_t d = 0; d < rank; d++) {
     if (!numbers[d]) return; /* an empty tensor: no block of the launch has anything to do */
@@ -80,7 +75,7 @@ void aicc_cuda_read(void *context, void *host, const void *device, int64_t bytes
     return;
   }
   s->read = true;
-  if (s->capturing) fail(ctx, AICC_OK); /* graphs.c runs `main` again, without capture */
+  if (s->capturing) rt_end_run(ctx, AICC_OK); /* graphs.c runs `main` again, without capture */
   if (!bytes) return;
   check(ctx, cuda.download(host, address, (size_t)bytes, s->stream), "memory cannot be read");
   check(ctx, cuda.stream_wait(s->stream), "the model failed on the device");
@@ -100,7 +95,7 @@ void aicc_cuda_write(void *context, void *device, const void *host, int64_t byte
   CUdeviceptr address = (CUdeviceptr)(uintptr_t)device;
   if (bytes > SMALL_TABLE && !s->capturing) {
     int32_t status = cuda_upload(&s->staging, address, host, bytes, s->stream);
-    if (status != AICC_OK) fail(ctx, status);
+    if (status != AICC_OK) rt_end_run(ctx, status);
     return;
   }
   for (int64_t at = 0; at < bytes;) {
