@@ -38,7 +38,7 @@ from aicc.passes.kernels.widening import InlineWidening
 from aicc.passes.linalg.lower import LowerToLinalg
 from aicc.passes.schedules.registry import bound_schedules
 from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
-from aicc.signature import DimChoice
+from aicc.signature import DimChoice, ShapeChoice
 from aicc.source import Source, open_source
 from aicc.target import Target
 
@@ -104,7 +104,8 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {
 @dataclass(frozen=True)
 class Options:
     """How to compile. `dims` fixes symbolic dimensions (8) or bounds them ((1, 512), both
-    included); `dump` is a folder for the IR after each stage;
+    included); `shapes` are those of inputs that have none in the model, or fix the symbolic dimensions of others
+    ({"x": (1, 3, "h", None)}; None: as the model says, or any size); `dump` is a folder for the IR after each stage;
     `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
     (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
     are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
@@ -113,6 +114,7 @@ class Options:
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
     dims: Mapping[str, DimChoice] = field(default_factory=dict)
+    shapes: Mapping[str, ShapeChoice] = field(default_factory=dict)
     dump: Path | None = None
     stop_after: str | None = None
     start_from: str | None = None
@@ -278,7 +280,7 @@ class Compilation:
         return start is None or STAGES.index(stage) >= STAGES.index(start)
 
     def _import(self) -> Any:
-        module, self.ctx.weights = self.source.module(self.options.dims)
+        module, self.ctx.weights = self.source.module(self.options.dims, self.options.shapes)
         return module
 
     def _passes(self, module: Any, stage: Stage) -> Any:

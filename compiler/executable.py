@@ -12,6 +12,7 @@ import numpy as np
 
 from aicc.errors import RuntimeError_
 from aicc.runtime.device_runner import DeviceRunner
+from aicc.runtime.input_values import input_tensors
 from aicc.runtime.library import Library, TensorInfo
 from aicc.runtime.profile import KernelInfo, Profile, collect, kernel_infos
 from aicc.runtime.runner import Array, Runner
@@ -32,7 +33,7 @@ class Executable:
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
     to write the outputs to: one array, or a sequence with None where the result should be new. An output that is no
     tensor in the ONNX model is a list of arrays (a sequence), a list of dicts (ZipMap) or None (an empty optional):
-    see `values`.
+    see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`.
 
     A model compiled for CUDA also reads and writes arrays on its device in place (torch, CuPy); with
     `outputs_on_device` the results are `DeviceArray`s, which torch.from_dlpack and cupy.from_dlpack take as they are:
@@ -56,7 +57,8 @@ class Executable:
         self._threads = 0
         self._profiling = False
         self._dtypes = [info.dtype for info in library.inputs]
-        self._names = [info.name for info in library.inputs]
+        self._names = [value.name for value in library.input_values]
+        self._takes_tensors = all(v.kind == TENSOR for v in library.input_values)
         self._single = len(library.outputs) == 1
         self._plain = all(v.kind == TENSOR for v in library.values)
 
@@ -76,6 +78,11 @@ class Executable:
     def values(self) -> tuple[ValueInfo, ...]:
         """The outputs of the ONNX model: which of `outputs` each is made of."""
         return self._library.values
+
+    @property
+    def input_values(self) -> tuple[ValueInfo, ...]:
+        """The inputs of the ONNX model: which of `inputs` each is made of."""
+        return self._library.input_values
 
     @property
     def path(self) -> Path:
@@ -117,11 +124,22 @@ class Executable:
         """Raises RuntimeError_ AICC-5002 (inputs, outputs), AICC-5003 (the model failed, memory ran out)."""
         if kwargs or len(args) != len(self._names) or isinstance(args[0] if args else None, Mapping):
             args = self._by_name(args, kwargs)
-        results = self.run(args, () if out is None else [out] if self._single and not _is_list(out) else out)
+        results = self.run(
+            self.tensors(args), () if out is None else [out] if self._single and not _is_list(out) else out
+        )
         if self._single and self._plain:
             return results[0]
         values = [v.of(results) for v in self.values]
         return values[0] if len(values) == 1 else tuple(values)
+
+    def tensors(self, values: Sequence[Any]) -> Sequence[Any]:
+        """One tensor per entry of `inputs` for one value per entry of `input_values`, both in order.
+
+        Raises RuntimeError_ AICC-5002.
+        """
+        if self._takes_tensors:
+            return values
+        return input_tensors(values, self.input_values, self.inputs)
 
     def run(self, inputs: Sequence[Any], out: Sequence[Any] = ()) -> list[Array]:
         """One array per entry of `outputs` for one tensor per input, both in order; `out` as in a call."""

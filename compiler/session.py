@@ -17,7 +17,7 @@ from aicc.errors import RuntimeError_
 from aicc.executable import Executable
 from aicc.loader import load
 from aicc.runtime.library import TensorInfo
-from aicc.runtime.values import TENSOR
+from aicc.runtime.values import TENSOR, ValueInfo
 
 _SHARED_LIBRARY = (b"\x7fELF", b"\xcf\xfa\xed\xfe")  # ELF, Mach-O
 
@@ -84,7 +84,7 @@ class InferenceSession:
         threads = int(getattr(self._options, "intra_op_num_threads", 0) or 0)
         if threads:
             self._executable.num_threads = threads
-        self._position = {info.name: n for n, info in enumerate(self._executable.inputs)}
+        self._position = {info.name: n for n, info in enumerate(self._executable.input_values)}
         self._values = {value.name: value for value in self._executable.values}
 
     @property
@@ -96,7 +96,8 @@ class InferenceSession:
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
     ) -> list[Any]:
         """The named outputs, all for None or an empty list: arrays, lists of arrays (sequences), lists of dicts
-        (ZipMap), None (an empty optional). Raises RuntimeError_ AICC-5002, AICC-5003."""
+        (ZipMap), None (an empty optional). An input that is a sequence is a list, too.
+        Raises RuntimeError_ AICC-5002, AICC-5003."""
         inputs: list[Any] = [None] * len(self._position)
         for name, value in input_feed.items():
             if name not in self._position:
@@ -108,18 +109,14 @@ class InferenceSession:
         for name in output_names or ():
             if name not in self._values:
                 raise self._unknown("output", name, self._values)
-        results = self._executable.run(inputs)
+        results = self._executable.run(self._executable.tensors(inputs))
         return [self._values[name].of(results) for name in output_names or self._values]
 
     def get_inputs(self) -> list[NodeArg]:
-        return [_node_arg(info) for info in self._executable.inputs]
+        return _node_args(self._executable.input_values, self._executable.inputs)
 
     def get_outputs(self) -> list[NodeArg]:
-        tensors = self._executable.outputs
-        return [
-            NodeArg(v.name, v.type, list(tensors[v.first].shape) if v.kind == TENSOR else [])
-            for v in self._executable.values
-        ]
+        return _node_args(self._executable.values, self._executable.outputs)
 
     def get_providers(self) -> list[str]:
         return ["AiccExecutionProvider"]
@@ -137,8 +134,8 @@ class InferenceSession:
         )
 
 
-def _node_arg(info: TensorInfo) -> NodeArg:
-    return NodeArg(info.name, f"tensor({info.element.onnx})", list(info.shape))
+def _node_args(values: Sequence[ValueInfo], tensors: Sequence[TensorInfo]) -> list[NodeArg]:
+    return [NodeArg(v.name, v.type, list(tensors[v.first].shape) if v.kind == TENSOR else []) for v in values]
 
 
 def _open(source: str | os.PathLike[str] | bytes, options: SessionOptions) -> Executable:

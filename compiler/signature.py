@@ -10,10 +10,12 @@ from aicc.bindings import ir
 from aicc.dialects.strings import STRINGS
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType
-from aicc.values import Value, read_values
+from aicc.values import INPUT_VALUES, Value, read_values
 
 DimChoice: TypeAlias = "int | tuple[int, int]"
 """What a symbolic dim is to be: of one size, or from the first to the second of two."""
+ShapeChoice: TypeAlias = "Sequence[int | str | None]"
+"""What the shape of an input is to be: sizes, names of symbolic dims, None or "?" for what the model says, or any."""
 BOUNDS = "aicc.bounds"
 """Attribute of the host program: least and largest value of symbolic dims, `{seq = array<i64: 1, 512>}`."""
 
@@ -31,7 +33,7 @@ class Port:
 class Signature:
     """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes;
     `bounds` are the least and largest value of symbolic dims that have them; `strings` are those that the model
-    names, by number; `values` are what outputs are made of, where not all are tensors."""
+    names, by number; `values` and `input_values` are what outputs and inputs are made of, where not all are tensors."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -41,6 +43,7 @@ class Signature:
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     strings: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
+    input_values: tuple[Value, ...] = ()
 
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
@@ -55,6 +58,7 @@ class Signature:
             read_bounds(entry),
             _strings(entry.operation.parent),
             read_values(entry.operation.parent),
+            read_values(entry.operation.parent, INPUT_VALUES),
         )
 
     @property

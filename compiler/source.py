@@ -13,7 +13,7 @@ import numpy as np
 from aicc.bindings import ir
 from aicc.dialects.types import TensorType
 from aicc.errors import CompileError, ImportError_
-from aicc.signature import DimChoice
+from aicc.signature import DimChoice, ShapeChoice
 from aicc.weights import WeightStore
 
 
@@ -24,12 +24,14 @@ class Source:
     kind: str
     origin: Any
 
-    def module(self, dims: Mapping[str, DimChoice]) -> tuple[Any, WeightStore]:
+    def module(
+        self, dims: Mapping[str, DimChoice], shapes: Mapping[str, ShapeChoice] | None = None
+    ) -> tuple[Any, WeightStore]:
         """The module and weights in the current MLIR context. Raises AiccError."""
         if self.kind == "onnx":
             from aicc.importer import import_model
 
-            return import_model(self.origin, dims)
+            return import_model(self.origin, dims, shapes)
         return _read_ir(Path(self.origin))
 
 

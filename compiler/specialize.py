@@ -11,6 +11,7 @@ import numpy as np
 
 from aicc.executable import Executable
 from aicc.runtime.library import Library
+from aicc.runtime.values import TENSOR
 from aicc.signature import DimChoice
 
 Sizes = tuple[tuple[str, int], ...]
@@ -88,7 +89,10 @@ class SpecializingExecutable(Executable):
     def _sizes(self, inputs: Sequence[Any]) -> Sizes | None:
         """The value of each symbol; None when the general executable has to say what is wrong, or there is none."""
         found: dict[str, int] = {}
-        for value, info in zip(inputs, self.inputs, strict=True):
+        plain = {v.first for v in self.input_values if v.kind == TENSOR}
+        for k, (value, info) in enumerate(zip(inputs, self.inputs, strict=True)):
+            if k not in plain:
+                continue
             shape = np.shape(value)
             if len(shape) != len(info.shape):
                 return None

@@ -1,8 +1,9 @@
-"""What the outputs of an ONNX model are made of, where not all of them are tensors.
+"""What the inputs and outputs of an ONNX model are made of, where not all of them are tensors.
 
-A compiled model gives tensors. A sequence is one output per item, a sequence of maps (ZipMap) the table of their
-values, and nothing is left of an empty optional; this is what says so, in the IR (`aicc.values` of the module) and
-for `model_info.c`.
+A compiled model takes and gives tensors. A sequence is one output per item, or, where only a run knows its length, a
+tensor of sizes and one of all elements; a sequence of maps (ZipMap) the table of their values, and nothing is left of
+an empty optional; this is what says so, in the IR (`aicc.values` and `aicc.input_values` of the module) and for
+`model_info.c`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from aicc.bindings import ir
 
 VALUES = "aicc.values"
 """Attribute of the module: a dictionary per output of the ONNX model. Absent when all are tensors."""
+INPUT_VALUES = "aicc.input_values"
+"""The same of its inputs."""
 
-TENSOR, SEQUENCE, EMPTY, MAPS = KINDS = ("tensor", "sequence", "empty", "maps")
+TENSOR, SEQUENCE, EMPTY, MAPS, PACKED = KINDS = ("tensor", "sequence", "empty", "maps", "packed")
 
 
 @dataclass(frozen=True)
 class Value:
-    """An output of the ONNX model, of `type` in ONNX's words ("seq(tensor(float))").
+    """An input or output of the ONNX model, of `type` in ONNX's words ("seq(tensor(float))").
 
-    It is made of the compiled model's outputs `first … first + count - 1`: the one it is, the items of a sequence,
-    or the table `[n, len(keys)]` of `n` maps with one set of keys.
+    It is made of the compiled model's outputs (inputs) `first … first + count - 1`: the one it is, the items of a
+    sequence, the table `[n, len(keys)]` of `n` maps with one set of keys, or (packed) the sizes `[n, rank]` of the
+    items of a sequence and their elements, one item after the other.
     """
 
     name: str
@@ -35,8 +39,8 @@ class Value:
     keys: tuple[int, ...] | tuple[str, ...] = ()
 
 
-def write_values(module: Any, values: Sequence[Value]) -> None:
-    """Sets `aicc.values` of a module unless all are tensors."""
+def write_values(module: Any, values: Sequence[Value], attribute: str = VALUES) -> None:
+    """Sets `aicc.values` (or `aicc.input_values`) of a module unless all are tensors."""
     if all(v.kind == TENSOR for v in values):
         return
     i64 = ir.IntegerType.get_signless(64)
@@ -51,14 +55,14 @@ def write_values(module: Any, values: Sequence[Value]) -> None:
             fields["keys"] = ir.ArrayAttr.get(keys)
         return ir.DictAttr.get(fields)
 
-    module.operation.attributes[VALUES] = ir.ArrayAttr.get([entry(v) for v in values])
+    module.operation.attributes[attribute] = ir.ArrayAttr.get([entry(v) for v in values])
 
 
-def read_values(module: Any) -> tuple[Value, ...]:
-    """The inverse of `write_values`; empty when all outputs are tensors."""
-    if VALUES not in module.attributes:
+def read_values(module: Any, attribute: str = VALUES) -> tuple[Value, ...]:
+    """The inverse of `write_values`; empty when all are tensors."""
+    if attribute not in module.attributes:
         return ()
-    return tuple(_read(ir.DictAttr(a)) for a in module.attributes[VALUES])
+    return tuple(_read(ir.DictAttr(a)) for a in module.attributes[attribute])
 
 
 def _read(entry: Any) -> Value:

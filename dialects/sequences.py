@@ -98,6 +98,36 @@ class SequenceSplit(Op, name="sequence_split"):
         return _NUMBER
 
 
+class SequencePack(Op, name="sequence_pack"):
+    """All tensors as two: `sizes[n, rank]` of each, and their `elements[total]`, one tensor after the other."""
+
+    operands = (Operand("seq", I64),)
+    attributes = (Attribute("rank", Int), Attribute("dtype", Element))
+    results = ("sizes", "elements")
+
+    @staticmethod
+    def infer(seq: TensorType, *, rank: int, dtype: DType) -> tuple[TensorType, TensorType]:
+        check_scalars(seq)
+        if rank < 0:
+            raise TypeRuleError(f"attribute 'rank' is {rank}")
+        return TensorType((fresh_dim(), rank), DType.I64), TensorType((fresh_dim(),), dtype)
+
+
+class SequenceUnpack(Op, name="sequence_unpack"):
+    """The inverse of `sequence_pack`; each tensor must have the sizes of `shape` that are not -1."""
+
+    operands = (Operand("sizes", I64), Operand("elements"))
+    attributes = (Attribute("shape", Ints),)
+
+    @staticmethod
+    def infer(sizes: TensorType, elements: TensorType, *, shape: tuple[int, ...]) -> TensorType:
+        if sizes.rank != 2 or elements.rank != 1 or sizes.shape[1] != len(shape):
+            raise TypeRuleError(
+                f"{sizes} and {elements} are no sizes and elements of tensors of rank {len(shape)}"
+            )
+        return _NUMBER
+
+
 def _tensor(shape: tuple[int, ...], dtype: DType) -> TensorType:
     """A tensor whose sizes below 0 only the run knows."""
     return TensorType(tuple(fresh_dim() if d < 0 else d for d in shape), dtype)

@@ -56,6 +56,12 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     "--dim", multiple=True, metavar="NAME=N|A..B", help="Fix a symbolic dimension, or bound it; repeatable."
 )
 @click.option(
+    "--shape",
+    multiple=True,
+    metavar="INPUT=1,3,h,?",
+    help="Shape of an input that has none, or sizes of its symbolic dimensions; repeatable.",
+)
+@click.option(
     "-O", "opt_level", type=click.IntRange(0, 3), default=2, show_default=True, help="Optimization level."
 )
 @click.option("--emit", type=click.Choice(EMITS), default="so", show_default=True, help="What to write.")
@@ -101,6 +107,7 @@ def main(
     mcpu: str,
     mtriple: str | None,
     dim: tuple[str, ...],
+    shape: tuple[str, ...],
     opt_level: int,
     emit: str,
     dump: Path | None,
@@ -136,6 +143,7 @@ def main(
             target=machine,
             opt_level=opt_level,
             dims=console.dim_choices(dim, "--dim"),
+            shapes=console.shape_choices(shape, "--shape"),
             dump=dump or knobs.dump,
             stop_after=stop_after,
             start_from=start_from,

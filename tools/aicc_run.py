@@ -38,6 +38,12 @@ Array = NDArray[Any]
     "--input", "given", multiple=True, metavar="NAME=FILE|random", help="A .npy or .pb file; repeatable."
 )
 @click.option("--dim", multiple=True, metavar="NAME=N", help="Size of a symbolic dimension of random inputs.")
+@click.option(
+    "--shape",
+    multiple=True,
+    metavar="INPUT=1,3,h,?",
+    help="Shape of an input that has none, or sizes of its symbolic dimensions; repeatable.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of random inputs.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write every output to this folder as .npy.")
 @click.option("--compare", type=click.Choice(Reference.NAMES), help="Run this too and compare the outputs.")
@@ -51,6 +57,7 @@ def main(
     model: Path,
     given: tuple[str, ...],
     dim: tuple[str, ...],
+    shape: tuple[str, ...],
     seed: int,
     output: Path | None,
     compare: str | None,
@@ -68,8 +75,10 @@ def main(
     files = console.value_pairs(given, "--input")
     dims = console.sizes(dim, "--dim")
     # A mistake in the inputs should not wait for the compiler.
-    inputs = collect_inputs(specs_of_model(read_onnx(source)), files, dims, seed) if source else None
-    executable = open_model(model, **({} if compiled else {"opt_level": opt_level}))
+    shapes = console.shape_choices(shape, "--shape")
+    specs = specs_of_model(read_onnx(source, shapes)) if source else []
+    inputs = collect_inputs(specs, files, dims, seed) if source else None
+    executable = open_model(model, **({} if compiled else {"opt_level": opt_level, "shapes": shapes}))
     if threads:
         executable.num_threads = threads
     if inputs is None:

@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 
 from aicc.errors import AiccError, AiccWarning, CompileError
 from aicc.knobs import knobs
-from aicc.signature import DimChoice
+from aicc.signature import DimChoice, ShapeChoice
 
 P = ParamSpec("P")
 
@@ -164,6 +164,17 @@ def dim_choices(values: Sequence[str], option: str) -> dict[str, DimChoice]:
         if not low.isdigit() or (dots and not high.isdigit()):
             raise click.UsageError(f"{option} {name}={text}: expected a size, or a range such as 1..512")
         choices[name] = (int(low), int(high)) if dots else int(low)
+    return choices
+
+
+def shape_choices(values: Sequence[str], option: str) -> dict[str, ShapeChoice]:
+    """`NAME=1,3,height,?` arguments of an option: sizes, names, ? for any; [] is a scalar. Raises a usage error."""
+    choices: dict[str, ShapeChoice] = {}
+    for name, text in value_pairs(values, option).items():
+        entries = [] if text == "[]" else [entry.strip() for entry in text.split(",")]
+        if not all(entry == "?" or entry.isidentifier() or entry.isdigit() for entry in entries):
+            raise click.UsageError(f"{option} {name}={text}: expected sizes such as 1,3,height,?")
+        choices[name] = tuple(int(e) if e.isdigit() else None if e == "?" else e for e in entries)
     return choices
 
 

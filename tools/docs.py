@@ -56,8 +56,9 @@ def operators() -> str:
         "Complex numbers (complex64, complex128) are moved, not computed with: by the operators whose types in ONNX",
         f"include them, but for {', '.join(NO_COMPLEX)}, and for scatters that combine.",
         "",
-        "Results may be sequences, optionals and, from ZipMap, sequences of maps: see `aicc_value` in aicc.h and",
-        "`Executable.values`. Inputs are tensors.",
+        "Results may be sequences, optionals and, from ZipMap, sequences of maps; inputs tensors and sequences: see",
+        "`aicc_value` in aicc.h, `Executable.values` and `Executable.input_values`. All tensors of a sequence whose",
+        "length only a run knows have one rank.",
     ]
     for domain in sorted({key[0] for key in names}):
         lines += [

@@ -15,6 +15,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from aicc.errors import CompileError
+
 if TYPE_CHECKING:
     from aicc.runtime.library import TensorInfo
 
@@ -54,13 +56,28 @@ class InputSpec:
 
 
 def specs_of_model(model: onnx.ModelProto) -> list[InputSpec]:
-    """The inputs a caller gives: those without an initializer."""
+    """The inputs a caller gives: those without an initializer.
+
+    Raises CompileError AICC-4002 for one that is no tensor, or has no rank.
+    """
     weights = {t.name for t in model.graph.initializer}
     tables = _table_sizes(model.graph)
     specs = []
     for value in model.graph.input:
         if value.name not in weights:
             kind = value.type.tensor_type
+            if not value.type.HasField("tensor_type"):
+                raise CompileError(
+                    "AICC-4002",
+                    f"input '{value.name}' is no tensor: no value can be made up for it.",
+                    hint="run the compiled model: --input takes the tensors that such an input is made of.",
+                )
+            if not kind.HasField("shape"):
+                raise CompileError(
+                    "AICC-4002",
+                    f"input '{value.name}' has no rank: no value can be made up for it.",
+                    hint=f"--shape {value.name}=1,3,n says what it is.",
+                )
             shape = tuple(
                 d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim
             )

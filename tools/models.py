@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 import aicc
 from aicc.errors import CompileError, ImportError_, RuntimeError_
 from aicc.executable import Executable
-from aicc.runtime.values import MAPS, SEQUENCE
+from aicc.importer.inputs import with_shapes
+from aicc.runtime.library import TensorInfo
+from aicc.runtime.values import MAPS, PACKED, SEQUENCE
+from aicc.signature import ShapeChoice
 
 Array = NDArray[Any]
 
@@ -38,12 +41,20 @@ def open_model(path: Path, **options: Any) -> Executable:
     return executable
 
 
-def read_onnx(path: Path) -> onnx.ModelProto:
-    """The graph of an ONNX file; weights in other files are not read. Raises ImportError_ AICC-1001."""
+def read_onnx(path: Path, shapes: Mapping[str, ShapeChoice] | None = None) -> onnx.ModelProto:
+    """The graph of an ONNX file with the shapes given for its inputs; weights in other files are not read.
+
+    Raises ImportError_ AICC-1001, AICC-1008.
+    """
     try:
-        return onnx.load(path, load_external_data=False)
+        model = onnx.load(path, load_external_data=False)
     except Exception as error:
         raise ImportError_("AICC-1001", f"'{path}' is no ONNX model: {error}.") from None
+    if shapes:
+        inputs, _ = with_shapes(model.graph.input, shapes)
+        del model.graph.input[:]
+        model.graph.input.extend(inputs)
+    return model
 
 
 class Reference:
@@ -100,9 +111,22 @@ def tensors_of(executable: Executable, values: Mapping[str, Any]) -> dict[str, A
     for value in executable.values:
         given = values[value.name]
         own = names[value.first : value.first + value.count]
-        if value.kind == MAPS:
+        if value.kind == PACKED:
+            given = _packed(
+                given, executable.outputs[value.first].shape[1], executable.outputs[value.first + 1]
+            )
+        elif value.kind == MAPS:
             given = [np.array([[row[key] for key in value.keys] for row in given], np.float32)]
         found.update(
-            zip(own, given if value.kind in (SEQUENCE, MAPS) else [given] * value.count, strict=True)
+            zip(own, given if value.kind in (SEQUENCE, MAPS, PACKED) else [given] * value.count, strict=True)
         )
     return found
+
+
+def _packed(items: Sequence[Array], rank: int | str | None, elements: TensorInfo) -> list[Array]:
+    """The sizes and elements of a sequence."""
+    sizes = np.asarray([a.shape for a in items], np.int64).reshape(
+        len(items), rank if isinstance(rank, int) else 0
+    )
+    flat = np.concatenate([a.reshape(-1) for a in items]) if items else np.empty(0, elements.dtype)
+    return [sizes, flat]

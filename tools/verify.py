@@ -39,7 +39,7 @@ def _within(choice: DimChoice) -> int:
 def verify_model(model: Path, library: Path, options: Options) -> bool:
     """Whether the library agrees with the reference on random inputs; shows the comparison and suspects."""
     sizes = {name: _within(choice) for name, choice in options.dims.items()}
-    inputs = random_inputs(read_onnx(model), sizes)
+    inputs = random_inputs(read_onnx(model, options.shapes), sizes)
     executable = aicc.load(library)
     expected = tensors_of(executable, Reference("reference", model).run(inputs))
     outputs = run_named(executable, inputs)

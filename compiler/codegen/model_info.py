@@ -98,7 +98,7 @@ class ModelInfo:
 
     `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
     host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names;
-    `values` are what its outputs are made of, where not all are tensors.
+    `values` are what its outputs are made of, where not all are tensors, `input_values` the same of its inputs.
     """
 
     name: str
@@ -116,6 +116,7 @@ class ModelInfo:
     strings: tuple[str, ...] = ()
     programs: tuple[ProgramInfo, ...] = ()
     values: tuple[Value, ...] = ()
+    input_values: tuple[Value, ...] = ()
 
     @property
     def cpu_features(self) -> frozenset[str]:
@@ -165,11 +166,13 @@ def model_info_source(info: ModelInfo) -> str:
         [*(_string(f) for f in sorted(info.cpu_features)), "NULL"],
     )
     lines += _array("static const aicc_string strings", [_text(s) for s in info.strings])
-    for number, value in enumerate(info.values):
-        kind = "aicc_string" if any(isinstance(k, str) for k in value.keys) else "int64_t"
-        spelled = [_text(k) if isinstance(k, str) else str(k) for k in value.keys]
-        lines += _array(f"static const {kind} keys{number}", spelled)
-    lines += _array("static const aicc_value values", [_value(i, v) for i, v in enumerate(info.values)])
+    for table, values in (("values", info.values), ("input_values", info.input_values)):
+        for number, value in enumerate(values):
+            kind = "aicc_string" if any(isinstance(k, str) for k in value.keys) else "int64_t"
+            spelled = [_text(k) if isinstance(k, str) else str(k) for k in value.keys]
+            lines += _array(f"static const {kind} {table}_keys{number}", spelled)
+        described = [_value(f"{table}_keys{i}", v) for i, v in enumerate(values)]
+        lines += _array(f"static const aicc_value {table}", described)
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
@@ -196,6 +199,8 @@ def model_info_source(info: ModelInfo) -> str:
         "strings": "strings",
         "n_values": len(info.values),
         "values": "values",
+        "n_input_values": len(info.input_values),
+        "input_values": "input_values",
     }
     for program in info.programs:
         lines += _program(program, hidden)
@@ -259,10 +264,8 @@ def _tensor(prefix: str, tensor: TensorInfo) -> str:
     return f"{{{{{_string(tensor.name)}, {dtype}, {rank}, {prefix}_dims, {prefix}_names}}, {prefix}_symbols}}"
 
 
-def _value(number: int, value: Value) -> str:
-    keys = [
-        f"keys{number}" if value.keys and isinstance(value.keys[0], kind) else "NULL" for kind in (int, str)
-    ]
+def _value(keys_name: str, value: Value) -> str:
+    keys = [keys_name if value.keys and isinstance(value.keys[0], kind) else "NULL" for kind in (int, str)]
     kind = f"AICC_VALUE_{value.kind.upper()}"
     fields = [
         _string(value.name),

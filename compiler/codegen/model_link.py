@@ -67,6 +67,7 @@ def link_model(
         strings=signature.strings,
         programs=tuple(_program(name, s) for name, s in programs.items()),
         values=signature.values,
+        input_values=signature.input_values,
     )
 
     def write(file: Writable) -> None:

@@ -10,7 +10,7 @@ from aicc.dialects.cast import BitCast, Cast
 from aicc.dialects.comparison import Equal
 from aicc.dialects.strings import StringFormat, StringParse
 from aicc.dialects.types import DType
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.node import Node
 from aicc.importer.random import dropped
 from aicc.importer.registry import onnx_op

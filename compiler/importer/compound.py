@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 
 from aicc.dialects.types import DType
-from aicc.values import EMPTY, MAPS, SEQUENCE, TENSOR, Value
+from aicc.values import EMPTY, MAPS, PACKED, SEQUENCE, TENSOR, Value
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ class Element:
 
     shape: tuple[int, ...]
     dtype: DType
+
+
+@dataclass(frozen=True)
+class PackedSequence:
+    """A sequence of the run as an input or output of a model: `sizes[n, rank]` of its tensors and their `elements`."""
+
+    sizes: Any
+    elements: Any
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, TensorSequence):
         for i, item in enumerate(value.items):
             yield item_name(name, i), item
+    elif isinstance(value, PackedSequence):
+        yield from zip(packed_names(name), (value.sizes, value.elements), strict=True)
     elif isinstance(value, RowMaps):
         yield name, value.table
     else:
@@ -88,30 +98,35 @@ def described(name: str, value: Any, of: onnx.TypeProto, first: int, dtype: Call
     while isinstance(value, OptionalValue):
         of = of.optional_type.elem_type
         if value.value is None:
-            return Value(name, EMPTY, f"optional({_type_text(of)})", first, 0)
+            return Value(name, EMPTY, f"optional({type_text(of)})", first, 0)
         value = value.value
     if isinstance(value, TensorSequence):
         item = (
-            _tensor_text(dtype(value.items[0]).onnx)
-            if value.items
-            else _type_text(of.sequence_type.elem_type)
+            tensor_text(dtype(value.items[0]).onnx) if value.items else type_text(of.sequence_type.elem_type)
         )
         return Value(name, SEQUENCE, f"seq({item})", first, len(value.items))
+    if isinstance(value, PackedSequence):
+        return Value(name, PACKED, f"seq({tensor_text(dtype(value.elements).onnx)})", first, 2)
     if isinstance(value, RowMaps):
         key = "string" if isinstance(value.keys[0], str) else "int64"
-        text = f"seq(map({key},{_tensor_text(dtype(value.table).onnx)}))"
+        text = f"seq(map({key},{tensor_text(dtype(value.table).onnx)}))"
         return Value(name, MAPS, text, first, 1, value.keys)
-    return Value(name, TENSOR, _tensor_text(dtype(value).onnx), first, 1)
+    return Value(name, TENSOR, tensor_text(dtype(value).onnx), first, 1)
 
 
-def _tensor_text(code: int) -> str:
+def tensor_text(code: int) -> str:
     return f"tensor({onnx.TensorProto.DataType.Name(code).lower()})"
 
 
-def _type_text(of: onnx.TypeProto) -> str:
+def type_text(of: onnx.TypeProto) -> str:
     if of.HasField("sequence_type"):
-        return f"seq({_type_text(of.sequence_type.elem_type)})"
-    return _tensor_text(of.tensor_type.elem_type)
+        return f"seq({type_text(of.sequence_type.elem_type)})"
+    return tensor_text(of.tensor_type.elem_type)
+
+
+def packed_names(name: str) -> tuple[str, str]:
+    """What the two tensors of the sequence `name`, whose length only a run knows, are called in a compiled model."""
+    return f"{name}.sizes", f"{name}.elements"
 
 
 def item_name(name: str, i: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from aicc.dialects.determinant import Determinant
 from aicc.dialects.diagonal import Eye, Trilu
 from aicc.dialects.shape import Shape
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 

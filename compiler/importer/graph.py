@@ -14,21 +14,30 @@ import onnx
 from aicc.bindings import func, ir
 from aicc.dialects.constants import Constant, Weight, is_inline
 from aicc.dialects.op import TypeRuleError, as_array, declaration, operand_values
+from aicc.dialects.sequences import SequencePack, SequenceUnpack
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.strings import STRINGS, StringOf
-from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
-from aicc.importer.compound import OF_MAPS, OptionalValue, RunTimeSequence, described, flattened
+from aicc.importer.compound import (
+    Element,
+    OptionalValue,
+    PackedSequence,
+    RunTimeSequence,
+    described,
+    flattened,
+)
+from aicc.importer.element_types import dtype_of
 from aicc.importer.functions import body_of
+from aicc.importer.inputs import GraphInput, fixed_and_bounded, graph_input, symbols_of, with_shapes
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
 from aicc.importer.programs import Program, Scope
 from aicc.importer.registry import normalize_domain, rules
 from aicc.importer.wellformed import check_node, in_order, unique
-from aicc.signature import DimChoice, io_attributes, write_bounds
-from aicc.values import Value, write_values
+from aicc.signature import DimChoice, ShapeChoice, io_attributes, write_bounds
+from aicc.values import INPUT_VALUES, PACKED, Value, write_values
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -170,50 +179,40 @@ class GraphImporter:
         out = out[ir.OpResult(value).result_number] if isinstance(out, tuple) else out
         return as_array(out, info.dtype).reshape(info.shape)
 
-    def run(self, graph: onnx.GraphProto, dims: Mapping[str, DimChoice]) -> Any:
-        """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them."""
+    def run(
+        self,
+        graph: onnx.GraphProto,
+        dims: Mapping[str, DimChoice],
+        shapes: Mapping[str, ShapeChoice] | None = None,
+    ) -> Any:
+        """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them; `shapes` are those of inputs."""
         initializers = {t.name: t for t in graph.initializer}
         for sparse in graph.sparse_initializer:
             raise ImportError_(
                 "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
             )
-        inputs = [i for i in graph.input if i.name not in initializers]
-        unique(inputs, "inputs")
-        known = {
-            symbol_of(i, k)
-            for i in inputs
-            for k, d in enumerate(i.type.tensor_type.shape.dim)
-            if not _has_size(d)
-        }
-        if unknown := sorted(set(dims) - known):
-            raise ImportError_(
-                "AICC-1008",
-                f"the model has no symbolic dimension '{unknown[0]}'.",
-                hint=f"its symbolic dimensions are: {', '.join(sorted(known)) or 'none'}.",
-            )
-        fixed, bounds = _fixed_and_bounded(dims)
-        for i in inputs:
-            _refuse_map(i, graph)
-        types = [input_type(i, fixed) for i in inputs]
+        given = [i for i in graph.input if i.name not in initializers]
+        unique(given, "inputs")
+        given, sizes = with_shapes(given, shapes or {})
+        _check_dims(dims, symbols_of(given), sizes)
+        fixed, bounds = fixed_and_bounded({**dims, **sizes})
+        inputs = [graph_input(i, fixed, graph) for i in given]
+        tensors = [tensor for i in inputs for tensor in i.tensors]
         module = self.module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
-            main = func.FuncOp("main", ([t.mlir() for t in types], []))
-        main.attributes["arg_attrs"] = ir.ArrayAttr.get(
-            [io_attributes(i.name, t.shape) for i, t in zip(inputs, types, strict=True)]
-        )
+            main = func.FuncOp("main", ([t.mlir() for _, t in tensors], []))
+        main.attributes["arg_attrs"] = ir.ArrayAttr.get([io_attributes(name, t.shape) for name, t in tensors])
         write_bounds(main, bounds)
         block = main.add_entry_block()
         values = self.scopes[0]
         values.update(initializers)
-        for i, argument in zip(inputs, block.arguments, strict=True):
-            values[i.name] = argument
         with ir.InsertionPoint(block):
+            described_inputs = self._bind(inputs, list(block.arguments))
             self.nodes(graph.node)
             named: list[tuple[str, Any]] = []
             results: list[Value] = []
             for o in graph.output:
-                value = self.value(o.name)
-                _check_known(o.name, value)
+                value = self._output(o)
                 results.append(
                     described(o.name, value, o.type, len(named), lambda v: self.shapes.info(v).dtype)
                 )
@@ -221,6 +220,7 @@ class GraphImporter:
             outputs = [value for _, value in named]
             func.ReturnOp(outputs)
         write_values(module, results)
+        write_values(module, described_inputs, INPUT_VALUES)
         if self.strings:
             texts = [ir.StringAttr.get(text) for text in self.strings]
             module.operation.attributes[STRINGS] = ir.ArrayAttr.get(texts)
@@ -232,6 +232,38 @@ class GraphImporter:
             [io_attributes(name, t.shape) for (name, _), t in zip(named, infos, strict=True)]
         )
         return module
+
+    def _bind(self, inputs: Sequence[GraphInput], arguments: list[Any]) -> list[Value]:
+        """Defines the values of the graph's inputs; what is to be said of them."""
+        described_inputs: list[Value] = []
+        for i in inputs:
+            first = described_inputs[-1].first + described_inputs[-1].count if described_inputs else 0
+            described_inputs.append(i.value(first))
+            own = arguments[first : first + len(i.tensors)]
+            if i.kind == PACKED:
+                with ir.Location.name(i.name):
+                    number = SequenceUnpack.build(*own, shape=i.shape, shapes=self.shapes)
+                self.scopes[0][i.name] = RunTimeSequence(number, Element(i.shape, i.tensors[1][1].dtype))
+            else:
+                (self.scopes[0][i.name],) = own
+        return described_inputs
+
+    def _output(self, output: onnx.ValueInfoProto) -> Any:
+        """The value of a graph's output; a sequence of the run as tensors."""
+        value, of = self.value(output.name), output.type
+        while isinstance(value, OptionalValue) and value.value is not None:
+            value, of = value.value, of.optional_type.elem_type
+        if not isinstance(value, RunTimeSequence):
+            return value
+        held = value.element
+        if held is None:  # always empty
+            declared = of.sequence_type.elem_type.tensor_type
+            held = Element((), dtype_of(declared.elem_type, f"output '{output.name}'"))
+        with ir.Location.name(output.name):
+            packed = SequencePack.build(
+                value.number, rank=len(held.shape), dtype=held.dtype, shapes=self.shapes
+            )
+        return PackedSequence(*packed)
 
     def nodes(self, nodes: Sequence[onnx.NodeProto], name_of_all: str = "") -> None:
         """Imports nodes in order at the current insertion point; each goes by its own name, or by one for all."""
@@ -306,95 +338,17 @@ class GraphImporter:
         return True
 
 
-def _check_known(name: str, output: Any) -> None:
-    """Raises ImportError_ AICC-1005 for an output that holds a sequence of the run: outputs are tensors."""
-    held = output.value if isinstance(output, OptionalValue) else output
-    if isinstance(held, RunTimeSequence):
+def _check_dims(dims: Mapping[str, DimChoice], known: set[str], sizes: Mapping[str, int]) -> None:
+    """Raises ImportError_ AICC-1008 for a choice of a dim the model lacks, or that a shape given fixes otherwise."""
+    if unknown := sorted(set(dims) - known):
         raise ImportError_(
-            "AICC-1005",
-            f"output '{name}' is a sequence whose length only a run knows: what decides about it must be a constant.",
-            stage="import",
-            hint="ConcatFromSequence at the model's end makes a tensor of it.",
+            "AICC-1008",
+            f"the model has no symbolic dimension '{unknown[0]}'.",
+            hint=f"its symbolic dimensions are: {', '.join(sorted(known)) or 'none'}.",
         )
-
-
-def dtype_of(code: int, what: str) -> DType:
-    """Raises ImportError_ AICC-1004 for an element type without support."""
-    try:
-        return DType.from_onnx(code)
-    except KeyError:
-        name = (
-            onnx.TensorProto.DataType.Name(code) if code in onnx.TensorProto.DataType.values() else str(code)
-        )
-        raise ImportError_(
-            "AICC-1004",
-            f"{what} has element type {name}, which is not supported.",
-            stage="import",
-            hint=f"supported element types: {', '.join(d.name.lower() for d in DType)}.",
-        ) from None
-
-
-def _has_size(dim: Any) -> bool:
-    """Whether a declared dim is a number; some writers give an unknown one as -1."""
-    return bool(dim.HasField("dim_value") and dim.dim_value >= 0)
-
-
-def symbol_of(value: onnx.ValueInfoProto, dim: int) -> str:
-    """The name of a dynamic dim: its own, or one made of the input's when it has none."""
-    return value.type.tensor_type.shape.dim[dim].dim_param or f"{value.name}_dim{dim}"
-
-
-def input_type(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> TensorType:
-    """The type of a graph input; unnamed dynamic dims get a name of their own."""
-    if not value.type.HasField("tensor_type"):
-        kind = value.type.WhichOneof("value")
-        raise ImportError_(
-            "AICC-1004", f"input '{value.name}' is a {kind}; only tensors are supported.", stage="import"
-        )
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        raise ImportError_(
-            "AICC-1005",
-            f"input '{value.name}' has no rank.",
-            stage="import",
-            hint="run onnx.shape_inference, or set the input's shape (dimensions may be symbolic).",
-        )
-    shape: list[int | Dim] = []
-    for k, d in enumerate(tensor.shape.dim):
-        if _has_size(d):
-            shape.append(d.dim_value)
-        elif (symbol := symbol_of(value, k)) in dims:
-            shape.append(dims[symbol])
-        else:
-            shape.append(Dim.symbol(symbol))
-    return TensorType(tuple(shape), dtype_of(tensor.elem_type, f"input '{value.name}'"))
-
-
-def _refuse_map(value: onnx.ValueInfoProto, graph: onnx.GraphProto) -> None:
-    """Raises ImportError_ AICC-1004 for an input that is a map, with what to do about the node that reads it."""
-    if not value.type.HasField("map_type"):
-        return
-    reader = next((n for n in graph.node if value.name in n.input), None)
-    raise ImportError_(
-        "AICC-1004",
-        f"input '{value.name}' is a map; only tensors are supported.",
-        node=reader and f'"{reader.name or reader.output[0]}" ({reader.op_type})',
-        stage="import",
-        hint=reader and OF_MAPS.get(reader.op_type),
-    )
-
-
-def _fixed_and_bounded(
-    dims: Mapping[str, DimChoice],
-) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
-    """A range of one size fixes a dim. Raises ImportError_ AICC-1008 for a range of none."""
-    fixed, bounds = {}, {}
-    for name, choice in dims.items():
-        low, high = (choice, choice) if isinstance(choice, int) else choice
-        if not 0 <= low <= high:
-            raise ImportError_("AICC-1008", f"'{name}' cannot be {low}..{high}: sizes go from 0 upwards.")
-        if low == high:
-            fixed[name] = low
-        else:
-            bounds[name] = (low, high)
-    return fixed, bounds
+    for name, size in sizes.items():
+        low, high = (c, c) if isinstance(c := dims.get(name, size), int) else c
+        if not low <= size <= high:
+            raise ImportError_(
+                "AICC-1008", f"'{name}' is {size} by the shapes given for inputs, and {low}..{high} by --dim."
+            )

@@ -22,7 +22,7 @@ from aicc.dialects.symbolic import Dim, DimLike, fresh_dim, has_elements
 from aicc.dialects.types import DType, TensorType
 from aicc.importer.compound import Element, OptionalValue, RunTimeSequence, TensorSequence, is_compound
 from aicc.importer.control_flow import size_of
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.programs import Program, building, call

@@ -17,7 +17,7 @@ from aicc.dialects.narrow import INTEGER_BITS
 from aicc.dialects.types import DType
 from aicc.errors import ImportError_
 from aicc.importer.lazy import MalformedFile, read_without_weights
-from aicc.signature import DimChoice
+from aicc.signature import DimChoice, ShapeChoice
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -153,11 +153,14 @@ def _unpacked(proto: onnx.TensorProto, path: Path, offset: int, size: int) -> Ar
 
 
 def import_model(
-    source: Path | str | bytes | onnx.ModelProto, dims: Mapping[str, DimChoice] | None = None
+    source: Path | str | bytes | onnx.ModelProto,
+    dims: Mapping[str, DimChoice] | None = None,
+    shapes: Mapping[str, ShapeChoice] | None = None,
 ) -> tuple[Any, WeightStore]:
     """Imports a model into the current MLIR context: the module of the `import` stage and its weights.
 
-    `source` is a path, serialized bytes or a ModelProto. Raises ImportError_ (codes 1xxx).
+    `source` is a path, serialized bytes or a ModelProto; `dims` and `shapes` as in `aicc.driver.Options`.
+    Raises ImportError_ (codes 1xxx).
     """
     from aicc.importer.functions import expand_functions
     from aicc.importer.graph import GraphImporter
@@ -178,5 +181,5 @@ def import_model(
         model = load_model(Path(source))
     model = expand_functions(model)
     weights = WeightStore()
-    module = GraphImporter(model, directory, weights, path).run(model.graph, dims or {})
+    module = GraphImporter(model, directory, weights, path).run(model.graph, dims or {}, shapes)
     return module, weights

@@ -16,7 +16,7 @@ from aicc.dialects.quantization import QUANTIZED, Dequantize, IntegerConv, Integ
 from aicc.dialects.types import NARROW_FLOAT, DType
 from aicc.importer.compose import Compose
 from aicc.importer.convolution import _kernel
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op

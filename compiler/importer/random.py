@@ -8,7 +8,7 @@ from typing import Any
 from aicc.dialects import OPS
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose, known, static_shape
-from aicc.importer.graph import dtype_of
+from aicc.importer.element_types import dtype_of
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op

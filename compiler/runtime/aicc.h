@@ -138,19 +138,21 @@ AICC_API int32_t aicc_output_count(void);
 AICC_API const aicc_tensor_info *aicc_input_info(int32_t index);
 AICC_API const aicc_tensor_info *aicc_output_info(int32_t index);
 
-/* What an output of the ONNX model is made of. */
+/* What an input or output of the ONNX model is made of. */
 typedef enum aicc_value_kind {
   AICC_VALUE_TENSOR = 0,
   AICC_VALUE_SEQUENCE = 1, /* its tensors are the items */
   AICC_VALUE_EMPTY = 2,    /* an optional that is always empty: no tensor */
-  AICC_VALUE_MAPS = 3      /* a sequence of maps (ZipMap): element [i, j] of its tensor is map i at key j */
+  AICC_VALUE_MAPS = 3,     /* a sequence of maps (ZipMap): element [i, j] of its tensor is map i at key j */
+  AICC_VALUE_PACKED = 4    /* a sequence whose length only a run knows, two tensors: int64 [n, rank], the dims of each of
+                              its n tensors, and all their elements, one tensor after the other */
 } aicc_value_kind;
 
 typedef struct aicc_value {
   const char *name;
   int32_t kind;
   const char *type;          /* as ONNX writes it: "seq(map(string,tensor(float)))" */
-  int32_t first, count;      /* its tensors: outputs first … first + count - 1 */
+  int32_t first, count;      /* its tensors: outputs (or inputs) first … first + count - 1 */
   int64_t n_keys;            /* of maps; their keys are one of both, the other is NULL */
   const int64_t *int_keys;
   const aicc_string *string_keys;
@@ -160,6 +162,9 @@ typedef struct aicc_value {
 AICC_API int32_t aicc_value_count(void);
 /* NULL if the index is out of range. */
 AICC_API const aicc_value *aicc_value_info(int32_t index);
+/* The same for the inputs. */
+AICC_API int32_t aicc_input_value_count(void);
+AICC_API const aicc_value *aicc_input_value_info(int32_t index);
 
 /* A kernel: a piece of the model that runs as one parallel loop, once or more per run. */
 typedef struct aicc_kernel {
@@ -291,6 +296,8 @@ typedef struct aicc_api {
   int32_t (*set_stream)(aicc_context *, void *, int32_t);
   int32_t (*value_count)(void);
   const aicc_value *(*value_info)(int32_t);
+  int32_t (*input_value_count)(void);
+  const aicc_value *(*input_value_info)(int32_t);
 } aicc_api;
 
 typedef const aicc_api *(*aicc_get_api_fn)(void);

@@ -46,6 +46,12 @@ static const aicc_value *value_info(int32_t index) {
   return index >= 0 && index < aicc_model.n_values ? &aicc_model.values[index] : NULL;
 }
 
+static int32_t input_value_count(void) { return aicc_model.n_input_values; }
+
+static const aicc_value *input_value_info(int32_t index) {
+  return index >= 0 && index < aicc_model.n_input_values ? &aicc_model.input_values[index] : NULL;
+}
+
 API(int32_t, input_count, (void), ())
 API(int32_t, output_count, (void), ())
 API(const aicc_tensor_info *, input_info, (int32_t index), (index))
@@ -54,6 +60,8 @@ API(int32_t, kernel_count, (void), ())
 API(const aicc_kernel *, kernel_info, (int32_t index), (index))
 API(int32_t, value_count, (void), ())
 API(const aicc_value *, value_info, (int32_t index), (index))
+API(int32_t, input_value_count, (void), ())
+API(const aicc_value *, input_value_info, (int32_t index), (index))
 
 /* ---- contexts ---- */
 
@@ -205,6 +213,8 @@ static const aicc_api table = {
     .set_stream = set_stream,
     .value_count = value_count,
     .value_info = value_info,
+    .input_value_count = input_value_count,
+    .input_value_info = input_value_info,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

@@ -53,6 +53,8 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "set_stream": (c_int32, [c_void_p, c_void_p, c_int32]),
     "value_count": (c_int32, []),
     "value_info": (POINTER(structs.Value), [c_int32]),
+    "input_value_count": (c_int32, []),
+    "input_value_info": (POINTER(structs.Value), [c_int32]),
 }
 
 _LATER = (
@@ -67,6 +69,8 @@ _LATER = (
     "set_stream",
     "value_count",
     "value_info",
+    "input_value_count",
+    "input_value_info",
 )
 """What the first libraries of this ABI version lack: versions append."""
 
@@ -126,8 +130,10 @@ class Library:
         )
         self.inputs = tuple(self._info("input", i) for i in range(self.functions["input_count"]()))
         self.outputs = tuple(self._info("output", i) for i in range(self.functions["output_count"]()))
-        self.values = value_infos(self.functions, self.outputs)
+        self.values = value_infos(self.functions, "value", self.outputs)
         """The outputs of the ONNX model: what tensors they are made of."""
+        self.input_values = value_infos(self.functions, "input_value", self.inputs)
+        """The inputs of the ONNX model, likewise."""
         weights = self.functions["weights_path"]()
         self.weights_path = Path(os.fsdecode(weights)) if weights else None
         self.weights_file: int | None = None

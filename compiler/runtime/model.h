@@ -67,6 +67,9 @@ struct aicc_model_desc {
   /* 0: every output is a tensor. */
   int32_t n_values;
   const aicc_value *values;
+  /* The same of inputs. */
+  int32_t n_input_values;
+  const aicc_value *input_values;
 };
 
 extern const struct aicc_model_desc aicc_model;
@@ -168,6 +171,13 @@ void aicc_sequence_join(void *ctx, const int64_t *sequence, void *out, int64_t n
 void aicc_sequence_split(void *ctx, const void *data, const int64_t *dims, const int64_t *sizes, int64_t *out,
                          int64_t one, int64_t bytes, int64_t rank, int64_t n_sizes, int64_t axis, int64_t keepdims,
                          const char *what);
+/* How many tensors there are and how many elements they have in all; their sizes, in rows of `rank`; their elements. */
+void aicc_sequence_packed(void *ctx, const int64_t *sequence, int64_t *out, int64_t two, int64_t rank, const char *what);
+void aicc_sequence_sizes(void *ctx, const int64_t *sequence, int64_t *out, int64_t n, int64_t rank, const char *what);
+void aicc_sequence_elements(void *ctx, const int64_t *sequence, void *out, int64_t n, int64_t bytes, const char *what);
+/* A sequence of `count` tensors out of these; the sizes are a caller's and checked, also against `wanted` (-1: any). */
+void aicc_sequence_unpack(void *ctx, const int64_t *sizes, const void *data, const int64_t *wanted, int64_t *out,
+                          int64_t one, int64_t bytes, int64_t count, int64_t rank, int64_t total, const char *what);
 
 /* Numbers of numpy.random.RandomState(seed), uniform in [0, 1) or (kind 1) standard normal. */
 void aicc_random_mt19937(void *ctx, double *out, int64_t n, int64_t seed, int64_t kind);

@@ -288,3 +288,68 @@ void aicc_sequence_split(void *context, const void *data, const int64_t *dims, c
   }
   *out = name(ctx, store, count);
 }
+
+void aicc_sequence_packed(void *context, const int64_t *sequence, int64_t *out, int64_t two, int64_t rank,
+                          const char *what) {
+  (void)two;
+  aicc_context *ctx = context;
+  struct sequence s = get(ctx, *sequence);
+  int64_t total = 0;
+  for (int64_t i = 0; i < s.length; i++) {
+    const struct tensor *t = item(ctx, s, i);
+    if (t->rank != rank)
+      rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: tensor %lld of the sequence has rank %d, expected was %lld", what,
+                         (long long)i, t->rank, (long long)rank));
+    total += elements(t->dims, rank);
+  }
+  out[0] = s.length;
+  out[1] = total;
+}
+
+void aicc_sequence_sizes(void *context, const int64_t *sequence, int64_t *out, int64_t n, int64_t rank,
+                         const char *what) {
+  (void)n, (void)what;
+  aicc_context *ctx = context;
+  struct sequence s = get(ctx, *sequence);
+  for (int64_t i = 0; i < s.length && rank; i++, out += rank) memcpy(out, item(ctx, s, i)->dims, (size_t)rank * sizeof *out);
+}
+
+void aicc_sequence_elements(void *context, const int64_t *sequence, void *out, int64_t n, int64_t bytes,
+                            const char *what) {
+  (void)n;
+  aicc_context *ctx = context;
+  struct sequence s = get(ctx, *sequence);
+  char *at = out;
+  for (int64_t i = 0; i < s.length; i++) {
+    const struct tensor *t = item(ctx, s, i);
+    if (t->bytes != bytes)
+      rt_end_run(ctx, rt_error(AICC_ERROR_MODEL, "%s: a tensor of the sequence has another type than expected", what));
+    const int64_t size = elements(t->dims, t->rank) * bytes;
+    memcpy(at, t->data, (size_t)size);
+    at += size;
+  }
+}
+
+void aicc_sequence_unpack(void *context, const int64_t *sizes, const void *data, const int64_t *wanted, int64_t *out,
+                          int64_t one, int64_t bytes, int64_t count, int64_t rank, int64_t total, const char *what) {
+  (void)one;
+  aicc_context *ctx = context;
+  const char *at = data;
+  int32_t store = new_store(ctx);
+  int64_t left = total;
+  for (int64_t i = 0; i < count; i++, sizes += rank) {
+    int64_t n = 1;
+    for (int64_t d = 0; d < rank; d++) {
+      if (sizes[d] < 0 || (wanted[d] >= 0 && sizes[d] != wanted[d]))
+        rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: dim %lld of tensor %lld is %lld%s", what, (long long)d, (long long)i,
+                           (long long)sizes[d], sizes[d] < 0 ? "" : ", which the model was not compiled for"));
+      if (__builtin_mul_overflow(n, sizes[d], &n)) n = INT64_MAX; /* a later dim of 0 makes it 0 again */
+    }
+    if (n > left) rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have more than the %lld elements given", what, (long long)total));
+    push(ctx, store, copied(ctx, at, sizes, rank, bytes));
+    at += n * bytes;
+    left -= n;
+  }
+  if (left) rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have %lld of the %lld elements given", what, (long long)(total - left), (long long)total));
+  *out = name(ctx, store, count);
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,15 @@ from aicc.errors import RuntimeError_
 if TYPE_CHECKING:
     from aicc.runtime.library import TensorInfo
 
-TENSOR, SEQUENCE, EMPTY, MAPS = range(4)
+Array = np.ndarray[Any, Any]
+
+TENSOR, SEQUENCE, EMPTY, MAPS, PACKED = range(5)
 
 
 @dataclass(frozen=True)
 class ValueInfo:
-    """`type` as ONNX writes it; its tensors are outputs `first … first + count - 1`; `keys` are those of maps."""
+    """`type` as ONNX writes it; its tensors are outputs (of an input: inputs) `first … first + count - 1`; `keys` are
+    those of maps."""
 
     name: str
     kind: int
@@ -38,6 +42,8 @@ class ValueInfo:
             return own[0]
         if self.kind == SEQUENCE:
             return list(own)
+        if self.kind == PACKED:
+            return _unpacked(own[0], own[1])
         return None if self.kind == EMPTY else self._maps(own[0])
 
     def _maps(self, table: Any) -> list[dict[Any, Any]]:
@@ -50,14 +56,25 @@ class ValueInfo:
         return [dict(zip(self.keys, row, strict=True)) for row in rows.tolist()]
 
 
-def value_infos(functions: Mapping[str, Any], outputs: Sequence[TensorInfo]) -> tuple[ValueInfo, ...]:
-    """What the library says of its model's outputs; each is a tensor where it says nothing."""
-    count = functions["value_count"]() if "value_count" in functions else 0
+def _unpacked(sizes: Array, elements: Array) -> list[Array]:
+    """The tensors of a sequence: views of their elements."""
+    shapes = [tuple(row) for row in sizes.tolist()]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    parts = np.split(elements, ends) if shapes else []
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def value_infos(
+    functions: Mapping[str, Any], kind: str, tensors: Sequence[TensorInfo]
+) -> tuple[ValueInfo, ...]:
+    """What the library says of its model's outputs (`kind` "value") or inputs ("input_value"), which are made of
+    `tensors`; each is a tensor where it says nothing."""
+    count = functions[f"{kind}_count"]() if f"{kind}_count" in functions else 0
     if not count:
         return tuple(
-            ValueInfo(o.name, TENSOR, f"tensor({o.element.onnx})", n, 1) for n, o in enumerate(outputs)
+            ValueInfo(t.name, TENSOR, f"tensor({t.element.onnx})", n, 1) for n, t in enumerate(tensors)
         )
-    return tuple(_info(functions["value_info"](n).contents) for n in range(count))
+    return tuple(_info(functions[f"{kind}_info"](n).contents) for n in range(count))
 
 
 def _info(v: Any) -> ValueInfo:

@@ -83,14 +83,44 @@ def split(b: Builder, n: Lowered) -> Any:
     return _number(b, _call(b, f"aicc_sequence_split.{x.dtype.storage}", rows, [_ONE], numbers))
 
 
+@lowering("sequence_pack")
+def pack(b: Builder, n: Lowered) -> Any:
+    sizes, elements = (t.plain() for t in n.results)
+    seq = _row(b, n.operands[0], n.typed(0))
+    count = _call(b, "aicc_sequence_packed", [seq], [TensorType((2,), DType.I64)], [b.index(n.attrs["rank"])])
+    for at, dim in enumerate((sizes.shape[0], elements.shape[0])):
+        name_symbol(b, dim, b.to_index(tensor.ExtractOp(count, [b.index(at)]).result))
+    flat = TensorType((product(sizes.shape),), DType.I64)
+    rows = _call(b, "aicc_sequence_sizes", [seq], [flat], [b.index(n.attrs["rank"])])
+    found = _call(
+        b, f"aicc_sequence_elements.{elements.dtype.storage}", [seq], [elements], [_bytes(b, elements)]
+    )
+    return b.reshape(rows, flat, sizes.shape)[0], found
+
+
+@lowering("sequence_unpack")
+def unpack(b: Builder, n: Lowered) -> Any:
+    sizes, elements = n.typed(0).plain(), n.typed(1).plain()
+    wanted = b.constant(np.asarray(n.attrs["shape"] or (0,), np.int64))
+    rows = [_row(b, n.operands[0], sizes), n.operands[1], wanted]
+    numbers = [
+        _bytes(b, elements),
+        b.size(sizes.shape[0]),
+        b.index(len(n.attrs["shape"])),
+        b.size(elements.shape[0]),
+    ]
+    return _number(b, _call(b, f"aicc_sequence_unpack.{elements.dtype.storage}", rows, [_ONE], numbers))
+
+
 def _call(
     b: Builder, name: str, rows: Sequence[Any], results: Sequence[TensorType], numbers: Sequence[Any]
 ) -> Any:
-    """A call that names the ONNX node, should the run fail."""
+    """A call that names the ONNX node, or the model's input, should the run fail."""
     found = call_runtime(b, name, rows, results, numbers)[0]
     call = next(op for op in _defining(found) if isinstance(op.opview, func.CallOp))
     nodes = list(node_names(ir.Location.current))
-    call.attributes[MESSAGE] = ir.StringAttr.get(f"node '{nodes[0]}'" if nodes else "a sequence")
+    kind = "input" if name.startswith("aicc_sequence_unpack") else "node"
+    call.attributes[MESSAGE] = ir.StringAttr.get(f"{kind} '{nodes[0]}'" if nodes else "a sequence")
     return found
 
 

@@ -45,3 +45,19 @@ func.func @split(%x: tensor<4xf32>, %sizes: tensor<2xi64>) {
   %0 = "aicc.sequence_split"(%x, %sizes) {axis = 1 : i64, keepdims = true} : (tensor<4xf32>, tensor<2xi64>) -> tensor<i64>
   return
 }
+
+// -----
+
+func.func @pack(%s: tensor<i64>) {
+  // expected-error @+1 {{'aicc.sequence_pack' op attribute 'rank' is -1}}
+  %0:2 = "aicc.sequence_pack"(%s) {dtype = f32, rank = -1 : i64} : (tensor<i64>) -> (tensor<?x2xi64>, tensor<?xf32>)
+  return
+}
+
+// -----
+
+func.func @unpack(%sizes: tensor<?x2xi64>, %elements: tensor<?xf32>) {
+  // expected-error @+1 {{are no sizes and elements of tensors of rank 1}}
+  %0 = "aicc.sequence_unpack"(%sizes, %elements) {shape = array<i64: 3>} : (tensor<?x2xi64>, tensor<?xf32>) -> tensor<i64>
+  return
+}

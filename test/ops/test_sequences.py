@@ -15,6 +15,7 @@ import aicc
 from aicc.driver import Options, compile_model
 from aicc.errors import AiccError
 from aicc.loader import load
+from aicc.runtime.values import PACKED, TENSOR
 
 # A loop appends; what it made is read in every way.
 APPENDED = """g (float[n] x, int64 t) => (float[k] y, int64 len, float[q] third) <bool T = {1}, int64 two = {2}> {
@@ -113,12 +114,112 @@ def test_what_is_out_of_range_ends_the_run_and_names_the_node() -> None:
     run(x=x, t=np.array(3))
 
 
-def test_a_sequence_of_the_run_is_no_output_of_a_model() -> None:
-    text = (
-        """g (float[n] x, int64[k] sizes) => (seq(float[m]) s) { s = SplitToSequence<axis = 0>(x, sizes) }"""
-    )
-    with pytest.raises(AiccError, match="AICC-1005.*'s'.*constant"):
-        aicc.compile(_model(text))
+# Sequences as results: out of a loop, of parts of a symbolic size, in an optional, never anything in it.
+RESULTS = """g (float[n,4] x, int64[k] sizes, int64 t) =>
+    (seq(float[a,b]) s, seq(float[c,4]) parts, seq(float[4]) rows, float[n,4] y) <bool T = {1}> {
+  e = SequenceEmpty()
+  s = Loop(t, T, e) <body = b (int64 i, bool c, seq(float[m,p]) v) => (bool d, seq(float[m,p]) w) {
+    d = Identity(c)  f = Cast<to = 1>(i)  z = Add(x, f)  w = SequenceInsert(v, z) }>
+  parts = SplitToSequence<axis = 0>(x, sizes)
+  rows = SplitToSequence<axis = 0, keepdims = 0>(x)
+  y = Neg(x)
+}"""
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_as_results(level: int, tmp_path: Path) -> None:
+    model = _model(RESULTS)
+    compile_model(model, tmp_path / "m.so", Options(opt_level=level, check_ir=True))
+    run, ours = load(tmp_path / "m.so"), aicc.InferenceSession(tmp_path / "m.so")
+    theirs = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [(v.kind, v.count) for v in run.values] == [(PACKED, 2)] * 3 + [(TENSOR, 1)]
+    assert [o.type for o in ours.get_outputs()] == [o.type for o in theirs.get_outputs()]
+    for rows, sizes, t in ((3, [1, 2], 4), (5, [5, 0], 0), (3, [3], 1), (1, [1], 17)):
+        feed = {"x": _array(rows, 4), "sizes": np.array(sizes), "t": np.array(t)}
+        want = theirs.run(None, feed)
+        for found in (run(**feed), ours.run(None, feed)):
+            _same(found, want)
+    assert [len(s) for s in ours.run(["rows", "s"], feed)] == [1, 17]
+
+
+def _same(found: Sequence[Any], want: Sequence[Any]) -> None:
+    for got, wanted in zip(found, want, strict=True):
+        pairs = [(got, wanted)] if isinstance(wanted, np.ndarray) else zip(got, wanted, strict=True)
+        for a, b in pairs:
+            assert a.shape == b.shape and a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# Sequences as operands, read in every way and given back.
+OPERANDS = """g (seq(float[n,3]) xs, seq(int64[k]) none, float[3] x, int64 p) =>
+    (float[m,3] y, seq(float[n,3]) rest, int64 len, int64 empty, seq(float[n,3]) mapped, float[n,3] at) {
+  y = ConcatFromSequence<axis = 0>(xs)
+  rest = SequenceErase(xs, p)
+  len = SequenceLength(xs)
+  empty = SequenceLength(none)
+  mapped = SequenceMap(xs, x) <body = b (float[n,3] v, float[3] u) => (float[n,3] w) { w = Add(v, u) }>
+  at = SequenceAt(xs, p)
+}"""
+
+
+def test_as_operands() -> None:
+    model = _model(OPERANDS)
+    ours = aicc.InferenceSession(model.SerializeToString())
+    theirs = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [(i.name, i.type) for i in ours.get_inputs()] == [(i.name, i.type) for i in theirs.get_inputs()]
+    for lengths, numbers in (((2, 1, 4), 0), ((1,), 2), ((3, 0), 5)):
+        feed = {
+            "xs": [_array(n, 3) for n in lengths],
+            "none": [np.array([i]) for i in range(numbers)],
+            "x": _array(3),
+            "p": np.array(-1),
+        }
+        want = theirs.run(None, feed)
+        _same(ours.run(None, feed), want)
+        _same(ours.executable(**feed), want)
+
+
+def test_operands_that_are_none_of_the_models() -> None:
+    exe = aicc.compile(_model("g (seq(float[n,3]) xs) => (int64 y) { y = SequenceLength(xs) }"))
+    assert exe([]) == 0 and exe(xs=[_array(2, 3)] * 3) == 3
+    for value, message in (
+        ([_array(2, 3), _array(2, 4)], r"'xs': dim 1 of tensor 1 is 4"),
+        ([_array(3)], r"'xs\[0\]' has rank 1, the model wants 2"),
+        ([_array(2, 3).astype(np.float64)], r"'xs\[0\]' is float64"),
+        (_array(2, 3), "'xs' is a ndarray; the model wants a list"),
+    ):
+        with pytest.raises(AiccError, match=message) as caught:
+            exe(value)
+        assert caught.value.code == "AICC-5002"
+    elements = np.zeros(6, np.float32)
+    for sizes, message in (
+        ([[3, 3]], "more than the 6 elements"),
+        ([[1, 3]], "have 3 of the 6"),
+        ([[-1, 3]], "is -1"),
+        ([[2**62, 3], [0, 3]], "more than the 6"),
+    ):
+        with pytest.raises(AiccError, match=message) as caught:
+            exe.run([np.array(sizes), elements])
+        assert caught.value.code == "AICC-5002"
+    with pytest.raises(AiccError, match="'xs' has no rank") as caught:
+        aicc.compile(_unranked())
+    assert caught.value.code == "AICC-1005" and "--shape xs=" in str(caught.value.hint)
+    assert aicc.compile(_unranked(), shapes={"xs": (None, 3)})([_array(2, 3)]) == 1
+
+
+def _unranked() -> onnx.ModelProto:
+    """A sequence of tensors of any rank, as exporters write it."""
+    model = _model("g (seq(float[n,3]) xs) => (int64 y) { y = SequenceLength(xs) }")
+    model.graph.input[0].type.sequence_type.elem_type.tensor_type.ClearField("shape")
+    return model
+
+
+def test_strings() -> None:
+    model = _model("g (seq(string[n]) xs, string[n] x) => (seq(string[n]) y) { y = SequenceInsert(xs, x) }")
+    exe = aicc.compile(model)
+    words = np.array(["é", ""], object)
+    found = exe([np.array(["a", "bc"], object)], words)
+    assert [a.tolist() for a in found] == [["a", "bc"], ["é", ""]]
 
 
 def test_tensors_of_different_ranks_are_refused_by_name() -> None:

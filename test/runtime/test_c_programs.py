@@ -137,6 +137,7 @@ def test_misuse_is_a_status(fake: Fake, tmp_path: Path) -> None:
           EXPECT(!aicc_input_info(1) && !aicc_input_info(-1) && !aicc_output_info(1));
           EXPECT(aicc_kernel_count() == 2 && !aicc_kernel_info(2) && !aicc_kernel_info(-1));
           EXPECT(aicc_value_count() == 0 && !aicc_value_info(0));
+          EXPECT(aicc_input_value_count() == 0 && !aicc_input_value_info(0));
           EXPECT(aicc_kernel_info(0)->calls == 1 && aicc_kernel_info(1)->seconds < 0);
           EXPECT(aicc_get_api()->kernel_info(1) == aicc_kernel_info(1));
           EXPECT(aicc_profile_get(ctx, 99, &entry) == AICC_ERROR_ARGUMENT);

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
@@ -169,4 +170,43 @@ def test_in_c(tmp_path: Path) -> None:
     done = run(program)
     assert done.returncode == 0
     lines = ["label 0 tensor(string) 0+1 1", "all 3 seq(map(string,tensor(float))) 1+1 1 a bc d"]
+    assert done.stdout.splitlines() == lines
+
+
+def test_a_sequence_of_the_run_in_c(tmp_path: Path) -> None:
+    """Taken and given as sizes and elements; the library finds memory for a result of any length."""
+    text = """<ir_version: 8, opset_import: ["": 17]> g (seq(float[n,2]) xs, float[m,2] x) => (seq(float[n,2]) ys) {
+      ys = SequenceInsert(xs, x) }"""
+    aicc.compile(onnx.parser.parse_model(text)).save(tmp_path / "model.so")
+    source = tmp_path / "main.c"
+    source.write_text(r"""
+        #include <stdio.h>
+        #include "aicc.h"
+        int main(void) {
+          const aicc_value *in = aicc_input_value_info(0), *out = aicc_value_info(0);
+          printf("%s %d %s %d+%d\n", in->name, in->kind, in->type, in->first, in->count);
+          printf("%s %d %s %d+%d\n", out->name, out->kind, out->type, out->first, out->count);
+          int64_t sizes[] = {1, 2, 2, 2}, sizes_shape[] = {2, 2}, six[] = {6}, x_shape[] = {1, 2};
+          float elements[] = {1, 2, 3, 4, 5, 6}, x[] = {7, 8};
+          DLTensor inputs[] = {aicc_tensor(sizes, aicc_int64, 2, sizes_shape),
+                               aicc_tensor(elements, aicc_float32, 1, six), aicc_tensor(x, aicc_float32, 2, x_shape)};
+          DLTensor outputs[2] = {{0}};
+          aicc_context *ctx;
+          if (aicc_context_create(&ctx) != AICC_OK) return 1;
+          for (int round = 0; round < 2; round++) {
+            outputs[0].data = outputs[1].data = NULL;
+            if (aicc_run(ctx, inputs, 3, outputs, 2) != AICC_OK) return puts(aicc_last_error()), 1;
+            for (int64_t i = 0; i < outputs[0].shape[0] * 2; i++) printf("%d ", (int)((int64_t *)outputs[0].data)[i]);
+            for (int64_t i = 0; i < outputs[1].shape[0]; i++) printf("%g ", ((float *)outputs[1].data)[i]);
+            puts("");
+          }
+          aicc_context_destroy(ctx);
+          return aicc_input_value_count() != 2 || aicc_get_api()->input_value_count() != 2;
+        }""")
+    program = tmp_path / "main"
+    cc("-std=gnu11", *WARNINGS, INCLUDE, source, tmp_path / "model.so", "-o", program)
+    done = run(program)
+    assert done.returncode == 0
+    result = "1 2 2 2 1 2 1 2 3 4 5 6 7 8 "
+    lines = ["xs 4 seq(tensor(float)) 0+2", "ys 4 seq(tensor(float)) 0+2", result, result]
     assert done.stdout.splitlines() == lines
