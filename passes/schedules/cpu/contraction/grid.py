@@ -397,9 +397,7 @@ class Grid:
         self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
     ) -> None:
         """Rows whose number is known at run time: whole tiles, then of four rows, of two, of one."""
-        # A block of fewer tiles leaves a part of the next panel to the hardware's prefetcher.
-        most = -(-self._block // shape.wide)
-        shares: Index = most if self._height is None else e.ceil_div(e.sub(end, first), shape.wide)
+        shares = e.ceil_div(e.sub(end, first), shape.wide)
         low = first
         for size in sorted({shape.wide, min(4, shape.wide), min(2, shape.wide), 1}, reverse=True):
             whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))

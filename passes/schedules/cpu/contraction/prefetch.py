@@ -59,18 +59,20 @@ class Prefetch:
             return
         each = steps * self._roles.step
         start = e.add(panel, ahead.size)
-        if not isinstance(ahead.shares, int) or not isinstance(ahead.size, int):
-            share = e.div(e.mul(ahead.number, ahead.size), ahead.shares)
+        shares = ahead.shares
+        if not isinstance(ahead.size, int):
+            share = e.div(e.mul(ahead.number, ahead.size), shares)
             self._share = _Share(e.add(start, share), 1, 1)
             return
-        lines = max(1, -(-each // (line * ahead.shares)))
-        turns = max(1, ahead.size // each)
-        readers = min(ahead.shares, -(-ahead.size // (turns * lines * line)))
-        number = e.sub(ahead.number, ahead.shares - readers)
+        # Of shares that a run counts, one line a turn: a few tiles leave the end of the panel to the hardware.
+        lines = max(1, -(-each // (line * shares))) if isinstance(shares, int) else 1
+        part = max(1, ahead.size // each) * lines * line
+        readers = -(-ahead.size // part)
+        number = e.sub(ahead.number, e.max(e.sub(shares, readers), 0))
         on: Index = 1
-        if readers < ahead.shares:
+        if not isinstance(shares, int) or readers < shares:
             on = e.min(e.max(e.add(number, 1), 0), 1)
-        self._share = _Share(e.add(start, e.mul(e.max(number, 0), turns * lines * line)), lines, on)
+        self._share = _Share(e.add(start, e.mul(e.max(number, 0), part)), lines, on)
 
     def turn(self, done: Index, steps: int) -> None:
         """The lines of a turn of the loop, `done` steps after the start. To L1, from where they go to L2 when they
