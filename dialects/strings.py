@@ -69,6 +69,36 @@ class StringSplit(Op, name="string_split"):
         return TensorType((*x.shape, fresh_dim()), DType.STRING), TensorType(x.shape, DType.I64)
 
 
+class StringTokens(Op, name="string_tokens"):
+    """Tokens of each string of `x[…]`: `[…, most]`, filled up with the string of number `pad`.
+
+    Tokens are what the one automaton matches, each time the first and longest match; or, `splitting`, what is left
+    between the matches of each of them in turn. `automata` holds each one's size and table (see
+    `aicc.importer.automata`), and 0 at the end. Tokens of fewer than `least` code points are none. With `mark` each
+    string's tokens stand between "\\x02" and "\\x03", if there is a token at all.
+    """
+
+    operands = (Operand("x", STRING), Operand("automata", I32))
+    attributes = (
+        Attribute("splitting", Bool),
+        Attribute("least", Int),
+        Attribute("mark", Bool),
+        Attribute("pad", Int),
+    )
+
+    @staticmethod
+    def infer(
+        x: TensorType, automata: TensorType, *, splitting: bool, least: int, mark: bool, pad: int
+    ) -> TensorType:
+        if automata.rank != 1:
+            raise TypeRuleError(f"operand 'automata' must have rank 1, got {automata}")
+        if least < 1 or pad < 0:
+            raise TypeRuleError(
+                f"attributes 'least' and 'pad' are {least} and {pad}, expected at least 1 and 0"
+            )
+        return TensorType((*x.shape, fresh_dim()), DType.STRING)
+
+
 class StringNormalize(Op, name="string_normalize"):
     """The strings of `x[n]` that are none of `stopwords`, in another case; one empty string when none is left.
 

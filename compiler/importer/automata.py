@@ -33,7 +33,7 @@ State = tuple[frozenset[int], str]
 
 @functools.lru_cache(64)
 def automaton(pattern: str) -> np.ndarray[Any, Any]:
-    """The table of `aicc_string_match`: i32, see compiler/runtime/string_ops.c. Raises SyntaxProblem."""
+    """A table, i32, that the runtime matches strings with (compiler/runtime/string_ops.c). Raises SyntaxProblem."""
     nodes = _Nodes()
     start = nodes.build(Parser(pattern).tree(), nodes.accept)
     return _Table(nodes, start).array()
@@ -132,33 +132,33 @@ class _Table:
 
     def array(self) -> np.ndarray[Any, Any]:
         """Raises SyntaxProblem when there are too many states."""
-        begin: State = (frozenset([self.start]), "begin" if self.kinds else "")
-        numbers: dict[State, int] = {(frozenset(), ""): 0, begin: 1}
+        kinds = ("begin", "word", "line", "other")
+        begins: list[State] = [(frozenset([self.start]), kind if self.kinds else "") for kind in kinds]
+        numbers: dict[State, int] = {(frozenset(), ""): 0}
+        for begin in begins:
+            numbers.setdefault(begin, len(numbers))
         rows: list[list[int]] = []
         for state in (states := list(numbers)):
             nodes, before = state
-            row = [int("accept" in map(self._node, self._closure(nodes, before, "end")))]
+            row = [int("accept" in self._closed(nodes, before, "end"))]
             for first in self.firsts:
                 after = self._kind(first)
-                reached = frozenset(
-                    n[2]
-                    for n in map(self._node, self._closure(nodes, before, after))
-                    if isinstance(n, tuple) and n[0] <= first <= n[1]
-                )
+                closed = self._closed(nodes, before, after)
+                reached = frozenset(n[2] for n in closed if isinstance(n, tuple) and n[0] <= first <= n[1])
                 following: State = (reached, after) if reached else (reached, "")
                 if following not in numbers:
                     if len(numbers) >= MOST_STATES:
                         raise SyntaxProblem(f"it has more than {MOST_STATES} states")
                     numbers[following] = len(numbers)
                     states.append(following)
-                row.append(numbers[following])
+                row.append(2 * numbers[following] + ("accept" in closed))
             rows.append(row)
         classes = np.searchsorted(self.firsts, np.arange(256), side="right") - 1
-        head = np.asarray([len(self.firsts), 1], np.int32)
+        head = np.asarray([len(self.firsts), *map(numbers.__getitem__, begins)], np.int32)
         return np.concatenate([head, classes.astype(np.int32), np.asarray(rows, np.int32).reshape(-1)])
 
-    def _node(self, i: int) -> Any:
-        return self.nodes[i]
+    def _closed(self, nodes: frozenset[int], before: str, after: str) -> list[Any]:
+        return [self.nodes[i] for i in self._closure(nodes, before, after)]
 
     def _kind(self, byte: int) -> str:
         if not self.kinds:

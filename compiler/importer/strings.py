@@ -72,12 +72,46 @@ def _cases(change: str) -> Any:
 
 @onnx_op("RegexFullMatch", limits="RE2 without scripts by name and `\\C`")
 def regex_full_match(n: Node) -> Any:
-    pattern = n.required_attr("pattern")
-    try:
-        table = automaton(pattern)
-    except SyntaxProblem as error:
-        raise n.error("AICC-1006", f"attribute 'pattern' is '{pattern}': {error}.") from error
+    table = _automaton(n, "pattern", n.required_attr("pattern"))
     return n.build(OPS["string_match"], n.required(0), n.const(table))
+
+
+@onnx_op("Tokenizer", domain="com.microsoft", limits="expressions of RE2 without scripts by name and `\\C`")
+def tokenizer(n: Node) -> Any:
+    """Of `[C]` or `[N, C]`: what an expression matches, else what is left between separators, which are expressions
+    too. One empty separator stands for tokens of one character."""
+    x, least = n.required(0), n.required_attr("mincharnum")
+    if n.info(x).rank not in (1, 2):
+        raise n.error("AICC-1005", f"the strings must be [C] or [N, C], but are {n.info(x)}.")
+    separators, expression = n.attr("separators", []), n.attr("tokenexp", "")
+    characters = separators == [""]
+    if least < 1 or (characters and least > 1):
+        raise n.error(
+            "AICC-1006", f"attribute 'mincharnum' is {least}, expected {'1' if characters else '1 or more'}."
+        )
+    if not separators and not expression:
+        raise n.error("AICC-1006", "one of the attributes 'separators' and 'tokenexp' is needed.")
+    name = "separators" if separators else "tokenexp"
+    patterns = ["(?s)."] if characters else separators or [expression]
+    tables = [_automaton(n, name, pattern) for pattern in patterns]
+    sized = [part for table in tables for part in (np.asarray([table.size], np.int32), table)]
+    return n.build(
+        OPS["string_tokens"],
+        x,
+        n.const(np.concatenate([*sized, np.zeros(1, np.int32)])),
+        splitting=bool(separators) and not characters,
+        least=least,
+        mark=bool(n.required_attr("mark")),
+        pad=int(n.importer.string_numbers(np.asarray(n.required_attr("pad_value"), object))),
+    )
+
+
+def _automaton(n: Node, name: str, pattern: str) -> Any:
+    """The table of a regular expression that the attribute `name` gives."""
+    try:
+        return automaton(pattern)
+    except SyntaxProblem as error:
+        raise n.error("AICC-1006", f"attribute '{name}' is '{pattern}': {error}.") from error
 
 
 def looked_up(n: Node, x: Any, keys: Any, values: Any, default: Any) -> Any:

@@ -142,6 +142,13 @@ void aicc_string_normalize(void *ctx, const int64_t *x, const int64_t *stopwords
 /* Whether an automaton over bytes (string_ops.c) accepts each string. */
 void aicc_string_match(void *ctx, const int64_t *x, const int32_t *automaton, uint8_t *out, int64_t n);
 
+/* The most tokens of any string, counting marks, and the tokens of each in rows of total / n, filled up with `pad`
+ * (`automata`: each one's size and table, 0 at the end; see string_ops.c). */
+void aicc_string_token_count(void *ctx, const int64_t *x, const int32_t *automata, int64_t *most, int64_t one, int64_t n,
+                             int64_t splitting, int64_t least, int64_t mark);
+void aicc_string_tokens(void *ctx, const int64_t *x, const int32_t *automata, int64_t *out, int64_t total, int64_t n,
+                        int64_t splitting, int64_t least, int64_t mark, int64_t pad);
+
 /* Numbers that strings spell (the run fails where one spells none), and strings that spell numbers. */
 void aicc_string_parse_f64(void *ctx, const int64_t *x, double *out, int64_t n);
 void aicc_string_parse_i64(void *ctx, const int64_t *x, int64_t *out, int64_t n);

@@ -207,16 +207,137 @@ void aicc_string_normalize(void *context, const int64_t *x, const int64_t *stopw
 
 /* ---- matching ---- */
 
-/* The automaton: classes of bytes, their number, the state to start from; 256 classes by byte; then per state whether
- * it accepts and the state after each class. State 0 leads nowhere. */
+/* An automaton is a table: how many classes of bytes there are; the states to start from at the beginning of a string,
+ * after a byte of a word, after a newline, after any other byte; 256 classes by byte; then per state whether it
+ * accepts at the end of a string and, for each class of the byte that comes next, twice the state after it, plus 1
+ * where what was read before that byte is accepted. State 0 leads nowhere. */
+enum { AT_BEGINNING, AFTER_WORD, AFTER_LINE, AFTER_OTHER, STARTS };
+
+static const int32_t *row_of(const int32_t *automaton, int32_t state) {
+  return automaton + 1 + STARTS + 256 + (int64_t)state * (automaton[0] + 1);
+}
+
+static int32_t step(const int32_t *automaton, int32_t state, char byte) {
+  return row_of(automaton, state)[1 + automaton[1 + STARTS + (unsigned char)byte]];
+}
+
 void aicc_string_match(void *context, const int64_t *x, const int32_t *automaton, uint8_t *out, int64_t n) {
   const aicc_context *ctx = context;
-  const int32_t classes = automaton[0], start = automaton[1], *class_of = automaton + 2, *states = automaton + 258;
   for (int64_t i = 0; i < n; i++) {
     aicc_string s = rt_strings_get(ctx->strings, x[i]);
-    int32_t state = start;
-    for (int64_t k = 0; k < s.size && state; k++)
-      state = states[(int64_t)state * (classes + 1) + 1 + class_of[(unsigned char)s.data[k]]];
-    out[i] = (uint8_t)states[(int64_t)state * (classes + 1)];
+    int32_t state = automaton[1 + AT_BEGINNING];
+    for (int64_t k = 0; k < s.size && state; k++) state = step(automaton, state, s.data[k]) >> 1;
+    out[i] = (uint8_t)*row_of(automaton, state);
+  }
+}
+
+/* ---- tokens ---- */
+
+struct tokens {
+  aicc_context *ctx;
+  int64_t splitting, least;
+  int64_t *out; /* NULL: they are counted only */
+  int64_t count;
+};
+
+static int start_after(const char *text, const char *at) {
+  if (at == text) return AT_BEGINNING;
+  char c = at[-1];
+  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_') return AFTER_WORD;
+  return c == '\n' ? AFTER_LINE : AFTER_OTHER;
+}
+
+/* The end of the longest match in `text` that begins at `from`; NULL when there is none. */
+static const char *longest(const int32_t *automaton, aicc_string text, const char *from) {
+  const char *end = text.data + text.size, *best = NULL;
+  int32_t state = automaton[1 + start_after(text.data, from)];
+  for (const char *p = from; state; p++) {
+    if (p == end) return *row_of(automaton, state) ? end : best;
+    int32_t next = step(automaton, state, *p);
+    if (next & 1) best = p;
+    state = next >> 1;
+  }
+  return best;
+}
+
+/* How far it is to the next code point; 1 at the end. */
+static int width(const char *p, const char *end) {
+  int bytes = 1;
+  if (p < end) decode(p, end, &bytes);
+  return bytes;
+}
+
+/* The first match at `from` or after it, to `*to`; NULL when there is none. */
+static const char *find(const int32_t *automaton, aicc_string text, const char *from, const char **to) {
+  const char *end = text.data + text.size;
+  for (; from <= end; from += width(from, end))
+    if ((*to = longest(automaton, text, from))) return from;
+  return NULL;
+}
+
+static bool long_enough(const char *from, const char *to, int64_t least) {
+  int64_t count = 0;
+  for (const char *p = from; p < to && count < least; p += width(p, to)) count++;
+  return count >= least;
+}
+
+static void keep(struct tokens *t, const char *from, const char *to) {
+  if (t->out) t->out[t->count] = number_of(t->ctx, NULL, from, to - from);
+  t->count++;
+}
+
+static void matches(struct tokens *t, const int32_t *automata, aicc_string text) {
+  const char *end = text.data + text.size, *at = text.data, *to;
+  while ((at = find(automata + 1, text, at, &to))) {
+    bool kept = long_enough(at, to, t->least);
+    if (kept) keep(t, at, to);
+    at = kept ? to : at + width(at, end);
+  }
+}
+
+/* What is left between matches of the first automaton, cut up by those after it. A match of nothing takes a code point
+ * with it, as in ONNX Runtime. */
+static void between(struct tokens *t, const int32_t *automata, aicc_string text) {
+  const char *end = text.data + text.size, *from = text.data, *to;
+  if (!automata[0]) {
+    keep(t, text.data, end);
+    return;
+  }
+  while (from <= end) {
+    const char *at = find(automata + 1, text, from, &to), *until = at ? at : end;
+    if (long_enough(from, until, t->least)) between(t, automata + 1 + automata[0], (aicc_string){from, until - from});
+    if (!at) break;
+    from = to > at ? to : at + width(at, end);
+  }
+}
+
+static void tokens_of(struct tokens *t, const int32_t *automata, int64_t x) {
+  aicc_string text = rt_strings_get(t->ctx->strings, x);
+  if (t->splitting) between(t, automata, text);
+  else matches(t, automata, text);
+}
+
+void aicc_string_token_count(void *context, const int64_t *x, const int32_t *automata, int64_t *most, int64_t one,
+                             int64_t n, int64_t splitting, int64_t least, int64_t mark) {
+  (void)one;
+  *most = 0;
+  for (int64_t i = 0; i < n; i++) {
+    struct tokens t = {context, splitting, least, NULL, 0};
+    tokens_of(&t, automata, x[i]);
+    if (t.count > *most) *most = t.count;
+  }
+  if (mark && *most) *most += 2;
+}
+
+void aicc_string_tokens(void *context, const int64_t *x, const int32_t *automata, int64_t *out, int64_t total, int64_t n,
+                        int64_t splitting, int64_t least, int64_t mark, int64_t pad) {
+  static const char marks[] = "\x02\x03";
+  int64_t columns = n ? total / n : 0;
+  for (int64_t i = 0; columns && i < n; i++) {
+    struct tokens t = {context, splitting, least, out + i * columns, 0};
+    if (mark) keep(&t, marks, marks + 1);
+    tokens_of(&t, automata, x[i]);
+    if (mark) keep(&t, marks + 1, marks + 2);
+    while (t.count < columns) t.out[t.count++] = pad;
   }
 }

@@ -73,6 +73,20 @@ def split(b: Builder, n: Lowered) -> Any:
     return b.reshape(found, flat, pieces.shape)[0], b.reshape(counts, each, x.shape)[0]
 
 
+@lowering("string_tokens")
+def tokens(b: Builder, n: Lowered) -> Any:
+    """Counted first, like the pieces of a split."""
+    x, out = n.typed(0).plain(), n.results[0].plain()
+    rows, size = [_row(b, n.operands[0], x), n.operands[1]], product(x.shape)
+    numbers = [b.index(n.attrs[name]) for name in ("splitting", "least", "mark")]
+    one = TensorType((1,), DType.I64)
+    most = call_runtime(b, "aicc_string_token_count", rows, [one], [b.size(size), *numbers])[0]
+    name_symbol(b, out.shape[-1], b.to_index(tensor.ExtractOp(most, [b.index(0)]).result))
+    flat = TensorType((product(out.shape),), DType.STRING)
+    numbers = [b.size(size), *numbers, b.index(n.attrs["pad"])]
+    return b.reshape(call_runtime(b, "aicc_string_tokens", rows, [flat], numbers)[0], flat, out.shape)[0]
+
+
 @lowering("string_normalize")
 def normalize(b: Builder, n: Lowered) -> Any:
     out = n.results[0].plain()

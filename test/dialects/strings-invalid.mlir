@@ -48,6 +48,14 @@ func.func @automaton(%x: tensor<?xsi64>, %table: tensor<3x4xi32>) {
 
 // -----
 
+func.func @least(%x: tensor<?xsi64>, %table: tensor<30xi32>) {
+  // expected-error @+1 {{'aicc.string_tokens' op attributes 'least' and 'pad' are 0 and 0, expected at least 1 and 0}}
+  %0 = "aicc.string_tokens"(%x, %table) {splitting = false, least = 0 : i64, mark = true, pad = 0 : i64} : (tensor<?xsi64>, tensor<30xi32>) -> tensor<?x?xsi64>
+  return
+}
+
+// -----
+
 func.func @generator(%n: tensor<3xi64>) {
   // expected-error @+1 {{'aicc.random' op attribute 'dtype' is f32, which has no generator}}
   %0 = "aicc.random"(%n) {kind = "normal", dtype = f32, seed = 1 : i64, number = 0 : i64} : (tensor<3xi64>) -> tensor<?x?x?xf32>

@@ -15,6 +15,8 @@ func.func @main(%x: tensor<?xsi64>, %y: tensor<2x1xsi64>, %n: tensor<3xi64>, %ca
   %5 = "aicc.string_normalize"(%x, %n, %cases) {change = "lower", sensitive = true} : (tensor<?xsi64>, tensor<3xi64>, tensor<5x4xi32>) -> tensor<?xsi64>
   // CHECK: "aicc.string_match"{{.*}} -> tensor<?xi1>
   %6 = "aicc.string_match"(%x, %table) : (tensor<?xsi64>, tensor<300xi32>) -> tensor<?xi1>
+  // CHECK: "aicc.string_tokens"{{.*}} -> tensor<2x1x?xsi64>
+  %10 = "aicc.string_tokens"(%y, %table) {splitting = false, least = 1 : i64, mark = true, pad = 0 : i64} : (tensor<2x1xsi64>, tensor<300xi32>) -> tensor<2x1x?xsi64>
   // CHECK: "aicc.string_parse"{{.*}} {to = f64} : (tensor<?xsi64>) -> tensor<?xf64>
   %8 = "aicc.string_parse"(%x) {to = f64} : (tensor<?xsi64>) -> tensor<?xf64>
   // CHECK: "aicc.string_format"{{.*}} : (tensor<3xi64>) -> tensor<3xsi64>

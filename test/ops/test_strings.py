@@ -32,7 +32,11 @@ def model(
         [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()],
         initializer=list(constants),
     )
-    imports = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 4)]
+    imports = [
+        helper.make_opsetid("", 20),
+        helper.make_opsetid("ai.onnx.ml", 4),
+        helper.make_opsetid("com.microsoft", 1),
+    ]
     return helper.make_model(graph, opset_imports=imports, ir_version=9)
 
 
@@ -162,7 +166,7 @@ PATTERNS = [
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_automata_match_what_python_matches(pattern: str) -> None:
     table = automaton(pattern)
-    classes, state_of = int(table[0]), table[2:258]
+    classes, state_of = int(table[0]), table[5:261]
     wanted = re.compile(pattern, re.ASCII if "(?i)" not in pattern else 0)
     rng = np.random.default_rng(0)
     alphabet = list("abcxd.@é一 \nhLlo1-") + ["foo", "www.", ".com", "gmail", "HÉ", "]"]
@@ -170,8 +174,8 @@ def test_automata_match_what_python_matches(pattern: str) -> None:
         text = "".join(rng.choice(alphabet, rng.integers(0, 7)))
         state = int(table[1])
         for byte in text.encode():
-            state = int(table[258 + state * (classes + 1) + 1 + state_of[byte]])
-        assert bool(table[258 + state * (classes + 1)]) == (wanted.fullmatch(text) is not None), text
+            state = int(table[261 + state * (classes + 1) + 1 + state_of[byte]]) >> 1
+        assert bool(table[261 + state * (classes + 1)]) == (wanted.fullmatch(text) is not None), text
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,55 @@ def test_regex_is_linear() -> None:
     nodes = [helper.make_node("RegexFullMatch", ["x"], ["y"], pattern="(a|aa)*(a*)*b")]
     exe = compiled(nodes, {"x": (TEXT, ["n"])}, {"y": TensorProto.BOOL})
     assert exe(texts("a" * 200_000, "a" * 200_000 + "b", "")).tolist() == [False, True, False]
+
+
+MARKED = {"mark": 1, "pad_value": "#", "mincharnum": 1}
+PLAIN = MARKED | {"mark": 0}
+TOKENIZERS: list[dict[str, Any]] = [
+    PLAIN | {"tokenexp": "[a-zA-Z0-9_]+"},
+    MARKED | {"tokenexp": r"\b\w\w+\b", "pad_value": ""},
+    PLAIN | {"tokenexp": "l|lo|lov[ae]", "mincharnum": 2},
+    PLAIN | {"tokenexp": "(?i)h*"},
+    PLAIN | {"tokenexp": r"^\S+|\S+$|é"},
+    PLAIN | {"tokenexp": "nowhere"},
+    MARKED | {"tokenexp": "nowhere"},
+    MARKED | {"separators": [""]},
+    MARKED | {"separators": [" "]},
+    PLAIN | {"separators": [" ", "[.,;!]+"], "mincharnum": 2},
+    PLAIN | {"separators": ["o", "lov"]},
+    PLAIN | {"separators": ["lov", "o"]},
+    PLAIN | {"separators": ["x*"]},
+    PLAIN | {"separators": [r"\b"]},
+    PLAIN | {"separators": ["^H"]},
+]
+
+
+@pytest.mark.parametrize("attributes", TOKENIZERS, ids=lambda a: str(a.get("tokenexp", a.get("separators"))))
+def test_tokens_are_those_of_onnxruntime(attributes: dict[str, Any]) -> None:
+    x = texts("Hello, World", " I  love cs!\nlovely", "", "éé hélo h", "foo;bar_ x2.", "HHello")
+    node = helper.make_node("Tokenizer", ["x"], ["y"], domain="com.microsoft", **attributes)
+    for shape, value in (["n"], x), (["n", "c"], x.reshape(3, 2)):
+        m = model([node], {"x": (TEXT, shape)}, {"y": TEXT})
+        exe = aicc.compile(m, jobs=0, cache=False)
+        for part in value, value[:1], value[2:3]:
+            wanted = ort(m, x=part)[0]
+            got = exe(part)
+            assert got.shape == wanted.shape and got.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "named"),
+    [
+        (PLAIN, "tokenexp"),
+        (PLAIN | {"tokenexp": r"(?u)\w"}, "tokenexp"),
+        (PLAIN | {"separators": [""], "mincharnum": 2}, "mincharnum"),
+        (PLAIN | {"separators": ["a"], "mincharnum": 0}, "mincharnum"),
+    ],
+)
+def test_tokenizers_that_are_refused(attributes: dict[str, Any], named: str) -> None:
+    node = helper.make_node("Tokenizer", ["x"], ["y"], domain="com.microsoft", **attributes)
+    with pytest.raises(ImportError_, match=named):
+        compiled([node], {"x": (TEXT, ["n"])}, {"y": TEXT})
 
 
 def test_strings_to_features_to_dense() -> None:
