@@ -105,9 +105,10 @@ PIPELINES: dict[str, Callable[[Target, int], Pipeline]] = {
 class Options:
     """How to compile. `dims` fixes symbolic dimensions (8) or bounds them ((1, 512), both
     included); `shapes` are those of inputs that have none in the model, or fix the symbolic dimensions of others
-    ({"x": (1, 3, "h", None)}; None: as the model says, or any size); `dump` is a folder for the IR after each stage;
-    `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the text
-    (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
+    ({"x": (1, 3, "h", None)}; None: as the model says, or any size); `overridable` names initializers which the
+    model lists as inputs, too, that are to be inputs with a default (else they are constants); `dump` is a folder for
+    the IR after each stage; `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the
+    text (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
     are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
     rounded for the tensor cores of NVIDIA GPUs (sm_80 and later)."""
 
@@ -115,6 +116,7 @@ class Options:
     opt_level: int = 2
     dims: Mapping[str, DimChoice] = field(default_factory=dict)
     shapes: Mapping[str, ShapeChoice] = field(default_factory=dict)
+    overridable: Sequence[str] = ()
     dump: Path | None = None
     stop_after: str | None = None
     start_from: str | None = None
@@ -280,7 +282,8 @@ class Compilation:
         return start is None or STAGES.index(stage) >= STAGES.index(start)
 
     def _import(self) -> Any:
-        module, self.ctx.weights = self.source.module(self.options.dims, self.options.shapes)
+        o = self.options
+        module, self.ctx.weights = self.source.module(o.dims, o.shapes, o.overridable)
         return module
 
     def _passes(self, module: Any, stage: Stage) -> Any:

@@ -15,11 +15,15 @@ from aicc.runtime.device_runner import DeviceRunner
 from aicc.runtime.input_values import input_tensors
 from aicc.runtime.library import Library, TensorInfo
 from aicc.runtime.profile import KernelInfo, Profile, collect, kernel_infos
-from aicc.runtime.runner import Array, Runner
+from aicc.runtime.runner import DEFAULT, Array, Runner
 from aicc.runtime.tensors import as_input, as_output
 from aicc.runtime.values import TENSOR, ValueInfo
 
 _ndarray = np.ndarray
+
+INITIALIZERS = (
+    "an initializer is a constant unless the model is compiled with --overridable NAME (overridable=[...])"
+)
 
 
 class Executable:
@@ -33,7 +37,8 @@ class Executable:
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
     to write the outputs to: one array, or a sequence with None where the result should be new. An output that is no
     tensor in the ONNX model is a list of arrays (a sequence), a list of dicts (ZipMap) or None (an empty optional):
-    see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`.
+    see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`. An input that
+    `has_default` may be left out, or None.
 
     A model compiled for CUDA also reads and writes arrays on its device in place (torch, CuPy); with
     `outputs_on_device` the results are `DeviceArray`s, which torch.from_dlpack and cupy.from_dlpack take as they are:
@@ -58,6 +63,7 @@ class Executable:
         self._profiling = False
         self._dtypes = [info.dtype for info in library.inputs]
         self._names = [value.name for value in library.input_values]
+        self._with_default = {info.name for info in library.inputs if info.has_default}
         self._takes_tensors = all(v.kind == TENSOR for v in library.input_values)
         self._single = len(library.outputs) == 1
         self._plain = all(v.kind == TENSOR for v in library.values)
@@ -142,11 +148,13 @@ class Executable:
         return input_tensors(values, self.input_values, self.inputs)
 
     def run(self, inputs: Sequence[Any], out: Sequence[Any] = ()) -> list[Array]:
-        """One array per entry of `outputs` for one tensor per input, both in order; `out` as in a call."""
+        """One array per entry of `outputs` for one tensor per input, both in order (None: its default); `out` as in a
+        call."""
         arrays = []
         for n, (value, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             if type(value) is not _ndarray or value.dtype is not dtype or not value.flags.carray:
-                value = self._as_input(value, self._library.inputs[n])
+                info = self._library.inputs[n]
+                value = DEFAULT if value is None and info.has_default else self._as_input(value, info)
             arrays.append(value)
         targets = self._targets(out) if len(out) else ()
         if self._library.closed:
@@ -185,16 +193,18 @@ class Executable:
                 raise self._signature(f"Input '{name}' is given twice.")
             given[name] = value
         unknown = [name for name in given if name not in self._names]
-        missing = [name for name in self._names if name not in given]
+        missing = [name for name in self._names if name not in given and name not in self._with_default]
         if unknown:
-            raise self._signature(f"The model has no input '{unknown[0]}'.")
+            raise self._signature(f"The model has no input '{unknown[0]}'.", initializer=True)
         if missing:
             raise self._signature(f"Input '{missing[0]}' is missing.")
-        return tuple(given[name] for name in self._names)
+        return tuple(given.get(name) for name in self._names)
 
-    def _signature(self, message: str) -> RuntimeError_:
+    def _signature(self, message: str, initializer: bool = False) -> RuntimeError_:
+        """`initializer`: the name of one may have been given."""
         inputs = "; ".join(map(str, self.inputs))
-        return RuntimeError_("AICC-5002", message, hint=f"the inputs are {inputs or 'none'}.")
+        more = f"; {INITIALIZERS}" if initializer else ""
+        return RuntimeError_("AICC-5002", message, hint=f"the inputs are {inputs or 'none'}{more}.")
 
     def _acquire(self) -> Runner:
         """A runner nobody uses. Lists' pop and append are atomic, so that this needs no lock."""

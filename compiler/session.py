@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aicc.errors import RuntimeError_
-from aicc.executable import Executable
+from aicc.executable import INITIALIZERS, Executable
 from aicc.loader import load
 from aicc.runtime.library import TensorInfo
 from aicc.runtime.values import TENSOR, ValueInfo
@@ -85,6 +85,7 @@ class InferenceSession:
         if threads:
             self._executable.num_threads = threads
         self._position = {info.name: n for n, info in enumerate(self._executable.input_values)}
+        self._with_default = {info.name for info in self._executable.inputs if info.has_default}
         self._values = {value.name: value for value in self._executable.values}
 
     @property
@@ -101,11 +102,11 @@ class InferenceSession:
         inputs: list[Any] = [None] * len(self._position)
         for name, value in input_feed.items():
             if name not in self._position:
-                raise self._unknown("input", name, self._position)
+                raise self._unknown("input", name, self._position, f"; {INITIALIZERS}")
             inputs[self._position[name]] = value
         if len(input_feed) != len(inputs):
-            missing = next(name for name in self._position if name not in input_feed)
-            raise RuntimeError_("AICC-5002", f"Input '{missing}' is missing.")
+            for missing in self._position.keys() - input_feed.keys() - self._with_default:
+                raise RuntimeError_("AICC-5002", f"Input '{missing}' is missing.")
         for name in output_names or ():
             if name not in self._values:
                 raise self._unknown("output", name, self._values)
@@ -113,7 +114,15 @@ class InferenceSession:
         return [self._values[name].of(results) for name in output_names or self._values]
 
     def get_inputs(self) -> list[NodeArg]:
-        return _node_args(self._executable.input_values, self._executable.inputs)
+        """Those that must be given."""
+        found = _node_args(self._executable.input_values, self._executable.inputs)
+        return [arg for arg in found if arg.name not in self._with_default]
+
+    def get_overridable_initializers(self) -> list[NodeArg]:
+        """The inputs with a default: of the initializers that the model lists as inputs, too, those that were compiled
+        so (`Options.overridable`). The others are constants."""
+        found = _node_args(self._executable.input_values, self._executable.inputs)
+        return [arg for arg in found if arg.name in self._with_default]
 
     def get_outputs(self) -> list[NodeArg]:
         return _node_args(self._executable.values, self._executable.outputs)
@@ -128,9 +137,9 @@ class InferenceSession:
         return ModelMeta(self._executable.name, self._executable.producer, "", {})
 
     @staticmethod
-    def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> RuntimeError_:
+    def _unknown(kind: str, name: str, known: Mapping[str, Any], more: str = "") -> RuntimeError_:
         return RuntimeError_(
-            "AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}."
+            "AICC-5002", f"The model has no {kind} '{name}'.", hint=f"it has {', '.join(known)}{more}."
         )
 
 

@@ -22,11 +22,13 @@ BOUNDS = "aicc.bounds"
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: `dims` are sizes, or texts of symbolic sizes."""
+    """An input or output: `dims` are sizes, or texts of symbolic sizes; `default` is the weight that an input is when
+    the caller gives none."""
 
     name: str
     dtype: DType
     dims: tuple[int | str, ...]
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Signature:
         )
 
     @property
+    def blob(self) -> tuple[str, ...]:
+        """What the blob holds: the weights, and behind them the defaults of inputs."""
+        return (*self.weights, *(p.default for p in self.inputs if p.default is not None))
+
+    @property
     def symbols(self) -> list[str]:
         """The names of the inputs' dynamic dims, in order of appearance."""
         return list(dict.fromkeys(d for p in self.inputs for d in p.dims if isinstance(d, str)))
@@ -74,11 +81,15 @@ def write_bounds(function: Any, bounds: Mapping[str, tuple[int, int]]) -> None:
         function.attributes[BOUNDS] = ir.DictAttr.get(entries)
 
 
-def io_attributes(name: str, shape: Sequence[int | Dim]) -> Any:
-    """The attributes of an input or output: name, and per dim an integer or the text of its symbolic size."""
+def io_attributes(name: str, shape: Sequence[int | Dim], default: str | None = None) -> Any:
+    """The attributes of an input or output: name, per dim an integer or the text of its symbolic size, and the weight
+    that an input is by default."""
     i64 = ir.IntegerType.get_signless(64)
     dims = [ir.IntegerAttr.get(i64, d) if isinstance(d, int) else ir.StringAttr.get(str(d)) for d in shape]
-    return ir.DictAttr.get({"aicc.name": ir.StringAttr.get(name), "aicc.dims": ir.ArrayAttr.get(dims)})
+    fields = {"aicc.name": ir.StringAttr.get(name), "aicc.dims": ir.ArrayAttr.get(dims)}
+    if default is not None:
+        fields["aicc.default"] = ir.StringAttr.get(default)
+    return ir.DictAttr.get(fields)
 
 
 def read_bounds(function: Any) -> dict[str, tuple[int, int]]:
@@ -100,4 +111,5 @@ def _port(attributes: Any, fallback: str) -> Port:
         for d in named["aicc.dims"]
     )
     name = str(ir.StringAttr(named["aicc.name"]).value) if "aicc.name" in named else fallback
-    return Port(name, DType.from_mlir(str(ir.TypeAttr(named["aicc.dtype"]).value)), dims)
+    default = str(ir.StringAttr(named["aicc.default"]).value) if "aicc.default" in named else None
+    return Port(name, DType.from_mlir(str(ir.TypeAttr(named["aicc.dtype"]).value)), dims, default)

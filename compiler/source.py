@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ class Source:
     origin: Any
 
     def module(
-        self, dims: Mapping[str, DimChoice], shapes: Mapping[str, ShapeChoice] | None = None
+        self,
+        dims: Mapping[str, DimChoice],
+        shapes: Mapping[str, ShapeChoice] | None = None,
+        overridable: Sequence[str] = (),
     ) -> tuple[Any, WeightStore]:
         """The module and weights in the current MLIR context. Raises AiccError."""
         if self.kind == "onnx":
             from aicc.importer import import_model
 
-            return import_model(self.origin, dims, shapes)
+            return import_model(self.origin, dims, shapes, overridable)
         return _read_ir(Path(self.origin))
 
 

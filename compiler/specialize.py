@@ -91,7 +91,7 @@ class SpecializingExecutable(Executable):
         found: dict[str, int] = {}
         plain = {v.first for v in self.input_values if v.kind == TENSOR}
         for k, (value, info) in enumerate(zip(inputs, self.inputs, strict=True)):
-            if k not in plain:
+            if k not in plain or (value is None and info.has_default and info.static):
                 continue
             shape = np.shape(value)
             if len(shape) != len(info.shape):

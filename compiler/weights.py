@@ -107,6 +107,9 @@ class WeightStore:
     def type(self, name: str) -> TensorType:
         return self.entries[name].type
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        return tuple(d for d in self.type(name).shape if isinstance(d, int))
+
     def load(self, name: str) -> Array:
         """The array of an entry, computed anew: callers should not hold many."""
         entry = self.entries[name]

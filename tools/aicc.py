@@ -62,6 +62,12 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Shape of an input that has none, or sizes of its symbolic dimensions; repeatable.",
 )
 @click.option(
+    "--overridable",
+    multiple=True,
+    metavar="NAME",
+    help="An initializer that the model lists as an input, too: make it an input with a default; repeatable.",
+)
+@click.option(
     "-O", "opt_level", type=click.IntRange(0, 3), default=2, show_default=True, help="Optimization level."
 )
 @click.option("--emit", type=click.Choice(EMITS), default="so", show_default=True, help="What to write.")
@@ -108,6 +114,7 @@ def main(
     mtriple: str | None,
     dim: tuple[str, ...],
     shape: tuple[str, ...],
+    overridable: tuple[str, ...],
     opt_level: int,
     emit: str,
     dump: Path | None,
@@ -144,6 +151,7 @@ def main(
             opt_level=opt_level,
             dims=console.dim_choices(dim, "--dim"),
             shapes=console.shape_choices(shape, "--shape"),
+            overridable=overridable,
             dump=dump or knobs.dump,
             stop_after=stop_after,
             start_from=start_from,

@@ -82,7 +82,8 @@ def main(
     if threads:
         executable.num_threads = threads
     if inputs is None:
-        inputs = collect_inputs(specs_of_library(executable.inputs), files, dims, seed)
+        wanted = [info for info in executable.inputs if info.name in files or not info.has_default]
+        inputs = collect_inputs(specs_of_library(wanted), files, dims, seed)
     outputs = run_named(executable, inputs)
     if output is not None:
         write_outputs(output, outputs)
@@ -138,13 +139,13 @@ def read_array(path: Path) -> Array:
 
 def run_named(executable: Executable, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors of the outputs by name."""
-    results = executable.run([inputs[info.name] for info in executable.inputs])
+    results = executable.run([inputs.get(info.name) for info in executable.inputs])
     return {info.name: array for info, array in zip(executable.outputs, results, strict=True)}
 
 
 def measured(executable: Executable, inputs: Mapping[str, Array], runs: int) -> Profile:
     """Where the time of `runs` runs goes."""
-    arrays = [inputs[info.name] for info in executable.inputs]
+    arrays = [inputs.get(info.name) for info in executable.inputs]
     with executable.profile() as profile:
         for _ in range(runs):
             executable.run(arrays)

@@ -58,6 +58,14 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class DefaultInfo:
+    """What an input is when the caller gives none: a weight, so many bytes from the first, and its sizes."""
+
+    offset: int
+    dims: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SymbolInfo:
     """A named dynamic dim and the sizes it may have, both ends included; `max` None: no bound."""
 
@@ -99,6 +107,7 @@ class ModelInfo:
     `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
     host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names;
     `values` are what its outputs are made of, where not all are tensors, `input_values` the same of its inputs.
+    `defaults` are those of the last inputs.
     """
 
     name: str
@@ -117,6 +126,7 @@ class ModelInfo:
     programs: tuple[ProgramInfo, ...] = ()
     values: tuple[Value, ...] = ()
     input_values: tuple[Value, ...] = ()
+    defaults: tuple[DefaultInfo, ...] = ()
 
     @property
     def cpu_features(self) -> frozenset[str]:
@@ -173,6 +183,12 @@ def model_info_source(info: ModelInfo) -> str:
             lines += _array(f"static const {kind} {table}_keys{number}", spelled)
         described = [_value(f"{table}_keys{i}", v) for i, v in enumerate(values)]
         lines += _array(f"static const aicc_value {table}", described)
+    for number, default in enumerate(info.defaults):
+        lines += _array(f"static const int64_t default{number}_dims", [str(d) for d in default.dims])
+    lines += _array(
+        "static const struct aicc_default_desc defaults",
+        [f"{{{d.offset}, {len(d.dims)}, default{i}_dims}}" for i, d in enumerate(info.defaults)],
+    )
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
@@ -199,6 +215,8 @@ def model_info_source(info: ModelInfo) -> str:
         "strings": "strings",
         "n_values": len(info.values),
         "values": "values",
+        "n_defaults": len(info.defaults),
+        "defaults": "defaults",
         "n_input_values": len(info.input_values),
         "input_values": "input_values",
     }

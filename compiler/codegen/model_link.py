@@ -17,6 +17,7 @@ from aicc.codegen.jobs import KernelResult
 from aicc.codegen.link import External, link, sidecar, writing
 from aicc.codegen.link_weights import Embedded
 from aicc.codegen.model_info import (
+    DefaultInfo,
     KernelInfo,
     ModelInfo,
     ProgramInfo,
@@ -51,7 +52,7 @@ def link_model(
     In `ctx.stats["seconds"]`, "blob" is the time weights took to compute and write, "link" all the rest.
     """
     objects = [host, *{r.symbol: r.built.object for r in results}.values()]
-    size = ctx.weights.layout(signature.weights)[1]
+    offsets, size = ctx.weights.layout(signature.blob)
     ctx.stats["blob_bytes"] = size
     info = ModelInfo(
         name=out.stem,
@@ -68,11 +69,16 @@ def link_model(
         programs=tuple(_program(name, s) for name, s in programs.items()),
         values=signature.values,
         input_values=signature.input_values,
+        defaults=tuple(
+            DefaultInfo(offsets[p.default], ctx.weights.shape(p.default))
+            for p in signature.inputs
+            if p.default is not None
+        ),
     )
 
     def write(file: Writable) -> None:
         with _timed(ctx, "blob"):
-            ctx.weights.write_blob(signature.weights, file)
+            ctx.weights.write_blob(signature.blob, file)
 
     def finish(info: ModelInfo, weights: Embedded | External | None) -> None:
         cache = ObjectCache.from_knobs() if options.cache else None

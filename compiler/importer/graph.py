@@ -29,7 +29,15 @@ from aicc.importer.compound import (
 )
 from aicc.importer.element_types import dtype_of
 from aicc.importer.functions import body_of
-from aicc.importer.inputs import GraphInput, fixed_and_bounded, graph_input, symbols_of, with_shapes
+from aicc.importer.inputs import (
+    GraphInput,
+    chosen,
+    fixed_and_bounded,
+    graph_input,
+    overridable_input,
+    symbols_of,
+    with_shapes,
+)
 from aicc.importer.legacy import modernize
 from aicc.importer.model import tensor_loader
 from aicc.importer.node import Node
@@ -113,12 +121,15 @@ class GraphImporter:
         if proto.data_type == onnx.TensorProto.STRING:
             return self.constant(self.tensor_array(proto), proto.name)
         t = self._tensor_type(proto)
-        load = tensor_loader(proto, self.directory)
         if is_inline(t.dtype, t.size * t.dtype.numpy.itemsize):
-            return Constant.build(value=load(), shapes=self.shapes)
+            return Constant.build(value=self.tensor_array(proto), shapes=self.shapes)
+        return Weight.build(sym=self._stored(proto), shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+
+    def _stored(self, proto: onnx.TensorProto) -> str:
+        """The symbol of an initializer in the weight store."""
         origin = {"model": str(self.path), "initializer": proto.name} if self.path else {}
-        sym = self.weights.add(proto.name, t, load, origin)
-        return Weight.build(sym=sym, shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+        load = tensor_loader(proto, self.directory)
+        return self.weights.add(proto.name, self._tensor_type(proto), load, origin)
 
     def _tensor_type(self, proto: onnx.TensorProto) -> TensorType:
         return TensorType(tuple(proto.dims), dtype_of(proto.data_type, f"initializer '{proto.name}'"))
@@ -184,24 +195,36 @@ class GraphImporter:
         graph: onnx.GraphProto,
         dims: Mapping[str, DimChoice],
         shapes: Mapping[str, ShapeChoice] | None = None,
+        overridable: Sequence[str] = (),
     ) -> Any:
-        """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them; `shapes` are those of inputs."""
+        """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them; `shapes` are those of inputs;
+        `overridable` are the inputs with an initializer that are to be inputs, behind the others."""
         initializers = {t.name: t for t in graph.initializer}
         for sparse in graph.sparse_initializer:
             raise ImportError_(
                 "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
             )
+        wanted = chosen(overridable, graph)
         given = [i for i in graph.input if i.name not in initializers]
+        given += [i for i in graph.input if i.name in wanted]
         unique(given, "inputs")
         given, sizes = with_shapes(given, shapes or {})
         _check_dims(dims, symbols_of(given), sizes)
         fixed, bounds = fixed_and_bounded({**dims, **sizes})
-        inputs = [graph_input(i, fixed, graph) for i in given]
+        inputs = [
+            overridable_input(i, initializers.pop(i.name), fixed)
+            if i.name in wanted
+            else graph_input(i, fixed, graph)
+            for i in given
+        ]
         tensors = [tensor for i in inputs for tensor in i.tensors]
+        defaults = [i.default and self._stored(i.default) for i in inputs for _ in i.tensors]
         module = self.module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
             main = func.FuncOp("main", ([t.mlir() for _, t in tensors], []))
-        main.attributes["arg_attrs"] = ir.ArrayAttr.get([io_attributes(name, t.shape) for name, t in tensors])
+        main.attributes["arg_attrs"] = ir.ArrayAttr.get(
+            [io_attributes(name, t.shape, d) for (name, t), d in zip(tensors, defaults, strict=True)]
+        )
         write_bounds(main, bounds)
         block = main.add_entry_block()
         values = self.scopes[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx
@@ -20,13 +20,15 @@ from aicc.values import PACKED, TENSOR, Value
 @dataclass(frozen=True)
 class GraphInput:
     """An input of the ONNX graph, of `type` in ONNX's words, and the compiled model's tensors for it, with names;
-    `shape` has what is known of the tensors of a sequence (-1: nothing)."""
+    `shape` has what is known of the tensors of a sequence (-1: nothing); `default` is the initializer that it is
+    unless the caller gives another tensor."""
 
     name: str
     kind: str
     type: str
     tensors: tuple[tuple[str, TensorType], ...]
     shape: tuple[int, ...] = ()
+    default: onnx.TensorProto | None = None
 
     def value(self, first: int) -> Value:
         """What is to be said of it when its tensors are the compiled model's inputs from `first` on."""
@@ -57,6 +59,30 @@ def graph_input(value: onnx.ValueInfoProto, dims: Mapping[str, int], graph: onnx
     dtype = dtype_of(tensor.elem_type, what)
     t = TensorType(_shape(value, tensor, dims), dtype)
     return GraphInput(value.name, TENSOR, tensor_text(dtype.onnx), ((value.name, t),))
+
+
+def overridable_input(
+    value: onnx.ValueInfoProto, default: onnx.TensorProto, dims: Mapping[str, int]
+) -> GraphInput:
+    """An input that is an initializer, too. Raises ImportError_ AICC-1004, AICC-1005 when they do not fit."""
+    what = f"input '{value.name}'"
+    if not value.type.tensor_type.HasField("shape"):
+        value = with_shapes([value], {value.name: tuple(default.dims)})[0][0]
+    found = graph_input(value, dims, onnx.GraphProto())
+    ((_, t),) = found.tensors
+    if t.dtype is DType.STRING:
+        raise ImportError_("AICC-1004", f"{what} cannot have strings as its default.", stage="import")
+    if dtype_of(default.data_type, f"initializer '{value.name}'") is not t.dtype:
+        raise ImportError_("AICC-1004", f"{what} is {t}; its initializer has other elements.", stage="import")
+    sizes: dict[Dim, int] = {}
+    fits = len(t.shape) == len(default.dims)
+    for size, given in zip(t.shape, default.dims, strict=False):
+        fits = fits and (size if isinstance(size, int) else sizes.setdefault(size, given)) == given
+    if not fits:
+        raise ImportError_(
+            "AICC-1005", f"{what} is {t}; its initializer has the shape {list(default.dims)}.", stage="import"
+        )
+    return replace(found, default=default)
 
 
 def _shape(value: onnx.ValueInfoProto, tensor: Any, dims: Mapping[str, int]) -> tuple[int | Dim, ...]:
@@ -195,3 +221,19 @@ def fixed_and_bounded(
         else:
             bounds[name] = (low, high)
     return fixed, bounds
+
+
+def chosen(overridable: Sequence[str], graph: onnx.GraphProto) -> set[str]:
+    """Of the inputs that are initializers, too, those to be inputs. Raises ImportError_ AICC-1008 for another name."""
+    weights = {t.name for t in [*graph.initializer, *(s.values for s in graph.sparse_initializer)]}
+    known = [i.name for i in graph.input if i.name in weights]
+    for name in overridable:
+        if name not in known:
+            what = "an initializer, but no input" if name in weights else "no initializer"
+            raise ImportError_(
+                "AICC-1008",
+                f"'{name}' cannot be overridable: it is {what} of the model.",
+                stage="import",
+                hint=f"inputs with an initializer are: {', '.join(known) or 'none'}.",
+            )
+    return set(overridable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +156,12 @@ def import_model(
     source: Path | str | bytes | onnx.ModelProto,
     dims: Mapping[str, DimChoice] | None = None,
     shapes: Mapping[str, ShapeChoice] | None = None,
+    overridable: Sequence[str] = (),
 ) -> tuple[Any, WeightStore]:
     """Imports a model into the current MLIR context: the module of the `import` stage and its weights.
 
-    `source` is a path, serialized bytes or a ModelProto; `dims` and `shapes` as in `aicc.driver.Options`.
-    Raises ImportError_ (codes 1xxx).
+    `source` is a path, serialized bytes or a ModelProto; `dims`, `shapes` and `overridable` as in
+    `aicc.driver.Options`. Raises ImportError_ (codes 1xxx).
     """
     from aicc.importer.functions import expand_functions
     from aicc.importer.graph import GraphImporter
@@ -181,5 +182,5 @@ def import_model(
         model = load_model(Path(source))
     model = expand_functions(model)
     weights = WeightStore()
-    module = GraphImporter(model, directory, weights, path).run(model.graph, dims or {}, shapes)
+    module = GraphImporter(model, directory, weights, path).run(model.graph, dims or {}, shapes, overridable)
     return module, weights

@@ -138,6 +138,10 @@ AICC_API int32_t aicc_output_count(void);
 AICC_API const aicc_tensor_info *aicc_input_info(int32_t index);
 AICC_API const aicc_tensor_info *aicc_output_info(int32_t index);
 
+/* Whether an input has a default (an initializer that was compiled as an input): a DLTensor of zeros, `{0}`, stands for it
+ * in aicc_run. Such inputs come last. */
+AICC_API int32_t aicc_input_has_default(int32_t index);
+
 /* What an input or output of the ONNX model is made of. */
 typedef enum aicc_value_kind {
   AICC_VALUE_TENSOR = 0,
@@ -215,7 +219,8 @@ AICC_API int64_t aicc_memory_bytes(const aicc_context *ctx);
  * -1 where the dim depends on data. `dims` has room for the sum of the outputs' ranks. */
 AICC_API int32_t aicc_output_dims(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, int64_t *dims);
 
-/* Runs the model. Tensors are compact and row-major, on the host, aligned to their element.
+/* Runs the model. Tensors are compact and row-major, on the host, aligned to their element; an input of zeros is its
+ * default.
  *
  * A model for CUDA takes each tensor on the host (kDLCPU, or kDLCUDAHost: pinned) or on its context's device (kDLCUDA).
  * What is on the device and aligned to 16 bytes is used in place. `device` of an output without data says where the
@@ -298,6 +303,7 @@ typedef struct aicc_api {
   const aicc_value *(*value_info)(int32_t);
   int32_t (*input_value_count)(void);
   const aicc_value *(*input_value_info)(int32_t);
+  int32_t (*input_has_default)(int32_t);
 } aicc_api;
 
 typedef const aicc_api *(*aicc_get_api_fn)(void);

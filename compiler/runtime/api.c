@@ -52,6 +52,8 @@ static const aicc_value *input_value_info(int32_t index) {
   return index >= 0 && index < aicc_model.n_input_values ? &aicc_model.input_values[index] : NULL;
 }
 
+static int32_t input_has_default(int32_t index) { return index < aicc_model.n_inputs && rt_default(index) != NULL; }
+
 API(int32_t, input_count, (void), ())
 API(int32_t, output_count, (void), ())
 API(const aicc_tensor_info *, input_info, (int32_t index), (index))
@@ -60,6 +62,7 @@ API(int32_t, kernel_count, (void), ())
 API(const aicc_kernel *, kernel_info, (int32_t index), (index))
 API(int32_t, value_count, (void), ())
 API(const aicc_value *, value_info, (int32_t index), (index))
+API(int32_t, input_has_default, (int32_t index), (index))
 API(int32_t, input_value_count, (void), ())
 API(const aicc_value *, input_value_info, (int32_t index), (index))
 
@@ -215,6 +218,7 @@ static const aicc_api table = {
     .value_info = value_info,
     .input_value_count = input_value_count,
     .input_value_info = input_value_info,
+    .input_has_default = input_has_default,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

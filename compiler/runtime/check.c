@@ -54,6 +54,7 @@ static bool compact(const DLTensor *t) {
 
 /* What inputs and outputs have in common. `kind` is "input" or "output", `status` what to return. */
 static int32_t check_form(const char *kind, int32_t status, const aicc_tensor_info *info, const DLTensor *t) {
+  if (!t->data && !t->dtype.lanes) return rt_error(status, "%s '%s' is not given", kind, info->name);
   if (t->dtype.code != info->dtype.code || t->dtype.bits != info->dtype.bits || t->dtype.lanes != 1)
     return rt_error(status, "%s '%s' is %s, the model wants %s", kind, info->name, dtype_text(t->dtype).chars,
                     dtype_text(info->dtype).chars);
@@ -106,6 +107,26 @@ static int32_t check_symbol(aicc_context *ctx, int32_t input, int32_t i, int64_t
                     aicc_model.inputs[source].info.name);
   }
   return AICC_OK;
+}
+
+const struct aicc_default_desc *rt_default(int32_t input) {
+  const int32_t number = input - (aicc_model.n_inputs - aicc_model.n_defaults);
+  return number >= 0 ? &aicc_model.defaults[number] : NULL;
+}
+
+const DLTensor *rt_with_defaults(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs) {
+  if (!aicc_model.n_defaults || !inputs || n_inputs != aicc_model.n_inputs) return inputs;
+  for (int32_t n = 0; n < n_inputs; n++) {
+    const struct aicc_default_desc *d = rt_default(n);
+    ctx->given[n] = inputs[n];
+    if (!d || inputs[n].data || inputs[n].dtype.lanes) continue;
+    ctx->given[n] = (DLTensor){.data = (void *)(ctx->weights + d->offset),
+                               .device = rt_device_of(ctx),
+                               .ndim = d->ndim,
+                               .dtype = aicc_model.inputs[n].info.dtype,
+                               .shape = (int64_t *)d->dims};
+  }
+  return ctx->given;
 }
 
 int32_t rt_check_inputs(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, bool data) {

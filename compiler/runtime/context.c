@@ -16,14 +16,15 @@ static bool allocate(aicc_context *ctx) {
   const struct aicc_model_desc *m = &aicc_model;
   ctx->pool = rt_pool_create();
   ctx->outputs = zeros(m->n_outputs, sizeof *ctx->outputs);
+  ctx->given = zeros(m->n_inputs, sizeof *ctx->given);
   ctx->pointers = zeros((int64_t)m->n_inputs + m->n_outputs, sizeof *ctx->pointers);
   ctx->dims = zeros(rt_total_rank(m->inputs, m->n_inputs), sizeof *ctx->dims);
   ctx->out_dims = zeros(rt_total_rank(m->outputs, m->n_outputs), sizeof *ctx->out_dims);
   ctx->symbol_values = zeros(m->n_symbols, sizeof *ctx->symbol_values);
   ctx->symbol_sources = zeros(m->n_symbols, sizeof *ctx->symbol_sources);
   ctx->strings = rt_strings_create();
-  if (!ctx->pool || !ctx->strings || !ctx->outputs || !ctx->pointers || !ctx->dims || !ctx->out_dims || !ctx->symbol_values ||
-      !ctx->symbol_sources)
+  if (!ctx->pool || !ctx->strings || !ctx->outputs || !ctx->given || !ctx->pointers || !ctx->dims || !ctx->out_dims ||
+      !ctx->symbol_values || !ctx->symbol_sources)
     return false;
   for (int32_t i = 0; i < m->n_outputs; i++)
     if (!(ctx->outputs[i].dims = zeros(m->outputs[i].info.ndim, sizeof(int64_t)))) return false;
@@ -71,6 +72,7 @@ void rt_context_destroy(aicc_context *ctx) {
   rt_device_close(ctx);
   if (ctx->weights_used) rt_weights_release();
   free(ctx->outputs);
+  free(ctx->given);
   free(ctx->pointers);
   free(ctx->dims);
   free(ctx->out_dims);
@@ -96,6 +98,7 @@ int32_t rt_context_lock(aicc_context *ctx) {
 void rt_context_unlock(aicc_context *ctx) { atomic_store_explicit(&ctx->running, 0, memory_order_release); }
 
 int32_t rt_context_output_dims(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, int64_t *dims) {
+  inputs = rt_with_defaults(ctx, inputs, n_inputs);
   int32_t status = rt_check_inputs(ctx, inputs, n_inputs, false);
   if (status == AICC_OK) status = rt_compute_output_dims(ctx);
   if (status != AICC_OK) return status;
@@ -211,6 +214,7 @@ int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inpu
   if (n_outputs != aicc_model.n_outputs)
     return rt_error(AICC_ERROR_ARGUMENT, "%d outputs given, the model has %d", n_outputs, aicc_model.n_outputs);
   if (n_outputs && !outputs) return rt_error(AICC_ERROR_ARGUMENT, "outputs are NULL");
+  inputs = rt_with_defaults(ctx, inputs, n_inputs);
   int32_t status = rt_check_inputs(ctx, inputs, n_inputs, true);
   if (status == AICC_OK) status = rt_compute_output_dims(ctx);
   if (status == AICC_OK) status = prepare_outputs(ctx, outputs);

@@ -8,7 +8,7 @@ from typing import Any
 from aicc.runtime import structs
 from aicc.runtime.device_arrays import DeviceArray, as_device_input, as_device_output, device_array
 from aicc.runtime.library import Library
-from aicc.runtime.runner import Runner, Shape, address
+from aicc.runtime.runner import DEFAULT, Runner, Shape, address
 
 
 class DeviceRunner(Runner):
@@ -23,7 +23,7 @@ class DeviceRunner(Runner):
         """NumPy arrays, or DeviceArrays if `outputs_on_device`. Raises RuntimeError_ AICC-5002, -5003, -5005."""
         library, stream = self.library, self._stream
         given = [
-            as_device_input(value, info, library, stream)
+            value if value is DEFAULT else as_device_input(value, info, library, stream)
             for value, info in zip(inputs, library.inputs, strict=True)
         ]
         targets = [
@@ -34,7 +34,7 @@ class DeviceRunner(Runner):
         if shapes != self._current:
             self._set_shapes(shapes)
         for n, array in enumerate(given):
-            self._place(self.inputs.tensors[n], array)
+            self._place(self.inputs.tensors[n], None if array is DEFAULT else array)
         results: list[Any] = []
         for n, shape in enumerate(self._out_shapes):
             result = self._caller_output(n, shape, targets[n]) if targets else None

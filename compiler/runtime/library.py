@@ -55,6 +55,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "value_info": (POINTER(structs.Value), [c_int32]),
     "input_value_count": (c_int32, []),
     "input_value_info": (POINTER(structs.Value), [c_int32]),
+    "input_has_default": (c_int32, [c_int32]),
 }
 
 _LATER = (
@@ -71,17 +72,20 @@ _LATER = (
     "value_info",
     "input_value_count",
     "input_value_info",
+    "input_has_default",
 )
 """What the first libraries of this ABI version lack: versions append."""
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One input or output: `shape` has an int per static dim, a symbol's name or None per dynamic one."""
+    """One input or output: `shape` has an int per static dim, a symbol's name or None per dynamic one; an input that
+    `has_default` need not be given."""
 
     name: str
     shape: tuple[int | str | None, ...]
     element: ElementType = field(repr=False)
+    has_default: bool = field(default=False, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -192,9 +196,9 @@ class Library:
         for i in range(info.ndim):
             name = info.dim_names[i] if info.dim_names else None
             shape.append(info.dims[i] if info.dims[i] >= 0 else name.decode() if name else None)
-        return TensorInfo(
-            info.name.decode(), tuple(shape), from_dlpack_type(info.dtype.code, info.dtype.bits)
-        )
+        element = from_dlpack_type(info.dtype.code, info.dtype.bits)
+        has_default = self.functions.get("input_has_default") if kind == "input" else None
+        return TensorInfo(info.name.decode(), tuple(shape), element, bool(has_default and has_default(index)))
 
 
 # ---- files -------------------------------------------------------------------------------------------

@@ -25,6 +25,12 @@ struct aicc_tensor_desc {
                              NULL: no dim of the tensor has a symbol. Read for inputs only. */
 };
 
+struct aicc_default_desc {
+  int64_t offset; /* of a weight, in bytes */
+  int32_t ndim;
+  const int64_t *dims;
+};
+
 struct aicc_kernel_desc {
   aicc_kernel info;
   aicc_range_fn range; /* the function the kernel's launcher passes to aicc_parallel_for */
@@ -70,6 +76,10 @@ struct aicc_model_desc {
   /* The same of inputs. */
   int32_t n_input_values;
   const aicc_value *input_values;
+
+  /* What the last inputs are when the caller does not give them. */
+  int32_t n_defaults;
+  const struct aicc_default_desc *defaults;
 };
 
 extern const struct aicc_model_desc aicc_model;

@@ -21,12 +21,22 @@ from aicc.runtime.strings import WORDS, pack, unpack
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
-Shapes = tuple[Shape, ...]
+Shapes = tuple[Shape | None, ...]
+"""Of inputs; None: its default."""
 OutputShapes = tuple[Shape | None, ...]
 
 _WORDS = ctypes.sizeof(structs.DLTensor) // 8  # 8-byte words of a DLTensor; the first is its data pointer
 _SHAPES_KEPT = 256
 _ABSENT: Array = np.empty(0)
+
+
+class Default:
+    """Stands for the default of an input."""
+
+    shape = None
+
+
+DEFAULT: Any = Default()
 _int64_pointer = ctypes.POINTER(ctypes.c_int64)
 _byte: Any = ctypes.c_char.from_buffer
 _address = ctypes.addressof
@@ -93,8 +103,8 @@ class Runner:
         )
 
     def run(self, inputs: Sequence[Array], out: Sequence[Array | None]) -> list[Array]:
-        """`inputs` have the model's dtypes and are compact and aligned; `out` (empty, or one per output) too,
-        and writable. Shapes are checked here. Raises RuntimeError_ AICC-5002, AICC-5003."""
+        """`inputs` have the model's dtypes and are compact and aligned, or are DEFAULT; `out` (empty, or one per
+        output) too, and writable. Shapes are checked here. Raises RuntimeError_ AICC-5002, AICC-5003."""
         shapes = tuple([array.shape for array in inputs])
         if shapes != self._current:
             self._set_shapes(shapes)
@@ -103,7 +113,7 @@ class Runner:
             inputs = self._packed(inputs, kept)
         data, word = self.inputs.data, 0
         for array in inputs:
-            data[word] = address(array)
+            data[word] = 0 if array is DEFAULT else address(array)
             word += _WORDS
         results: list[Array] = []
         data, word = self.outputs.data, 0
@@ -146,7 +156,9 @@ class Runner:
                 self._known.clear()
             self._known[shapes] = found
         for n, shape in enumerate(shapes):
-            self.inputs.set_shape(n, shape)
+            self.inputs.tensors[n].dtype.lanes = int(shape is not None)
+            if shape is not None:
+                self.inputs.set_shape(n, shape)
         for n, out_shape in enumerate(found):
             if out_shape is not None:
                 self.outputs.set_shape(n, out_shape)
@@ -155,9 +167,10 @@ class Runner:
     def _output_shapes(self, shapes: Shapes) -> OutputShapes:
         """Asks the library, which checks ranks and dims; None for a shape that depends on data."""
         tensors = (structs.DLTensor * len(shapes))(*self.inputs.tensors)
-        kept = [(ctypes.c_int64 * max(1, len(shape)))(*shape) for shape in shapes]
+        kept = [(ctypes.c_int64 * max(1, len(shape or ())))(*shape or ()) for shape in shapes]
         for tensor, shape, dims in zip(tensors, shapes, kept, strict=True):
-            tensor.ndim, tensor.shape = len(shape), ctypes.cast(dims, _int64_pointer)
+            tensor.dtype.lanes, tensor.data = int(shape is not None), None
+            tensor.ndim, tensor.shape = len(shape or ()), ctypes.cast(dims, _int64_pointer)
         first = self.outputs.first
         found = (ctypes.c_int64 * max(1, first[-1]))()
         self.library.check(self.library.functions["output_dims"](self.context, tensors, len(shapes), found))

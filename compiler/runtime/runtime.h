@@ -182,6 +182,7 @@ struct aicc_context {
   struct rt_sequences *sequences; /* NULL: none yet */
   uint64_t random; /* state of random.c; 0: not begun */
   struct rt_output *outputs;
+  DLTensor *given;            /* the inputs of one run, defaults in place of zeros; used when the model has defaults */
   void **pointers;            /* buffers of one run: inputs then outputs */
   int64_t *dims, *out_dims;   /* all input dims, all output dims */
   bool out_dims_valid;        /* out_dims belongs to dims */
@@ -211,6 +212,10 @@ bool rt_output_reserve(aicc_context *ctx, int32_t index, int64_t bytes);
 
 /* ---- check.c ---- */
 
+/* NULL: an input without. */
+const struct aicc_default_desc *rt_default(int32_t input);
+/* The inputs of a run, with defaults where they are zeros. */
+const DLTensor *rt_with_defaults(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs);
 /* Fills ctx->dims from the inputs' shapes; with `data`, also checks layout and pointers and fills ctx->pointers. */
 int32_t rt_check_inputs(aicc_context *ctx, const DLTensor *inputs, int32_t n_inputs, bool data);
 /* Fills ctx->out_dims from ctx->dims. */

@@ -345,11 +345,15 @@ void aicc_sequence_unpack(void *context, const int64_t *sizes, const void *data,
                            (long long)sizes[d], sizes[d] < 0 ? "" : ", which the model was not compiled for"));
       if (__builtin_mul_overflow(n, sizes[d], &n)) n = INT64_MAX; /* a later dim of 0 makes it 0 again */
     }
-    if (n > left) rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have more than the %lld elements given", what, (long long)total));
+    if (n > left)
+      rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have more than the %lld elements given", what,
+                         (long long)total));
     push(ctx, store, copied(ctx, at, sizes, rank, bytes));
     at += n * bytes;
     left -= n;
   }
-  if (left) rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have %lld of the %lld elements given", what, (long long)(total - left), (long long)total));
+  if (left)
+    rt_end_run(ctx, rt_error(AICC_ERROR_INPUT, "%s: its tensors have %lld of the %lld elements given", what,
+                       (long long)(total - left), (long long)total));
   *out = name(ctx, store, count);
 }

@@ -14,7 +14,7 @@ class Peer(Runtime):
 
         self.executable = load(job.model, num_threads=job.threads)
         self.version = self.executable.producer
-        self.inputs = [job.inputs[info.name] for info in self.executable.inputs]
+        self.inputs = [job.inputs.get(info.name) for info in self.executable.inputs]
 
     def run(self) -> Sequence[Array]:
         return self.executable.run(self.inputs)
