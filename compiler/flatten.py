@@ -17,6 +17,7 @@ import onnx.numpy_helper
 
 from aicc.errors import RuntimeError_
 from aicc.importer.compound import item_name
+from aicc.importer.initializers import initializers_of
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +37,7 @@ def takes_tensors(model: onnx.ModelProto) -> bool:
 
 def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """The inputs that are not initializers."""
-    given = {t.name for t in model.graph.initializer}
+    given = initializers_of(model.graph)
     return [i for i in model.graph.input if i.name not in given]
 
 

@@ -59,16 +59,17 @@ def _read_ir(path: Path) -> tuple[Any, WeightStore]:
 
 def _open_origin(origin: dict[str, Any], t: TensorType) -> Callable[[], np.ndarray[Any, Any]]:
     """Finds a weight of a dumped compilation again: an initializer of the model it came from."""
-    from aicc.importer.model import load_model, tensor_loader
+    from aicc.importer.initializers import initializers_of
+    from aicc.importer.model import load_model
 
     model_path = Path(origin["model"])
     if not model_path.exists():
         raise ImportError_("AICC-1002", f"the model the weights came from is gone: {model_path}.")
     model = _models.setdefault(model_path, None) or load_model(model_path)
     _models[model_path] = model
-    for proto in model.graph.initializer:
-        if proto.name == origin["initializer"]:
-            return tensor_loader(proto, model_path.parent)
+    found = initializers_of(model.graph).get(origin["initializer"])
+    if found is not None:
+        return found.loader(model_path.parent)
     raise ImportError_("AICC-1002", f"{model_path} has no initializer '{origin['initializer']}'.")
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from aicc.errors import CompileError
+from aicc.importer.initializers import initializers_of
 
 if TYPE_CHECKING:
     from aicc.runtime.library import TensorInfo
@@ -60,7 +61,7 @@ def specs_of_model(model: onnx.ModelProto) -> list[InputSpec]:
 
     Raises CompileError AICC-4002 for one that is no tensor, or has no rank.
     """
-    weights = {t.name for t in model.graph.initializer}
+    weights = initializers_of(model.graph)
     tables = _table_sizes(model.graph)
     specs = []
     for value in model.graph.input:
@@ -134,7 +135,7 @@ def _is_batch(symbol: str | None) -> bool:
 def _table_sizes(graph: onnx.GraphProto) -> dict[str, int]:
     """Values that index a constant, by name, with the smallest number of rows they index."""
     rows: dict[str, int] = {}
-    shapes = {t.name: tuple(t.dims) for t in graph.initializer}
+    shapes = {t.name: t.shape for t in initializers_of(graph).values()}
     for node in graph.node:
         if node.op_type == "Constant":
             for attribute in node.attribute:

@@ -15,6 +15,7 @@ import onnx.inliner
 from aicc.dialects.symbolic import Dim
 from aicc.errors import ImportError_
 from aicc.importer.compound import is_compound
+from aicc.importer.initializers import initializers_of
 from aicc.importer.node import Node
 from aicc.importer.registry import normalize_domain
 
@@ -30,7 +31,7 @@ def expand_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     if not model.functions:
         return model
-    names = {t.name for t in model.graph.initializer}
+    names = initializers_of(model.graph)
     inputs = {i.name for i in model.graph.input}
     skeleton = _skeleton(model, inputs)
     try:
@@ -41,6 +42,7 @@ def expand_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     del expanded.graph.input[:]
     expanded.graph.input.extend(kept)
     expanded.graph.initializer.extend(model.graph.initializer)
+    expanded.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     return expanded
 
 
@@ -59,9 +61,9 @@ def _skeleton(model: onnx.ModelProto, inputs: set[str]) -> onnx.ModelProto:
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
-    for t in model.graph.initializer:
+    for t in initializers_of(model.graph).values():
         if t.name not in inputs:
-            graph.input.append(onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)))
+            graph.input.append(onnx.helper.make_tensor_value_info(t.name, t.code, t.shape))
     return bare
 
 

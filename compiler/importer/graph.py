@@ -29,6 +29,7 @@ from aicc.importer.compound import (
 )
 from aicc.importer.element_types import dtype_of
 from aicc.importer.functions import body_of
+from aicc.importer.initializers import Initializer, initializers_of
 from aicc.importer.inputs import (
     GraphInput,
     chosen,
@@ -87,7 +88,7 @@ class GraphImporter:
                 "AICC-1001", f"the graph uses '{name}', which nothing defines.", stage="import"
             )
         value = scope[name]
-        if isinstance(value, onnx.TensorProto):
+        if isinstance(value, Initializer):
             key = (name, self.programs[-1] if self.programs else None)
             if key not in scope.materialized:
                 scope.materialized[key] = self._initializer(value)
@@ -108,7 +109,7 @@ class GraphImporter:
 
     def subgraph(self, graph: onnx.GraphProto, inputs: Sequence[Any]) -> list[Any]:
         """Imports a graph of an attribute on `inputs`; it sees the values around it. Returns its outputs."""
-        scope = Scope(len(self.programs), {t.name: t for t in graph.initializer})
+        scope = Scope(len(self.programs), {**initializers_of(graph)})
         scope.update(zip((i.name for i in graph.input), inputs, strict=False))
         self.scopes.append(scope)
         try:
@@ -117,22 +118,22 @@ class GraphImporter:
         finally:
             self.scopes.pop()
 
-    def _initializer(self, proto: onnx.TensorProto) -> Any:
-        if proto.data_type == onnx.TensorProto.STRING:
-            return self.constant(self.tensor_array(proto), proto.name)
-        t = self._tensor_type(proto)
+    def _initializer(self, tensor: Initializer) -> Any:
+        if tensor.code == onnx.TensorProto.STRING:
+            return self.constant(tensor.loader(self.directory)(), tensor.name)
+        t = self._tensor_type(tensor)
         if is_inline(t.dtype, t.size * t.dtype.numpy.itemsize):
-            return Constant.build(value=self.tensor_array(proto), shapes=self.shapes)
-        return Weight.build(sym=self._stored(proto), shape=t.shape, dtype=t.dtype, shapes=self.shapes)
+            return Constant.build(value=tensor.loader(self.directory)(), shapes=self.shapes)
+        return Weight.build(sym=self._stored(tensor), shape=t.shape, dtype=t.dtype, shapes=self.shapes)
 
-    def _stored(self, proto: onnx.TensorProto) -> str:
+    def _stored(self, tensor: Initializer) -> str:
         """The symbol of an initializer in the weight store."""
-        origin = {"model": str(self.path), "initializer": proto.name} if self.path else {}
-        load = tensor_loader(proto, self.directory)
-        return self.weights.add(proto.name, self._tensor_type(proto), load, origin)
+        origin = {"model": str(self.path), "initializer": tensor.name} if self.path else {}
+        load = tensor.loader(self.directory)
+        return self.weights.add(tensor.name, self._tensor_type(tensor), load, origin)
 
-    def _tensor_type(self, proto: onnx.TensorProto) -> TensorType:
-        return TensorType(tuple(proto.dims), dtype_of(proto.data_type, f"initializer '{proto.name}'"))
+    def _tensor_type(self, tensor: Initializer) -> TensorType:
+        return TensorType(tensor.shape, dtype_of(tensor.code, f"initializer '{tensor.name}'"))
 
     def tensor_array(self, proto: onnx.TensorProto) -> Array:
         return tensor_loader(proto, self.directory)()
@@ -199,12 +200,8 @@ class GraphImporter:
     ) -> Any:
         """Builds the module. `dims` fixes symbolic dimensions by name, or bounds them; `shapes` are those of inputs;
         `overridable` are the inputs with an initializer that are to be inputs, behind the others."""
-        initializers = {t.name: t for t in graph.initializer}
-        for sparse in graph.sparse_initializer:
-            raise ImportError_(
-                "AICC-1004", f"initializer '{sparse.values.name}' is sparse; only dense ones are supported."
-            )
-        wanted = chosen(overridable, graph)
+        initializers = initializers_of(graph)
+        wanted = chosen(overridable, graph, initializers)
         given = [i for i in graph.input if i.name not in initializers]
         given += [i for i in graph.input if i.name in wanted]
         unique(given, "inputs")
@@ -218,7 +215,7 @@ class GraphImporter:
             for i in given
         ]
         tensors = [tensor for i in inputs for tensor in i.tensors]
-        defaults = [i.default and self._stored(i.default) for i in inputs for _ in i.tensors]
+        defaults = [self._stored(i.default) if i.default else None for i in inputs for _ in i.tensors]
         module = self.module = ir.Module.create(ir.Location.unknown())
         with ir.InsertionPoint(module.body):
             main = func.FuncOp("main", ([t.mlir() for _, t in tensors], []))

@@ -13,6 +13,7 @@ from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
 from aicc.importer.compound import OF_MAPS, packed_names, tensor_text
 from aicc.importer.element_types import dtype_of
+from aicc.importer.initializers import Initializer
 from aicc.signature import DimChoice, ShapeChoice
 from aicc.values import PACKED, TENSOR, Value
 
@@ -28,7 +29,7 @@ class GraphInput:
     type: str
     tensors: tuple[tuple[str, TensorType], ...]
     shape: tuple[int, ...] = ()
-    default: onnx.TensorProto | None = None
+    default: Initializer | None = None
 
     def value(self, first: int) -> Value:
         """What is to be said of it when its tensors are the compiled model's inputs from `first` on."""
@@ -62,25 +63,27 @@ def graph_input(value: onnx.ValueInfoProto, dims: Mapping[str, int], graph: onnx
 
 
 def overridable_input(
-    value: onnx.ValueInfoProto, default: onnx.TensorProto, dims: Mapping[str, int]
+    value: onnx.ValueInfoProto, default: Initializer, dims: Mapping[str, int]
 ) -> GraphInput:
     """An input that is an initializer, too. Raises ImportError_ AICC-1004, AICC-1005 when they do not fit."""
     what = f"input '{value.name}'"
     if not value.type.tensor_type.HasField("shape"):
-        value = with_shapes([value], {value.name: tuple(default.dims)})[0][0]
+        value = with_shapes([value], {value.name: default.shape})[0][0]
     found = graph_input(value, dims, onnx.GraphProto())
     ((_, t),) = found.tensors
     if t.dtype is DType.STRING:
         raise ImportError_("AICC-1004", f"{what} cannot have strings as its default.", stage="import")
-    if dtype_of(default.data_type, f"initializer '{value.name}'") is not t.dtype:
+    if dtype_of(default.code, f"initializer '{value.name}'") is not t.dtype:
         raise ImportError_("AICC-1004", f"{what} is {t}; its initializer has other elements.", stage="import")
     sizes: dict[Dim, int] = {}
-    fits = len(t.shape) == len(default.dims)
-    for size, given in zip(t.shape, default.dims, strict=False):
+    fits = len(t.shape) == len(default.shape)
+    for size, given in zip(t.shape, default.shape, strict=False):
         fits = fits and (size if isinstance(size, int) else sizes.setdefault(size, given)) == given
     if not fits:
         raise ImportError_(
-            "AICC-1005", f"{what} is {t}; its initializer has the shape {list(default.dims)}.", stage="import"
+            "AICC-1005",
+            f"{what} is {t}; its initializer has the shape {list(default.shape)}.",
+            stage="import",
         )
     return replace(found, default=default)
 
@@ -223,13 +226,14 @@ def fixed_and_bounded(
     return fixed, bounds
 
 
-def chosen(overridable: Sequence[str], graph: onnx.GraphProto) -> set[str]:
+def chosen(
+    overridable: Sequence[str], graph: onnx.GraphProto, initializers: Mapping[str, Initializer]
+) -> set[str]:
     """Of the inputs that are initializers, too, those to be inputs. Raises ImportError_ AICC-1008 for another name."""
-    weights = {t.name for t in [*graph.initializer, *(s.values for s in graph.sparse_initializer)]}
-    known = [i.name for i in graph.input if i.name in weights]
+    known = [i.name for i in graph.input if i.name in initializers]
     for name in overridable:
         if name not in known:
-            what = "an initializer, but no input" if name in weights else "no initializer"
+            what = "an initializer, but no input" if name in initializers else "no initializer"
             raise ImportError_(
                 "AICC-1008",
                 f"'{name}' cannot be overridable: it is {what} of the model.",

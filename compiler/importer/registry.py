@@ -16,7 +16,7 @@ _RULES: dict[tuple[str, str], Rule] = {}
 _NOT_RULES = {
     *("registry", "node", "graph", "model", "functions", "legacy", "lazy", "compound", "compose"),
     *("kv_cache", "scores", "forest", "automata", "regex_syntax", "programs"),
-    *("run_time_sequences", "inputs", "element_types"),
+    *("run_time_sequences", "inputs", "element_types", "initializers"),
 }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx
 
 from aicc.dialects import OPS
 from aicc.dialects.movement import Concat
 from aicc.dialects.shape import ConstantOfShape, Range, Reshape, Shape, Size, Squeeze, Unsqueeze
 from aicc.dialects.symbolic import product
 from aicc.dialects.types import DType
+from aicc.importer.initializers import dense
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.run_time_axes import squeeze_along, unsqueeze_along
@@ -28,7 +28,7 @@ def constant(n: Node) -> Any:
         "value_ints": lambda v: np.asarray(v, np.int64),
         "value_string": lambda v: np.asarray(v, object),
         "value_strings": lambda v: np.asarray(v, object),
-        "sparse_value": lambda v: _dense(n, v),
+        "sparse_value": lambda v: dense(v, n.importer.tensor_array),
     }
     for kind, convert in kinds.items():
         value = n.attr(kind)
@@ -44,18 +44,6 @@ def _constant(n: Node, array: Any) -> Any:
     except KeyError:
         raise n.error("AICC-1004", f"the constant has dtype {array.dtype}, which is not supported.") from None
     return n.const(array)
-
-
-def _dense(n: Node, sparse: onnx.SparseTensorProto) -> Any:
-    """The dense array of a sparse constant; indices are flat positions or coordinates."""
-    values = n.importer.tensor_array(sparse.values)
-    indices = n.importer.tensor_array(sparse.indices)
-    out = np.zeros(list(sparse.dims), values.dtype)
-    if indices.ndim == 1:
-        out.reshape(-1)[indices] = values
-    else:
-        out[tuple(indices.T)] = values
-    return out
 
 
 @onnx_op("ConstantOfShape")

@@ -10,6 +10,7 @@ from typing import Any
 import onnx
 
 from aicc.errors import ImportError_
+from aicc.importer.initializers import initializers_of
 
 _KINDS = onnx.AttributeProto.AttributeType
 
@@ -58,7 +59,7 @@ def _reads(node: onnx.NodeProto) -> Iterator[str]:
     yield from node.input
     for attribute in node.attribute:
         for graph in [attribute.g, *attribute.graphs]:
-            own = {i.name for i in graph.input} | {t.name for t in graph.initializer}
+            own = {i.name for i in graph.input} | initializers_of(graph).keys()
             own |= {name for inner in graph.node for name in inner.output}
             inner_reads = [name for inner in graph.node for name in _reads(inner)]
             yield from (n for n in [*inner_reads, *(o.name for o in graph.output)] if n not in own)
