@@ -27,6 +27,7 @@ from aicc.passes.llvm.programs import entry_names
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import COSTS
 from aicc.pipeline import STAGES
+from aicc.runtime import parts_of
 from aicc.signature import BOUNDS, Signature
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
     ]
     signature = Signature.read(entry, SHAPES in _functions(module))
     programs = {name: _program_signature(module, name, f) for name, f in inner.items()}
+    parts = parts_of(_functions(module))
     ctx.stats["traffic"] = traffic(module, entry, facts, signature.inputs + signature.outputs, ctx.weights)
     if options.dump is not None:
         dump_kernels(jobs, options)
@@ -78,7 +80,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         raise CompileError(
             "AICC-3002", "AMD GPUs are supported as far as objects.", stage="link", hint="use --emit obj."
         )
-    return _link(results, host, signature, programs, facts, ctx, options, out)
+    return _link(results, host, signature, programs, facts, ctx, options, out, parts)
 
 
 def _device_text(jobs: list[KernelJob], kind: str, ctx: PassContext) -> str:
@@ -214,12 +216,13 @@ def _link(
     ctx: PassContext,
     options: Options,
     out: Path,
+    parts: list[str],
 ) -> Path:
     from aicc.codegen.model_link import link_model
 
     if options.progress:
         options.progress("link", 0, 1)
-    path = link_model(results, host, signature, programs, facts, ctx, out, options)
+    path = link_model(results, host, signature, programs, facts, ctx, out, options, parts)
     ctx.stats["output_bytes"] = path.stat().st_size
     return path
 

@@ -56,18 +56,20 @@ def link(
     weights: Embedded | External | None = None,
     linker: str | None = None,
     cache: ObjectCache | None = None,
+    parts: Sequence[str] = (),
 ) -> None:
     """Links kernels' and host's `objects`, the C text `model_info` and the runtime to the library `out`.
 
-    `linker` is a command as in `--linker`. Raises CompileError AICC-3003 (no linker), AICC-3004 (it failed),
+    `parts` are those of `runtime.PARTS` that the model needs; `linker` is a command as in `--linker`. Raises CompileError AICC-3003 (no linker), AICC-3004 (it failed),
     AICC-4001 (`out` cannot be written).
     """
     toolchain = find_toolchain(target.host_side, linker)
     with writing(out), _working_folder(out) as folder:
-        parts = [runtime_object(toolchain, target, cache), *objects]
+        linked = [runtime_object(toolchain, target, cache, part) for part in (None, *parts)]
+        linked += objects
         files = ["model_info.c"]
         (folder / "model_info.c").write_text(model_info)
-        for number, data in enumerate(parts):
+        for number, data in enumerate(linked):
             (folder / f"{number}.o").write_bytes(data)
             files.append(f"{number}.o")
         # Their number has no bound, that of a command line's characters has.
@@ -80,7 +82,7 @@ def link(
             return folder / "model.so"
 
         if isinstance(weights, Embedded):
-            own_bytes = len(model_info) + sum(len(data) for data in parts)
+            own_bytes = len(model_info) + sum(len(data) for data in linked)
             library = link_embedded(weights, folder, link_files, own_bytes)
         else:
             library = link_files([])
@@ -104,9 +106,12 @@ def link_relocatable(objects: Sequence[bytes], out: Path, target: Target, linker
         os.replace(folder / "model.o", out)
 
 
-def runtime_object(toolchain: Toolchain, target: Target, cache: ObjectCache | None) -> bytes:
-    """The runtime as one relocatable object; compiled once per toolchain and version (about half a second)."""
-    sources = runtime.runtime_sources(target.kind)
+def runtime_object(
+    toolchain: Toolchain, target: Target, cache: ObjectCache | None, part: str | None = None
+) -> bytes:
+    """The runtime, or a part of it, as one relocatable object; compiled once per toolchain and version (about half a
+    second)."""
+    sources = runtime.part_sources(part) if part else runtime.runtime_sources(target.kind)
     texts = [path.read_bytes() for path in (*sources, *runtime.runtime_headers())]
     key = cache_key("runtime", toolchain.identity, target.host_side.triple, runtime.CFLAGS, texts)
     if key in _RUNTIMES:

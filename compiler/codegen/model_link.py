@@ -46,8 +46,9 @@ def link_model(
     ctx: PassContext,
     out: Path,
     options: Options,
+    parts: Sequence[str] = (),
 ) -> Path:
-    """Writes the library `out` (and its sidecar). Raises CompileError AICC-3003, AICC-3004, AICC-4001.
+    """Writes the library `out` (and its sidecar), with these parts of the runtime. Raises CompileError AICC-3003, AICC-3004, AICC-4001.
 
     In `ctx.stats["seconds"]`, "blob" is the time weights took to compute and write, "link" all the rest.
     """
@@ -82,7 +83,7 @@ def link_model(
 
     def finish(info: ModelInfo, weights: Embedded | External | None) -> None:
         cache = ObjectCache.from_knobs() if options.cache else None
-        link(objects, model_info_source(info), out, ctx.target, weights, options.linker, cache)
+        link(objects, model_info_source(info), out, ctx.target, weights, options.linker, cache, parts)
 
     with _timed(ctx, "link"), writing(out):
         if options.weights == "external" and size:

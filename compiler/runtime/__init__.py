@@ -6,6 +6,7 @@ script. Python here needs NumPy and the standard library only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
@@ -16,11 +17,26 @@ CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", 
 LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 
 
+PARTS: dict[str, str] = {"images": "aicc_image_"}
+"""Folders of C files that only some models need, and how the functions begin by which that is seen."""
+
+
 def runtime_sources(kind: str = "cpu") -> list[Path]:
     """C files to compile into every model for a kind of target; compile with `CFLAGS` and `-I include_dir()`."""
     own = sorted((_HERE / kind).glob("*.c")) if kind in ("cuda", "simt") else []
     shared = sorted(path for path in _HERE.glob("*.c") if kind != "cuda" or path.name != "host.c")
     return [*shared, *own]
+
+
+def part_sources(part: str) -> list[Path]:
+    """C files of one of `PARTS`."""
+    return sorted((_HERE / part).glob("*.c"))
+
+
+def parts_of(functions: Iterable[str]) -> list[str]:
+    """Which of `PARTS` define some of the functions that a host program calls."""
+    called = list(functions)
+    return [part for part, prefix in PARTS.items() if any(f.startswith(prefix) for f in called)]
 
 
 def runtime_headers() -> list[Path]:

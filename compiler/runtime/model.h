@@ -196,6 +196,12 @@ void aicc_sequence_elements(void *ctx, const int64_t *sequence, void *out, int64
 void aicc_sequence_unpack(void *ctx, const int64_t *sizes, const void *data, const int64_t *wanted, int64_t *out,
                           int64_t one, int64_t bytes, int64_t count, int64_t rank, int64_t total, const char *what);
 
+/* An image file of `size` bytes: its height and width, then height * width pixels of red, green, blue (layout 0), of blue,
+ * green, red (1) or of their luma (2). A part of the runtime of its own: images/. */
+void aicc_image_sizes(void *ctx, const uint8_t *file, int64_t *dims, int64_t two, int64_t size, const char *what);
+void aicc_image_decode(void *ctx, const uint8_t *file, uint8_t *out, int64_t n, int64_t size, int64_t height,
+                       int64_t width, int64_t layout, const char *what);
+
 /* Numbers of numpy.random.RandomState(seed), uniform in [0, 1) or (kind 1) standard normal. */
 void aicc_random_mt19937(void *ctx, double *out, int64_t n, int64_t seed, int64_t kind);
 /* 64 bits that no run had before. */

@@ -23,7 +23,7 @@ from aicc.passes.buffers.runtime_calls import is_compact, on_device, row, runtim
 from aicc.passes.buffers.sizes import result_sizes
 from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.linalg.broadcasts import EITHER
-from aicc.passes.linalg.requirements import MESSAGE
+from aicc.passes.linalg.runtime_calls import MESSAGE
 from aicc.passes.llvm.pointers import pointer_to_memref, string_constant
 from aicc.passes.weight_ops import LOAD, loaded_symbol
 from aicc.signature import read_bounds, write_bounds

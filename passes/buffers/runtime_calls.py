@@ -20,7 +20,7 @@ def on_device(call: Any) -> CompileError:
     node = call.location.name_str if isinstance(call.location, ir.NameLoc) else None
     return CompileError(
         "AICC-1003",
-        "strings and random numbers are computed on the host, and this target's tensors are not there.",
+        "strings, images and random numbers are computed on the host, and this target's tensors are not there.",
         node=node,
         hint="compile the model for the CPU.",
     )

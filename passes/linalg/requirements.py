@@ -13,10 +13,7 @@ from aicc.bindings import func, ir
 from aicc.dialects.locations import node_names
 from aicc.dialects.symbolic import DimLike
 from aicc.passes.linalg.builder import Builder
-from aicc.passes.linalg.runtime_calls import declare_runtime
-
-MESSAGE = "aicc.message"
-"""Attribute of the call: what the run says when the sizes differ, which it adds."""
+from aicc.passes.linalg.runtime_calls import MESSAGE, declare_runtime
 
 
 def require_equal(b: Builder, first: DimLike, second: DimLike, what: str) -> None:

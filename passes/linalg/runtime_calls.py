@@ -16,11 +16,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicc.bindings import func, ir, tensor
+from aicc.dialects.locations import node_names
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder
 
 RUNTIME = "aicc.runtime"
 """Attribute of a function that the runtime defines."""
+
+MESSAGE = "aicc.message"
+"""Attribute of a call that may fail the run: a text for the message, which the function gets as its last argument."""
 
 
 def call_runtime(
@@ -50,6 +54,24 @@ def call_runtime(
         _cast(r.mlir(storage=True), v) if isinstance(r, TensorType) else v
         for r, v in zip(results, call.results, strict=True)
     ]
+
+
+def call_naming(
+    b: Builder,
+    name: str,
+    operands: Sequence[Any],
+    result: TensorType,
+    numbers: Sequence[Any] = (),
+    kind: str = "node",
+) -> Any:
+    """As `call_runtime`, of one result; the call names the ONNX node, or another `kind` of thing, if the run fails."""
+    found = call_runtime(b, name, operands, [result], numbers)[0]
+    call = found.owner.operation
+    while call.name != "func.call":
+        call = call.operands[0].owner.operation
+    nodes = list(node_names(ir.Location.current))
+    call.attributes[MESSAGE] = ir.StringAttr.get(f"{kind} '{nodes[0]}'" if nodes else f"a {kind}")
+    return found
 
 
 def _cast(kind: Any, value: Any) -> Any:

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from aicc.bindings import arith, func, ir, tensor
-from aicc.dialects.locations import node_names
+from aicc.bindings import arith, ir, tensor
 from aicc.dialects.symbolic import DimLike, product
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.requirements import MESSAGE
-from aicc.passes.linalg.runtime_calls import call_runtime
+from aicc.passes.linalg.runtime_calls import call_naming
 from aicc.passes.linalg.shape import name_symbol
 
 _ONE = TensorType((1,), DType.I64)
@@ -32,19 +30,19 @@ def insert(b: Builder, n: Lowered) -> Any:
         _position(b, n, 2),
     ]
     numbers = [_bytes(b, x), b.index(x.rank), b.index(int(n.operands[2] is None))]
-    return _number(b, _call(b, f"aicc_sequence_insert.{x.dtype.storage}", rows, [_ONE], numbers))
+    return _number(b, _call(b, f"aicc_sequence_insert.{x.dtype.storage}", rows, _ONE, numbers))
 
 
 @lowering("sequence_erase")
 def erase(b: Builder, n: Lowered) -> Any:
     rows = [_row(b, n.operands[0], n.typed(0)), _position(b, n, 1)]
     last = b.index(int(n.operands[1] is None))
-    return _number(b, _call(b, "aicc_sequence_erase", rows, [_ONE], [last]))
+    return _number(b, _call(b, "aicc_sequence_erase", rows, _ONE, [last]))
 
 
 @lowering("sequence_length")
 def length(b: Builder, n: Lowered) -> Any:
-    return _number(b, _call(b, "aicc_sequence_length", [_row(b, n.operands[0], n.typed(0))], [_ONE], []))
+    return _number(b, _call(b, "aicc_sequence_length", [_row(b, n.operands[0], n.typed(0))], _ONE, []))
 
 
 @lowering("sequence_at")
@@ -53,7 +51,7 @@ def at(b: Builder, n: Lowered) -> Any:
     rows = [_row(b, n.operands[0], n.typed(0)), _position(b, n, 1)]
     _ask_sizes(b, out, "aicc_sequence_dims", rows, [])
     flat = TensorType((product(out.shape),), out.dtype)
-    found = _call(b, f"aicc_sequence_get.{out.dtype.storage}", rows, [flat], [_bytes(b, out)])
+    found = _call(b, f"aicc_sequence_get.{out.dtype.storage}", rows, flat, [_bytes(b, out)])
     return b.reshape(found, flat, out.shape)[0]
 
 
@@ -64,7 +62,7 @@ def concat(b: Builder, n: Lowered) -> Any:
     how = [b.index(n.attrs["axis"]), b.index(int(n.attrs["stacks"]))]
     _ask_sizes(b, out, "aicc_sequence_joined", rows, how)
     flat = TensorType((product(out.shape),), out.dtype)
-    found = _call(b, f"aicc_sequence_join.{out.dtype.storage}", rows, [flat], [_bytes(b, out), *how])
+    found = _call(b, f"aicc_sequence_join.{out.dtype.storage}", rows, flat, [_bytes(b, out), *how])
     return b.reshape(found, flat, out.shape)[0]
 
 
@@ -80,20 +78,20 @@ def split(b: Builder, n: Lowered) -> Any:
         b.index(n.attrs["axis"]),
         b.index(int(n.attrs["keepdims"])),
     ]
-    return _number(b, _call(b, f"aicc_sequence_split.{x.dtype.storage}", rows, [_ONE], numbers))
+    return _number(b, _call(b, f"aicc_sequence_split.{x.dtype.storage}", rows, _ONE, numbers))
 
 
 @lowering("sequence_pack")
 def pack(b: Builder, n: Lowered) -> Any:
     sizes, elements = (t.plain() for t in n.results)
     seq = _row(b, n.operands[0], n.typed(0))
-    count = _call(b, "aicc_sequence_packed", [seq], [TensorType((2,), DType.I64)], [b.index(n.attrs["rank"])])
+    count = _call(b, "aicc_sequence_packed", [seq], TensorType((2,), DType.I64), [b.index(n.attrs["rank"])])
     for at, dim in enumerate((sizes.shape[0], elements.shape[0])):
         name_symbol(b, dim, b.to_index(tensor.ExtractOp(count, [b.index(at)]).result))
     flat = TensorType((product(sizes.shape),), DType.I64)
-    rows = _call(b, "aicc_sequence_sizes", [seq], [flat], [b.index(n.attrs["rank"])])
+    rows = _call(b, "aicc_sequence_sizes", [seq], flat, [b.index(n.attrs["rank"])])
     found = _call(
-        b, f"aicc_sequence_elements.{elements.dtype.storage}", [seq], [elements], [_bytes(b, elements)]
+        b, f"aicc_sequence_elements.{elements.dtype.storage}", [seq], elements, [_bytes(b, elements)]
     )
     return b.reshape(rows, flat, sizes.shape)[0], found
 
@@ -109,32 +107,19 @@ def unpack(b: Builder, n: Lowered) -> Any:
         b.index(len(n.attrs["shape"])),
         b.size(elements.shape[0]),
     ]
-    return _number(b, _call(b, f"aicc_sequence_unpack.{elements.dtype.storage}", rows, [_ONE], numbers))
+    return _number(b, _call(b, f"aicc_sequence_unpack.{elements.dtype.storage}", rows, _ONE, numbers))
 
 
-def _call(
-    b: Builder, name: str, rows: Sequence[Any], results: Sequence[TensorType], numbers: Sequence[Any]
-) -> Any:
-    """A call that names the ONNX node, or the model's input, should the run fail."""
-    found = call_runtime(b, name, rows, results, numbers)[0]
-    call = next(op for op in _defining(found) if isinstance(op.opview, func.CallOp))
-    nodes = list(node_names(ir.Location.current))
+def _call(b: Builder, name: str, rows: Sequence[Any], result: TensorType, numbers: Sequence[Any]) -> Any:
     kind = "input" if name.startswith("aicc_sequence_unpack") else "node"
-    call.attributes[MESSAGE] = ir.StringAttr.get(f"{kind} '{nodes[0]}'" if nodes else "a sequence")
-    return found
-
-
-def _defining(value: Any) -> list[Any]:
-    """The op that makes a value, and before it the one that a cast of it reads."""
-    op = value.owner.operation
-    return [op] if op.name == "func.call" else [op, *_defining(op.operands[0])]
+    return call_naming(b, name, rows, result, numbers, kind)
 
 
 def _ask_sizes(b: Builder, out: TensorType, name: str, rows: Sequence[Any], numbers: Sequence[Any]) -> None:
     """Gives the sizes of a result that nothing says before the values the runtime answers."""
     if not out.shape:
         return
-    answer = _call(b, name, rows, [TensorType((out.rank,), DType.I64)], numbers)
+    answer = _call(b, name, rows, TensorType((out.rank,), DType.I64), numbers)
     for d, dim in enumerate(out.shape):
         name_symbol(b, dim, b.to_index(tensor.ExtractOp(answer, [b.index(d)]).result))
 

@@ -27,9 +27,19 @@ def runtime_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The runtime compiled as the linker step compiles it, with warnings as errors."""
     folder = tmp_path_factory.mktemp("runtime")
     objects = []
-    for source in runtime.runtime_sources():
+    parts = [path for part in runtime.PARTS for path in runtime.part_sources(part)]
+    for source in [*runtime.runtime_sources(), *parts]:
         objects.append(folder / f"{source.stem}.o")
-        cc(*runtime.CFLAGS, *WARNINGS, "-Wpedantic", "-c", source, "-o", objects[-1])
+        cc(
+            *runtime.CFLAGS,
+            *WARNINGS,
+            "-Wpedantic",
+            f"-I{runtime.include_dir()}",
+            "-c",
+            source,
+            "-o",
+            objects[-1],
+        )
     return objects
 
 

@@ -1,0 +1,179 @@
+"""Image files of every kind that is supported, made here: `SAMPLES["bmp 24"]()` is a file and its RGB pixels, or None
+where Pillow says what they are."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Array = np.ndarray[Any, Any]
+Sample = tuple[bytes, Array | None]
+SAMPLES: dict[str, Callable[[], Sample]] = {}
+
+
+def sample(name: str, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers the file that a function makes from these arguments."""
+
+    def register(make: Callable[..., Any]) -> Callable[..., Any]:
+        def result() -> Sample:
+            made = make(*args, **kwargs)
+            return (made, None) if isinstance(made, bytes) else made
+
+        assert name not in SAMPLES
+        SAMPLES[name] = functools.cache(result)
+        return make
+
+    return register
+
+
+def picture(height: int = 37, width: int = 53, channels: int = 3) -> Array:
+    """Something smooth, with edges and some noise."""
+    rng = np.random.default_rng(height * 1000 + width)
+    y, x = np.mgrid[:height, :width]
+    planes = [
+        128 + 90 * np.sin(x / (5 + 3 * c) + y / (9 - 2 * c)) + 60 * ((x + 2 * y) // 16 % 2) - 30
+        for c in range(channels)
+    ]
+    noisy = np.stack(planes, -1) + rng.normal(0, 6, (height, width, channels))
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def saved(mode: str, kind: str, size: tuple[int, int] = (37, 53), **options: Any) -> bytes:
+    """A picture of a mode of Pillow's as Pillow writes it."""
+    channels = {"RGBA": 4, "CMYK": 4, "LA": 2}.get(mode, 3)
+    pixels = picture(*size, channels)
+    image = Image.fromarray(pixels, "RGBA").convert("CMYK") if mode == "CMYK" else None
+    if mode == "I;16":
+        image = Image.fromarray(picture(*size, 1)[..., 0].astype(np.uint16) * 257)
+    elif mode in ("RGBA", "LA", "RGB"):
+        image = Image.fromarray(pixels, mode)
+    elif mode == "P":
+        image = Image.fromarray(pixels).quantize(options.pop("colors", 200))
+    elif image is None:
+        image = Image.fromarray(pixels).convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+# ---- BMP
+
+
+def bmp(
+    bits: int,
+    size: tuple[int, int],
+    data: bytes,
+    compression: int = 0,
+    palette: bytes = b"",
+    masks: bytes = b"",
+) -> bytes:
+    """A file with the header BITMAPINFOHEADER; `size` is (height, width)."""
+    start = 14 + 40 + len(masks) + len(palette)
+    header = struct.pack(
+        "<IiiHHIIiiII",
+        40,
+        size[1],
+        size[0],
+        1,
+        bits,
+        compression,
+        len(data),
+        2835,
+        2835,
+        len(palette) // 4,
+        0,
+    )
+    return struct.pack("<2sIHHI", b"BM", start + len(data), 0, 0, start) + header + masks + palette + data
+
+
+def colours(n: int) -> bytes:
+    return np.random.default_rng(n).integers(0, 256, (n, 4), np.uint8).tobytes()
+
+
+for mode in ("1", "L", "P", "RGB", "RGBA"):
+    sample(f"bmp {mode}", mode, "bmp")(saved)
+
+
+@sample("bmp 4 bits", 4)
+@sample("bmp 1 bit", 1)
+@sample("bmp 8 bits, few colours", 8, 40)
+def bmp_indexed(bits: int, n: int | None = None, size: tuple[int, int] = (9, 21)) -> bytes:
+    n = n or 1 << bits
+    index = np.random.default_rng(1).integers(0, n, size, np.uint8)
+    planes = [index >> k & 1 for k in reversed(range(bits))]
+    rows = np.packbits(np.stack(planes, -1).reshape(size[0], -1), axis=1)
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    return bmp(bits, size, rows.tobytes(), palette=colours(n))
+
+
+@sample("bmp 16 bits, 555", 2, 0, ())
+@sample("bmp 16 bits, 565", 2, 3, (0xF800, 0x7E0, 0x1F))
+@sample("bmp 32 bits", 4, 0, ())
+@sample("bmp 32 bits, masks", 4, 3, (0xFF000000, 0xFF0000, 0xFF00))
+@sample("bmp top down", 4, 0, (), (-9, 21))
+def bmp_packed(
+    bytes_: int, compression: int, masks: tuple[int, ...], size: tuple[int, int] = (9, 21)
+) -> bytes:
+    row = size[1] * bytes_
+    data = np.random.default_rng(2).integers(0, 256, (abs(size[0]), row + -row % 4), np.uint8)
+    return bmp(8 * bytes_, size, data.tobytes(), compression, masks=struct.pack(f"<{len(masks)}I", *masks))
+
+
+@sample("bmp run lengths of 8 bits", 1)
+@sample("bmp run lengths of 4 bits", 2)
+def bmp_runs(compression: int) -> Sample:
+    """Runs, literals of odd length, a jump, and rows that end early."""
+    bits = 8 if compression == 1 else 4
+    literal = bytes([0, 5, 1, 2, 3, 4, 5, 0]) if bits == 8 else bytes([0, 5, 0x12, 0x34, 0x50, 0])
+    data = b"\3\7" + literal + b"\0\0" + b"\0\2\4\1" + b"\4\x9a" + b"\0\0" + b"\x0a\3" + b"\0\1"
+    index = np.zeros((5, 10), np.uint8)
+    index[0, :8] = [7, 7, 7, 1, 2, 3, 4, 5] if bits == 8 else [0, 7, 0, 1, 2, 3, 4, 5]
+    index[2, 4:8] = 0x9A if bits == 8 else [9, 10, 9, 10]
+    index[3] = 3 if bits == 8 else [0, 3] * 5
+    palette = colours(1 << bits)
+    rgb = np.frombuffer(palette, np.uint8).reshape(-1, 4)[:, 2::-1]
+    return bmp(bits, (5, 10), data, compression, palette), rgb[index][::-1]
+
+
+@sample("bmp of OS/2")
+def bmp_os2() -> bytes:
+    data = np.random.default_rng(3).integers(0, 256, (3, 16), np.uint8).tobytes()
+    return struct.pack("<2sIHHIIHHHH", b"BM", 26 + len(data), 0, 0, 26, 12, 5, 3, 1, 24) + data
+
+
+# ---- PNM
+
+for mode in ("1", "L", "RGB"):
+    sample(f"pnm {mode}", mode, "ppm")(saved)
+
+
+@sample("pnm 16 bits", b"P6", 65535)
+@sample("pnm of 100 levels", b"P6", 100)
+@sample("pnm of 2 levels", b"P6", 2)
+@sample("pnm gray of 77 levels", b"P5", 77)
+def pnm_binary(kind: bytes, most: int) -> bytes:
+    channels = 3 if kind == b"P6" else 1
+    values = np.random.default_rng(most).integers(0, most + 1, (5, 7, channels))
+    return (
+        b"%s # a comment\n7\n#another\n5 %d\n" % (kind, most)
+        + values.astype(">u2" if most > 255 else "u1").tobytes()
+    )
+
+
+@sample("pnm plain pixmap", b"P3", 100)
+@sample("pnm plain graymap", b"P2", 255)
+def pnm_plain(kind: bytes, most: int) -> bytes:
+    channels = 3 if kind == b"P3" else 1
+    values = np.random.default_rng(most).integers(0, most + 1, (5, 7, channels))
+    return b"%s\n7 5\n%d\n" % (kind, most) + b"\n".join(b" ".join(b"%d" % v for v in r.flat) for r in values)
+
+
+@sample("pnm plain bitmap")
+def pnm_plain_bitmap() -> bytes:
+    return b"P1 3 2 101\n01 0\n"

@@ -1,0 +1,121 @@
+"""The decoders of images, against Pillow; files that are no images; mutated files under the sanitizers."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import aicc
+from aicc import runtime
+from aicc.errors import RuntimeError_
+
+from .conftest import Fake, cc
+from .image_samples import SAMPLES
+
+HERE = Path(__file__).parent
+Array = np.ndarray[Any, Any]
+Decode = Callable[[bytes], Array]
+
+
+@pytest.fixture(scope="session")
+def decode(fake: Fake) -> Decode:
+    """The RGB pixels of a file."""
+    model = aicc.load(fake("image"))
+
+    def run(file: bytes) -> Array:
+        (y,) = model.run([np.frombuffer(file, np.uint8)])
+        return np.asarray(y)
+
+    return run
+
+
+def pillow(file: bytes) -> Array:
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_pixels_are_those_of_pillow(decode: Decode, name: str) -> None:
+    file, expected = SAMPLES[name]()
+    np.testing.assert_array_equal(decode(file), pillow(file) if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [
+        ("1", lambda image: np.asarray(image)[..., ::-1]),
+        ("2", lambda image: np.asarray(image.convert("L"))[..., None]),
+    ],
+)
+def test_layouts(fake: Fake, layout: str, expected: Callable[[Any], Array]) -> None:
+    """Blue first, and luma."""
+    file, _ = SAMPLES["bmp RGB"]()
+    (y,) = aicc.load(fake("image", f"LAYOUT={layout}")).run([np.frombuffer(file, np.uint8)])
+    np.testing.assert_array_equal(y, expected(Image.open(io.BytesIO(file))))
+
+
+BAD = {
+    "": "node 'decode': the 0 bytes are no image of a known format; supported are BMP, PNM",
+    "GIF89a": "node 'decode': images of format GIF are not supported; supported are BMP, PNM",
+    "P6 4 4 255 \x00\x01": "the PNM image cannot be decoded: 48 bytes from byte 11 on are needed, and the file has 13",
+    "P3 1 1 7 1 2 8": "the PNM image cannot be decoded: the sample before byte 14 is out of range",
+    "P5 99999999 9999999 255 ": "it is said to be 99999999 pixels wide and 9999999 high",
+}
+
+
+@pytest.mark.parametrize("file", BAD)
+def test_what_cannot_be_decoded_is_an_error(decode: Decode, file: str) -> None:
+    with pytest.raises(RuntimeError_, match="AICC-5003") as error:
+        decode(file.encode("latin1"))
+    assert BAD[file].lower() in str(error.value).lower()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_part_of_a_file_is_needed_or_ignored(decode: Decode, name: str) -> None:
+    """Files that end early are errors, or decode: nothing else happens."""
+    file, _ = SAMPLES[name]()
+    errors = 0
+    for length in range(0, len(file), max(1, len(file) // 40)):
+        try:
+            decode(file[:length])
+        except RuntimeError_ as error:
+            errors += "AICC-5003" in str(error)
+    assert errors > 0
+
+
+@pytest.fixture(scope="session")
+def fuzz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The decoders under the sanitizers, with a program that mutates files."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    program = folder / "images_fuzz"
+    sources = [*runtime.part_sources("images"), runtime.include_dir() / "error.c", HERE / "images_fuzz.c"]
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    probe = folder / "probe.c"
+    probe.write_text("int main(void) { return 0; }\n")
+    found = subprocess.run(["cc", *sanitize, probe, "-o", folder / "probe"], capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip("the C compiler has no sanitizers")
+    cc("-std=gnu11", "-O1", "-g", *sanitize, f"-I{runtime.include_dir()}", *sources, "-o", program)
+    return program
+
+
+def test_mutated_files_break_nothing(fuzz: Path, tmp_path: Path) -> None:
+    files = []
+    for name, make in SAMPLES.items():
+        files.append(tmp_path / name.replace(" ", "_").replace("/", "_"))
+        files[-1].write_bytes(make()[0])
+    done = subprocess.run(
+        [str(fuzz), "40", *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={"ASAN_OPTIONS": "allocator_may_return_null=1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
