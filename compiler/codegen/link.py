@@ -60,8 +60,8 @@ def link(
 ) -> None:
     """Links kernels' and host's `objects`, the C text `model_info` and the runtime to the library `out`.
 
-    `parts` are those of `runtime.PARTS` that the model needs; `linker` is a command as in `--linker`. Raises CompileError AICC-3003 (no linker), AICC-3004 (it failed),
-    AICC-4001 (`out` cannot be written).
+    `parts` are those of `runtime.PARTS` that the model needs; `linker` is a command as in `--linker`. Raises
+    CompileError AICC-3003 (no linker), AICC-3004 (it failed), AICC-4001 (`out` cannot be written).
     """
     toolchain = find_toolchain(target.host_side, linker)
     with writing(out), _working_folder(out) as folder:

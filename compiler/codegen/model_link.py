@@ -48,7 +48,9 @@ def link_model(
     options: Options,
     parts: Sequence[str] = (),
 ) -> Path:
-    """Writes the library `out` (and its sidecar), with these parts of the runtime. Raises CompileError AICC-3003, AICC-3004, AICC-4001.
+    """Writes the library `out` (and its sidecar), with these parts of the runtime.
+
+    Raises CompileError AICC-3003, AICC-3004, AICC-4001.
 
     In `ctx.stats["seconds"]`, "blob" is the time weights took to compute and write, "link" all the rest.
     """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -177,3 +178,69 @@ def pnm_plain(kind: bytes, most: int) -> bytes:
 @sample("pnm plain bitmap")
 def pnm_plain_bitmap() -> bytes:
     return b"P1 3 2 101\n01 0\n"
+
+
+# ---- PNG
+
+for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+    sample(f"png {mode}", mode, "png")(saved)
+for colours_ in (2, 4, 16):
+    sample(f"png of {colours_} colours", "P", "png", colors=colours_, optimize=True)(saved)
+for level in (0, 1, 9):
+    sample(f"png compressed by {level}", "RGB", "png", (70, 90), compress_level=level)(saved)
+sample("png without compression by Huffman codes", "RGB", "png", compress_type=4)(saved)
+
+
+@functools.cache
+def adam7(height: int, width: int) -> list[tuple[Array, Array]]:
+    """Rows and columns of the passes of an interlaced image."""
+    steps = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]
+    return [(np.arange(y, height, dy), np.arange(x, width, dx)) for y, dy, x, dx in steps]
+
+
+def png_rows(values: Array, bits: int) -> bytes:
+    """Rows of samples, each with the filter byte 0."""
+    if bits == 16:
+        rows = values.astype(">u2").reshape(len(values), -1).view(np.uint8)
+    else:
+        planes = np.stack([values.reshape(len(values), -1) >> k & 1 for k in reversed(range(bits))], -1)
+        rows = np.packbits(planes.astype(np.uint8).reshape(len(values), -1), axis=1)
+    return np.pad(rows, ((0, 0), (1, 0))).tobytes()
+
+
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+def png(colour: int, bits: int, interlaced: bool, size: tuple[int, int] = (13, 11)) -> Sample:
+    """A file that is not filtered, and its pixels."""
+    values = np.random.default_rng(bits).integers(0, 1 << bits, (*size, CHANNELS[colour]))
+    passes = adam7(*size) if interlaced else [(np.arange(size[0]), np.arange(size[1]))]
+    data = b"".join(png_rows(values[np.ix_(ys, xs)], bits) for ys, xs in passes if len(xs) and len(ys))
+    header = struct.pack(">IIBBBBB", size[1], size[0], bits, colour, 0, 0, interlaced)
+    chunks = [(b"IHDR", header), (b"tEXt", b"what\0ever")]
+    palette = np.random.default_rng(5).integers(0, 256, (1 << min(bits, 8), 3), np.uint8)
+    if colour == 3:
+        chunks.append((b"PLTE", palette.tobytes()))
+    packed = zlib.compress(data)
+    chunks += [(b"IDAT", packed[:9]), (b"IDAT", packed[9:]), (b"IEND", b"")]
+    file = b"\x89PNG\r\n\x1a\n"
+    for kind, content in chunks:
+        file += struct.pack(">I", len(content)) + kind + content
+        file += struct.pack(">I", zlib.crc32(kind + content))
+    if colour == 3:
+        return file, palette[values[..., 0]]
+    scaled = values >> 8 if bits == 16 else values * 255 // ((1 << bits) - 1)
+    shown = scaled[..., :3] if colour in (2, 6) else np.repeat(scaled[..., :1], 3, -1)
+    return file, shown.astype(np.uint8)
+
+
+for colour, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}.items():
+    for bits in depths:
+        for interlaced in (False, True):
+            sample(
+                f"png colour {colour}, {bits} bits{', interlaced' if interlaced else ''}",
+                colour,
+                bits,
+                interlaced,
+            )(png)
+sample("png of one pixel, interlaced", 2, 8, True, (1, 1))(png)

@@ -24,7 +24,7 @@ static const struct format formats[] = {
     {"PNM", rt_decode_pnm, 0, 2, "P4"},
     {"PNM", rt_decode_pnm, 0, 2, "P5"},
     {"PNM", rt_decode_pnm, 0, 2, "P6"},
-    {"PNG", NULL, 0, 8, "\x89PNG\r\n\x1a\n"},
+    {"PNG", rt_decode_png, 0, 8, "\x89PNG\r\n\x1a\n"},
     {"JPEG", NULL, 0, 3, "\xff\xd8\xff"},
     {"TIFF", NULL, 0, 4, "II*\0"},
     {"TIFF", NULL, 0, 4, "MM\0*"},
