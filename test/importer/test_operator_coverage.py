@@ -12,7 +12,6 @@ from aicc.importer.registry import normalize_domain, rules
 from test.ops.rig import execute
 
 WITHOUT_RULE = {
-    ("", "ImageDecoder"): "decoding of image files belongs in front of a compiled model",
     ("ai.onnx.preview.training", "Gradient"): "differentiates a part of the graph: training",
 }
 

@@ -244,3 +244,43 @@ for colour, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 
                 interlaced,
             )(png)
 sample("png of one pixel, interlaced", 2, 8, True, (1, 1))(png)
+
+
+# ---- JPEG
+
+for mode in ("L", "RGB", "CMYK"):
+    for progressive in (False, True):
+        sample(f"jpeg {mode}{', progressive' if progressive else ''}", mode, "jpeg", progressive=progressive)(
+            saved
+        )
+for chroma in ("4:4:4", "4:2:2", "4:2:0"):
+    for size in ((1, 1), (2, 3), (3, 2), (5, 4), (16, 16), (41, 66)):
+        sample(f"jpeg {chroma} of {size}", "RGB", "jpeg", size, subsampling=chroma, quality=90)(saved)
+    sample(f"jpeg {chroma}, progressive", "RGB", "jpeg", subsampling=chroma, progressive=True)(saved)
+for quality in (1, 30, 100):
+    sample(f"jpeg of quality {quality}", "RGB", "jpeg", quality=quality)(saved)
+    sample(f"jpeg of quality {quality}, progressive", "RGB", "jpeg", quality=quality, progressive=True)(saved)
+sample("jpeg with restarts", "RGB", "jpeg", restart_marker_blocks=3)(saved)
+sample("jpeg with restarts, progressive", "RGB", "jpeg", restart_marker_rows=1, progressive=True)(saved)
+sample("jpeg that is RGB", "RGB", "jpeg", keep_rgb=True)(saved)
+sample("jpeg with own codes", "RGB", "jpeg", optimize=True)(saved)
+
+
+@sample("jpeg 4:4:0", "4:2:2", 0x12)
+@sample("jpeg 4:1:1", "4:2:0", 0x41)
+@sample("jpeg of a quarter the height", "4:2:0", 0x14)
+@sample("jpeg 4:4:0, progressive", "4:2:2", 0x12, progressive=True)
+def jpeg_sampled(chroma: str, factors: int, **options: Any) -> bytes:
+    """As many units of other sizes: Pillow does not write such files, and reads them."""
+    file = bytearray(saved("RGB", "jpeg", (64, 64), subsampling=chroma, **options))
+    frame = max(file.find(b"\xff\xc0\0\x11"), file.find(b"\xff\xc2\0\x11"))
+    file[frame + 11] = factors
+    return bytes(file)
+
+
+@sample("jpeg YCCK")
+def jpeg_ycck() -> bytes:
+    """The marker of Adobe says what the components are."""
+    file = bytearray(saved("CMYK", "jpeg"))
+    file[file.find(b"Adobe") + 11] = 2
+    return bytes(file)

@@ -25,7 +25,7 @@ static const struct format formats[] = {
     {"PNM", rt_decode_pnm, 0, 2, "P5"},
     {"PNM", rt_decode_pnm, 0, 2, "P6"},
     {"PNG", rt_decode_png, 0, 8, "\x89PNG\r\n\x1a\n"},
-    {"JPEG", NULL, 0, 3, "\xff\xd8\xff"},
+    {"JPEG", rt_decode_jpeg, 0, 3, "\xff\xd8\xff"},
     {"TIFF", NULL, 0, 4, "II*\0"},
     {"TIFF", NULL, 0, 4, "MM\0*"},
     {"WebP", NULL, 0, 12, "RIFF....WEBP"},

@@ -47,5 +47,6 @@ int64_t rt_inflate(const struct rt_image *image, const uint8_t *data, int64_t si
 void rt_decode_bmp(struct rt_image *image);
 void rt_decode_pnm(struct rt_image *image);
 void rt_decode_png(struct rt_image *image);
+void rt_decode_jpeg(struct rt_image *image);
 
 #endif
