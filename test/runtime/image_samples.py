@@ -284,3 +284,99 @@ def jpeg_ycck() -> bytes:
     file = bytearray(saved("CMYK", "jpeg"))
     file[file.find(b"Adobe") + 11] = 2
     return bytes(file)
+
+
+# ---- TIFF
+
+for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"):
+    for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"):
+        sample(f"tiff {mode}, {compression}", mode, "tiff", compression=compression)(saved)
+for compression in ("tiff_lzw", "tiff_adobe_deflate"):
+    sample(f"tiff {compression} of differences", "RGB", "tiff", compression=compression, tiffinfo={317: 2})(saved)
+sample("tiff of strips", "RGB", "tiff", compression="tiff_lzw", tiffinfo={278: 5})(saved)
+sample("tiff with large LZW tables", "RGB", "tiff", (120, 150), compression="tiff_lzw")(saved)
+sample("tiff of big endian", "RGB", "tiff", big_endian=True)(saved)
+for orientation in range(2, 9):
+    sample(f"tiff of orientation {orientation}", "RGB", "tiff", tiffinfo={274: orientation})(saved)
+
+
+def tiff(fields: dict[int, tuple[int, ...]], blocks: list[bytes], order: str, tiled: bool) -> bytes:
+    """A file of fields of type LONG."""
+    places, data = [], b""
+    for block in blocks:
+        places.append(8 + len(data))
+        data += block
+    fields = {**fields, 324 if tiled else 273: tuple(places), 325 if tiled else 279: tuple(map(len, blocks))}
+    start = 8 + len(data)
+    entries, rest = b"", b""
+    for tag, values in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            place = start + 6 + 12 * len(fields) + len(rest)
+            rest += packed
+            packed = struct.pack(f"{order}I", place)
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, start)
+    return head + data + struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + rest
+
+
+@sample("tiff of tiles", 8, 3)
+@sample("tiff of tiles, 16 bits", 16, 3)
+@sample("tiff of tiles, 16 bits, differences", 16, 3, predictor=2)
+@sample("tiff of tiles, big endian, 16 bits, differences", 16, 3, ">", predictor=2)
+@sample("tiff of tiles and planes", 8, 3, planes=True)
+@sample("tiff of tiles and planes, 16 bits, differences", 16, 4, ">", planes=True, predictor=2)
+@sample("tiff of strips and planes", 8, 3, planes=True, tile=None)
+@sample("tiff of gray, 16 bits", 16, 1, tile=None)
+@sample("tiff of gray, 4 bits", 4, 1, tile=None)
+@sample("tiff of gray, 2 bits", 2, 1, tile=None)
+@sample("tiff of gray, 4 bits, the lowest bit first", 4, 1, tile=None, fill=2)
+@sample("tiff whose white is 0", 8, 1, tile=None, photometric=0)
+@sample("tiff whose white is 0, 1 bit", 1, 1, tile=None, photometric=0)
+def tiff_blocks(
+    bits: int,
+    channels: int,
+    order: str = "<",
+    planes: bool = False,
+    predictor: int = 1,
+    tile: tuple[int, int] | None = (16, 32),
+    photometric: int | None = None,
+    fill: int = 1,
+) -> Sample:
+    """Every bit pattern that samples may have, in blocks that reach over the image's edges."""
+    height, width = size = (37, 53)
+    values = np.random.default_rng(bits).integers(0, 1 << bits, (*size, channels))
+    rows, columns = tile or (10, width)
+    blocks = []
+    for layer in [values[..., [c]] for c in range(channels)] if planes else [values]:
+        for y in range(0, height, rows):
+            for x in range(0, width, columns):
+                block = layer[y : y + rows, x : x + columns]
+                if tile:
+                    edges = [(0, rows - block.shape[0]), (0, columns - block.shape[1]), (0, 0)]
+                    block = np.pad(block, edges)
+                blocks.append(tiff_block(block, bits, order, predictor, fill))
+    fields = {
+        256: (width,), 257: (height,), 258: (bits,) * channels, 259: (8,), 266: (fill,), 277: (channels,),
+        262: (photometric if photometric is not None else 2 if channels >= 3 else 1,),
+        284: (2 if planes else 1,), 317: (predictor,),
+    }  # fmt: skip
+    fields |= {322: (columns,), 323: (rows,)} if tile else {278: (rows,)}
+    shown = values >> 8 if bits == 16 else values * 255 // ((1 << bits) - 1)
+    shown = shown[..., :3] if channels >= 3 else np.repeat(shown[..., :1], 3, -1)
+    pixels = shown.astype(np.uint8)
+    return tiff(fields, blocks, order, tile is not None), 255 - pixels if photometric == 0 else pixels
+
+
+def tiff_block(block: Array, bits: int, order: str, predictor: int, fill: int) -> bytes:
+    if predictor == 2:
+        block = np.diff(block, axis=1, prepend=0) % (1 << bits)
+    if bits == 16:
+        data = block.astype(f"{order}u2").tobytes()
+    else:
+        rows = np.stack([block.reshape(len(block), -1) >> k & 1 for k in reversed(range(bits))], -1)
+        data = np.packbits(rows.astype(np.uint8).reshape(len(block), -1), axis=1).tobytes()
+    packed = zlib.compress(data)
+    if fill == 1:
+        return packed
+    return np.packbits(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")).tobytes()
