@@ -292,7 +292,9 @@ for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"):
     for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"):
         sample(f"tiff {mode}, {compression}", mode, "tiff", compression=compression)(saved)
 for compression in ("tiff_lzw", "tiff_adobe_deflate"):
-    sample(f"tiff {compression} of differences", "RGB", "tiff", compression=compression, tiffinfo={317: 2})(saved)
+    sample(f"tiff {compression} of differences", "RGB", "tiff", compression=compression, tiffinfo={317: 2})(
+        saved
+    )
 sample("tiff of strips", "RGB", "tiff", compression="tiff_lzw", tiffinfo={278: 5})(saved)
 sample("tiff with large LZW tables", "RGB", "tiff", (120, 150), compression="tiff_lzw")(saved)
 sample("tiff of big endian", "RGB", "tiff", big_endian=True)(saved)
