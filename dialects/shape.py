@@ -109,6 +109,26 @@ def _remaining(x: TensorType, others: list[DimLike], wanted: list[DimLike]) -> A
     return quotient(x.shape, others)
 
 
+class Sized(Op, name="sized"):
+    """`x`, whose dims have these `sizes` (-1: any): a run fails where a dim has another."""
+
+    operands = (Operand("x"),)
+    attributes = (Attribute("sizes", Ints),)
+
+    @staticmethod
+    def infer(x: TensorType, *, sizes: tuple[int, ...]) -> TensorType:
+        if len(sizes) != x.rank or any(s < -1 for s in sizes):
+            raise TypeRuleError(f"attribute 'sizes' is {list(sizes)}; expected a size or -1 per dim of {x}")
+        for d, s in zip(x.shape, sizes, strict=True):
+            if isinstance(d, int) and s not in (-1, d):
+                raise TypeRuleError(f"operand 'x' is {x}; expected sizes {list(sizes)}")
+        return x.with_shape(*(d if s == -1 else s for d, s in zip(x.shape, sizes, strict=True)))
+
+    @staticmethod
+    def fold(x: Array, *, sizes: tuple[int, ...]) -> Array:
+        return x
+
+
 class Squeeze(Op, name="squeeze"):
     """`x` without the dims `axes`, each of size 1."""
 

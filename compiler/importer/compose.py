@@ -34,6 +34,13 @@ class Compose:
     def reshape(self, value: Any, *shape: int) -> Any:
         return self("reshape", value, self.n.ints(shape))
 
+    def sized(self, value: Any, *sizes: int | None) -> Any:
+        """`value`, whose sizes are these (None: any): what has a name is checked by the run."""
+        have = self.n.info(value).shape
+        if all(s is None or d == s for d, s in zip(have, sizes, strict=True)):
+            return value
+        return self("sized", value, sizes=[-1 if s is None else s for s in sizes])
+
     def transpose(self, value: Any, *perm: int) -> Any:
         return self("transpose", value, perm=list(perm))
 

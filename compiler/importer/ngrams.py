@@ -14,7 +14,7 @@ from aicc.importer.registry import onnx_op
 from aicc.importer.strings import number
 
 
-@onnx_op("TfIdfVectorizer", limits="rows are of a static length")
+@onnx_op("TfIdfVectorizer")
 def tf_idf(n: Node) -> Any:
     """For each length and skip, every window is compared with every n-gram of the pool.
 
@@ -29,8 +29,6 @@ def tf_idf(n: Node) -> Any:
     single = n.info(x).rank < 2
     rows = c.reshape(x, 1, -1) if single else x
     length = n.info(rows).shape[1]
-    if not isinstance(length, int):
-        raise n.error("AICC-1005", "the length of the rows must be static.")
     indexes = n.required_attr("ngram_indexes")
     counts: list[Any] = []
     targets: list[int] = []
@@ -38,14 +36,14 @@ def tf_idf(n: Node) -> Any:
         found = []
         for skip in range(n.required_attr("max_skip_count") + 1 if size > 1 else 1):
             windows = length - (size - 1) * (skip + 1)
-            if windows > 0:
-                found.append(_count(c, rows, grams, skip + 1, windows))
+            if not isinstance(windows, int) or windows > 0:
+                found.append(_count(c, rows, grams, skip + 1))
         if found:
             counts.append(functools.reduce(lambda a, b: c("add", a, b), found))
             targets += indexes[first : first + len(grams)]
     width = max(indexes) + 1
-    if not counts:
-        raise n.error("AICC-1005", f"rows of {length} elements are shorter than every n-gram.")
+    if not counts:  # rows are shorter than every n-gram
+        counts, targets = [c("mul", c.cast(c.slice(rows, 1, 0, 0), DType.F32), 0.0)], []
     # to the columns that the model names
     place = np.zeros((len(targets), width), np.float32)
     place[np.arange(len(targets)), targets] = 1
@@ -66,15 +64,25 @@ def _pool(n: Node, pool: list[int]) -> list[tuple[int, Any, int]]:
     return out
 
 
-def _count(c: Compose, rows: Any, grams: Any, distance: int, windows: int) -> Any:
-    """How often each n-gram occurs: `[B, grams]` as f32."""
-    dtype = c.n.info(rows).dtype
+def _count(c: Compose, rows: Any, grams: Any, distance: int) -> Any:
+    """How often each n-gram occurs, its words `distance` apart: `[B, grams]` as f32."""
+    dtype, size = c.n.info(rows).dtype, grams.shape[1]
     hits: Any = None
-    for k in range(grams.shape[1]):
-        word = c.unsqueeze(c.slice(rows, 1, k * distance, k * distance + windows), 2)
+    for k in range(size):
+        word = c.unsqueeze(_windows(c, rows, k * distance, (size - 1) * distance), 2)
         hit = c("equal", word, c.n.const(grams[:, k], dtype))
         hits = hit if hits is None else c("and", hits, hit)
     return c.sum(c.cast(hits, DType.F32), 1)
+
+
+def _windows(c: Compose, rows: Any, offset: int, reach: int) -> Any:
+    """`rows[:, offset : length - reach + offset]`: of each window that is `reach + 1` wide, one word."""
+    length = c.n.info(rows).shape[1]
+    if isinstance(length, int):
+        return c.slice(rows, 1, offset, length - reach + offset)
+    count = c("max", c("sub", c.reshape(c("shape", rows, start=1, end=2)), reach), 0)
+    at = c("range", c.constant(np.int64(0)), count, c.constant(np.int64(1)))
+    return c("gather", rows, c("add", at, offset), axis=1)
 
 
 def _weighted(c: Compose, y: Any) -> Any:

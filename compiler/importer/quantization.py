@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aicc.dialects.convolution import Conv
 from aicc.dialects.narrow import INTEGER_BITS
 from aicc.dialects.packed_weights import NARROW_INTEGERS, DequantizeBlocks
 from aicc.dialects.quantization import QUANTIZED, Dequantize, IntegerConv, IntegerMatMul, Quantize
 from aicc.dialects.types import NARROW_FLOAT, DType
 from aicc.importer.compose import Compose
-from aicc.importer.convolution import _kernel
+from aicc.importer.convolution import convolution, weights_and_kernel
 from aicc.importer.element_types import dtype_of
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
@@ -131,26 +130,29 @@ def _over_blocks(n: Node, value: Any | None) -> Any | None:
     c, x, t = Compose(n), n.info(n.required(0)), n.info(value)
     if t.rank == 0 or x.rank == 0:
         return value if t.rank == 0 else c.reshape(value)
-    if t.rank == 1 and not (block := n.attr("block_size", 0)):
+    axis, block = n.attr("axis", 1), n.attr("block_size", 0)
+    if t.rank == 1 and not block:
         if t.shape[0] == 1:
             return value
-        axis = axis_of(n, n.attr("axis", 1), x.rank)
-        following = x.rank - 1 - axis
+        if not isinstance(t.shape[0], int) and not -x.rank <= axis < x.rank:
+            return c.reshape(c.sized(value, 1))  # there is no axis: one number
+        following = x.rank - 1 - axis_of(n, axis, x.rank)
         return c.unsqueeze(value, *range(1, following + 1)) if following else value
-    axis, block = axis_of(n, n.attr("axis", 1), x.rank), n.attr("block_size", 0)
-    size, count = x.shape[axis], t.shape[axis]
-    if t.rank != x.rank or not block or not isinstance(count, int):
+    if t.rank != x.rank or not block:
         raise n.error("AICC-1005", f"a scale or zero point of {t} does not fit the input {x}.")
+    axis = axis_of(n, axis, x.rank)
     repeats = [1] * (t.rank + 1)
     repeats[axis + 1] = block
     tiled = c("tile", c.unsqueeze(value, axis + 1), n.ints(repeats))
-    sizes = [d if isinstance(d, int) else 0 for d in t.shape]  # 0 keeps a dynamic size
-    if 0 in sizes[axis + 1 :]:
-        raise n.error("AICC-1005", f"dims after the axis of the blocks must be static, got {t}.")
-    merged = c.reshape(tiled, *sizes[:axis], count * block, *sizes[axis + 1 :])
-    return (
-        merged if size == count * block else c.slice(merged, axis, 0, size if isinstance(size, int) else -1)
-    )
+    merged_size = c("mul", c("shape", value, start=axis, end=axis + 1), block)
+    sizes = [c("shape", value, start=0, end=axis), merged_size, c("shape", value, start=axis + 1, end=None)]
+    sizes = [v for v in sizes if n.info(v).shape != (0,)]
+    merged = c("reshape", tiled, c.concat(sizes, 0), allowzero=True)
+    size, count = x.shape[axis], t.shape[axis]
+    if isinstance(count, int) and size == count * block:
+        return merged
+    end = c("shape", n.required(0), start=axis, end=axis + 1)
+    return c("slice", merged, n.ints([0]), end, None, axes=[axis])
 
 
 @onnx_op("MatMulInteger")
@@ -217,25 +219,23 @@ def _per_channel(n: Node, value: Any, following: int) -> Any:
 def _integer_conv(n: Node, w: Any, x_zero: Any, w_zero: Any, bias: Any) -> Any:
     """The i32 convolution of what is left of the zero points."""
     c, x = Compose(n), n.required(0)
-    attrs = window_attributes(n, _kernel(n, w), n.info(x).shape[2:])
-    attrs["group"] = n.attr("group", 1)
+    w, kernel = weights_and_kernel(n, x, w)
     if w_zero is not None:
         w_zero = _per_channel(n, w_zero, n.info(w).rank - 1)
     if x_zero is not None:
         x_zero = scalar_or_vector(n, x_zero)
     known = None if x_zero is None else n.importer.constant_of(x_zero)
-    if x_zero is not None and (known is None or known.ndim):
-        return _convolved_in_f64(n, (x, x_zero), (w, w_zero), bias, attrs)
+    if kernel is None or (x_zero is not None and (known is None or known.ndim)):
+        return _convolved_in_f64(n, (x, x_zero), (w, w_zero), bias)
+    attrs = window_attributes(n, kernel, n.info(x).shape[2:]) | {"group": n.attr("group", 1)}
     pad_value = 0 if known is None else int(known)
     y = n.build(IntegerConv, x, w, x_zero, w_zero, pad_value=pad_value, **attrs)
     return y if bias is None else c("add", y, _per_channel(n, bias, n.info(y).rank - 2))
 
 
-def _convolved_in_f64(
-    n: Node, x: tuple[Any, Any], w: tuple[Any, Any], bias: Any, attrs: dict[str, Any]
-) -> Any:
-    """With a zero point that is known at run time only, whose pads no constant is: sums in f64 are exact."""
+def _convolved_in_f64(n: Node, x: tuple[Any, Any], w: tuple[Any, Any], bias: Any) -> Any:
+    """With a zero point or kernel that is known at run time only: sums in f64 are exact."""
     c = Compose(n)
     left, right = (c.cast(centered(n, *p), DType.F64) for p in (x, w))
     bias = None if bias is None else c.cast(bias, DType.F64)
-    return c.cast(n.build(Conv, left, right, bias, **attrs), DType.I32)
+    return c.cast(convolution(n, left, right, bias), DType.I32)

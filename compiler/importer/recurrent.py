@@ -15,6 +15,7 @@ from aicc.dialects import OPS
 from aicc.dialects.movement import Concat, Slice, Transpose
 from aicc.dialects.recurrent import Gru, Lstm, Rnn
 from aicc.dialects.shape import Squeeze, Unsqueeze
+from aicc.importer.compose import Compose
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -165,8 +166,10 @@ def _layer(n: Node, gates: int, defaults: list[str]) -> Layer:
         raise n.error("AICC-1006", f"attribute 'direction' is '{direction}'.")
     directions = 2 if direction == "bidirectional" else 1
     r = n.info(n.required(2))
-    if r.rank != 3 or not isinstance(r.shape[2], int) or r.shape[0] != directions:
+    hidden = r.shape[2] if r.rank == 3 and isinstance(r.shape[2], int) else n.attr("hidden_size")
+    if r.rank != 3 or hidden is None or (isinstance(r.shape[0], int) and r.shape[0] != directions):
         raise n.error("AICC-1005", f"recurrent weights of shape {r} do not fit direction '{direction}'.")
+    _fix_sizes(n, directions, gates, hidden)
     x = n.required(0)
     if n.attr("layout", 0):
         x = n.build(Transpose, x, perm=[1, 0, 2])
@@ -178,10 +181,28 @@ def _layer(n: Node, gates: int, defaults: list[str]) -> Layer:
         n.input(4),
         directions,
         direction == "reverse",
-        r.shape[2],
+        hidden,
         gates,
         [activations[d * count : (d + 1) * count] for d in range(directions)],
     )
+
+
+def _fix_sizes(n: Node, directions: int, gates: int, hidden: int) -> None:
+    """Weights, biases and states have the sizes that the attributes say; a run checks what has names."""
+    c, rows = Compose(n), gates * hidden
+    state = (None, directions, hidden) if n.attr("layout", 0) else (directions, None, hidden)
+    sizes: dict[int, tuple[int | None, ...]] = {
+        1: (directions, rows, None),
+        2: (directions, rows, hidden),
+        3: (directions, 2 * rows),
+        5: state,
+        6: state,
+        7: (directions, 3 * hidden),
+    }
+    for i, expected in sizes.items():
+        value = n.input(i)
+        if value is not None and n.info(value).rank == len(expected):
+            n.inputs[i] = c.sized(value, *expected)
 
 
 def _activations(n: Node, defaults: list[str]) -> list[tuple[str, float, float]]:

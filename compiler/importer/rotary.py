@@ -13,7 +13,7 @@ from aicc.dialects.elementwise import Add, Mul, Sub
 from aicc.dialects.indexing import Gather
 from aicc.dialects.movement import Concat, Slice
 from aicc.dialects.shape import Reshape, Unsqueeze
-from aicc.importer.compose import Compose
+from aicc.importer.compose import FAR, Compose
 from aicc.importer.kv_cache import positions as counting
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
@@ -58,41 +58,48 @@ def rotate(
     cos: Any,
     sin: Any,
     positions: Any | None,
-    rotated: Any = 0,
+    rotated: int = 0,
     heads: int | None = None,
 ) -> Any:
     """x is `[B, H, S, D]` or `[B, S, H*D]`; cos and sin are tables, or per position without `positions`.
 
-    `rotated` elements of each head are turned: as many as `rotary_embedding_dim` says, or all, unless given.
+    `rotated` elements of each head are turned: as many as `rotary_embedding_dim` says, or the tables, unless given.
     """
     flat = n.info(x).rank == 3
     if flat:
         shape = n.build(Reshape, x, n.ints([0, 0, heads or n.required_attr("num_heads"), -1]))
     else:
         shape = x
-    head = n.info(shape).shape[3]
-    rotated = rotated or n.attr("rotary_embedding_dim", 0) or head
-    if not isinstance(rotated, int) or not isinstance(head, int):
-        raise n.error(
-            "AICC-1005", "the head size is not static.", hint="set 'rotary_embedding_dim' and fix the shape."
-        )
+    partly = rotated or n.attr("rotary_embedding_dim", 0)
+    width = n.info(cos).shape[-1]
+    half, end = _half(n, partly or (2 * width if isinstance(width, int) else 0), cos)
     heads_axis = 2 if flat else 1
     c, s = (_per_position(n, table, positions, heads_axis) for table in (cos, sin))
     if n.attr("interleaved", 0):
-        x1, x2 = (_part(n, shape, start, rotated, 2) for start in (0, 1))
+        x1, x2 = (_part(n, shape, start, end, 2) for start in (0, 1))
     else:
-        x1, x2 = _part(n, shape, 0, rotated // 2), _part(n, shape, rotated // 2, rotated)
+        x1, x2 = _part(n, shape, 0, half), _part(n, shape, half, end)
     real = n.build(Sub, n.build(Mul, x1, c), n.build(Mul, x2, s))
     imaginary = n.build(Add, n.build(Mul, x1, s), n.build(Mul, x2, c))
     if n.attr("interleaved", 0):
         pairs = [n.build(Unsqueeze, p, axes=(4,)) for p in (real, imaginary)]
-        parts = [n.build(Reshape, n.build(Concat, *pairs, dim=4), n.ints([0, 0, 0, rotated]))]
+        turned = n.build(Concat, *pairs, dim=4)
+        parts = [n.build(Reshape, turned, n.build(Concat, n.ints([0, 0, 0]), _bound(n, end), dim=0))]
     else:
         parts = [real, imaginary]
-    if rotated < head:
-        parts.append(_part(n, shape, rotated, head))
+    if partly and partly != n.info(shape).shape[3]:
+        parts.append(_part(n, shape, partly, FAR))
     y = n.build(Concat, *parts, dim=3) if len(parts) > 1 else parts[0]
     return n.build(Reshape, y, n.ints([0, 0, -1])) if flat else y
+
+
+def _half(n: Node, rotated: int, cos: Any) -> tuple[Any, Any]:
+    """Half of the elements that are turned and all of them: ints, or `[1]` of i64 where only a run knows them."""
+    if rotated:
+        return rotated // 2, rotated
+    last = n.info(cos).rank - 1
+    half = Compose(n)("shape", cos, start=last, end=last + 1)
+    return half, n.build(Add, half, half)
 
 
 def _per_position(n: Node, table: Any, positions: Any | None, heads_axis: int) -> Any:
@@ -101,5 +108,9 @@ def _per_position(n: Node, table: Any, positions: Any | None, heads_axis: int) -
     return n.build(Unsqueeze, rows, axes=(heads_axis,))
 
 
-def _part(n: Node, x: Any, start: int, end: int, step: int = 1) -> Any:
-    return n.build(Slice, x, n.ints([start]), n.ints([end]), n.ints([step]), axes=(3,))
+def _part(n: Node, x: Any, start: Any, end: Any, step: int = 1) -> Any:
+    return n.build(Slice, x, _bound(n, start), _bound(n, end), n.ints([step]), axes=(3,))
+
+
+def _bound(n: Node, v: Any) -> Any:
+    return n.ints([v]) if isinstance(v, int) else v

@@ -13,6 +13,7 @@ from aicc.dialects.convolution import Conv
 from aicc.dialects.sampling import coordinate_dtype
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose, static_shape
+from aicc.importer.kv_cache import positions
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.windows import ints
@@ -43,48 +44,51 @@ def grid_sample(n: Node) -> Any:
     return c("sample", x, c.concat(parts, last), **attrs)
 
 
-@onnx_op("DeformConv", limits="channels and output sizes are static")
+@onnx_op("DeformConv", limits="the weights' sizes are static")
 def deform_conv(n: Node) -> Any:
     """The elements under each entry of the kernel, then a convolution by one element.
 
     deform_conv(x, w[OC, IC/g, kh, kw], offset)  -->  conv(columns[N, IC·kh·kw, oh, ow], w[OC, IC/g·kh·kw, 1, 1])
     """
-    c, x, w, offset = Compose(n), n.required(0), n.required(1), n.required(2)
-    channels = n.info(x).shape[1]
-    if not isinstance(channels, int):
-        raise n.error("AICC-1005", f"the number of channels must be static, but the input is {n.info(x)}.")
+    c, w, offset = Compose(n), n.required(1), n.required(2)
     out_channels, in_group, *kernel = static_shape(n, w, "the weights")
-    out = [d for d in n.info(offset).shape[2:] if isinstance(d, int)]
-    if len(out) != len(kernel):
-        raise n.error(
-            "AICC-1005", f"the output's sizes must be static, but the offsets are {n.info(offset)}."
-        )
     rank, entries, groups = len(kernel), math.prod(kernel), n.attr("offset_group", 1)
+    channels = in_group * n.attr("group", 1)
+    for value in (n.required(0), offset):
+        if n.info(value).rank != rank + 2:
+            raise n.error("AICC-1005", f"{n.info(value)} and weights {n.info(w)} differ in rank.")
+    x = c.sized(n.required(0), None, channels, *[None] * rank)
     strides, dilations = ints(n, "strides", [1] * rank), ints(n, "dilations", [1] * rank)
     pads = ints(n, "pads", [0] * (2 * rank))
     wide = coordinate_dtype(n.info(x).dtype)
-    # [*kernel, *out, rank]: where the kernel lies without the offsets
-    base = np.zeros((*kernel, *out, rank))
+    batch, out = c("shape", offset, start=0, end=1), c("shape", offset, start=2, end=None)
+
+    def split(value: Any, *sizes: int) -> Any:
+        """`[N, channels, *out]` with the channels as `sizes`."""
+        return c("reshape", value, c.concat([batch, n.ints(sizes), out], 0), allowzero=True)
+
+    moved = split(offset, groups, entries, rank)
+    parts = []
     for k in range(rank):
-        entry = np.arange(kernel[k]).reshape([-1 if i == k else 1 for i in range(2 * rank)]) * dilations[k]
-        place = np.arange(out[k]).reshape([-1 if i == rank + k else 1 for i in range(2 * rank)]) * strides[k]
-        base[..., k] = entry + place - pads[k]
-    moved = c.reshape(offset, 0, groups, entries, rank, *out)
-    perm = [0, 1, 2, *(4 + k for k in range(rank)), 3]
-    moved = c.cast(c.transpose(moved, *perm), wide)
-    at = c("add", moved, n.const(base.reshape(entries, *out, rank), wide))
-    mask = None if n.input(4) is None else c.reshape(n.required(4), 0, groups, 1, entries, *out)
+        # [entries, *out]: where the kernel lies without the offsets
+        entry = np.indices(kernel)[k].reshape(entries, *[1] * rank) * dilations[k] - pads[k]
+        place = c.reshape(positions(n, offset, 2 + k), *(-1 if i == k else 1 for i in range(rank)))
+        base = c("add", c("mul", place, strides[k]), c.constant(entry))
+        moved_k = c("squeeze", c.slice(moved, 3, k, k + 1), axes=[3])
+        at_k = c("add", c.cast(moved_k, wide), c.cast(base, wide))
+        parts.append(c.unsqueeze(at_k, 3 + rank))
+    at = c.concat(parts, 3 + rank)  # [N, groups, entries, *out, rank]
+    mask = None if n.input(4) is None else split(n.required(4), groups, entries)
     columns = []
     per_group = channels // groups
     for g in range(groups):
         part = x if groups == 1 else c.slice(x, 1, g * per_group, (g + 1) * per_group)
-        where = c.reshape(c.slice(at, 1, g, g + 1), 0, entries, *out, rank)
+        where = c("squeeze", c.slice(at, 1, g, g + 1), axes=[1])
         found = c("sample", part, where, mode="linear", padding="zeros", corners=True)
         if mask is not None:
-            weight = c.reshape(c.slice(mask, 1, g, g + 1), 0, 1, entries, *out)
-            found = c("mul", found, weight)
+            found = c("mul", found, c.slice(mask, 1, g, g + 1))
         columns.append(found)
-    flat = c.reshape(c.concat(columns, 1), 0, channels * entries, *out)
+    flat = split(c.concat(columns, 1), channels * entries)
     ones = [1] * rank
     return n.build(
         Conv,

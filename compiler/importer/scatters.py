@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from aicc.importer.compose import Compose, known
+from aicc.importer.kv_cache import positions
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
@@ -27,10 +28,11 @@ def col2im(n: Node) -> Any:
     counts = [
         (p - d * (k - 1) - 1) // s + 1 for p, d, k, s in zip(padded, dilations, block, strides, strict=True)
     ]
-    if n.info(x).rank != 3 or n.info(x).shape[2] != math.prod(counts):
-        raise n.error(
-            "AICC-1005", f"the input is {n.info(x)}; expected {math.prod(counts)} blocks in the last dim."
-        )
+    blocks = math.prod(counts)
+    t = n.info(x)
+    if t.rank != 3 or (isinstance(t.shape[2], int) and t.shape[2] != blocks):
+        raise n.error("AICC-1005", f"the input is {t}; expected {blocks} blocks in the last dim.")
+    x = c.sized(x, None, None, blocks)
     # positions in the padded image, by entry of the block and by block
     position = np.zeros([1] * (2 * rank), np.int64)
     for i in range(rank):
@@ -54,42 +56,41 @@ def _zero(n: Node, like: Any) -> Any:
     return np.zeros(1, n.info(like).dtype.numpy)
 
 
-@onnx_op("MaxUnpool", limits="spatial sizes are static")
+@onnx_op("MaxUnpool")
 def max_unpool(n: Node) -> Any:
     """Indices count through the whole tensor that was pooled; a larger `output_shape` adds zeros at the ends."""
     c, x = Compose(n), n.required(0)
-    shape = n.info(x).shape
     kernel = n.required_attr("kernel_shape")
     rank = len(kernel)
     strides, pads = ints(n, "strides", [1] * rank), ints(n, "pads", [0] * (2 * rank))
-    if not all(isinstance(d, int) for d in shape[2:]):
-        raise n.error("AICC-1005", f"the spatial sizes of the input must be static, but it is {n.info(x)}.")
-    spatial = [(shape[2 + i] - 1) * strides[i] - pads[i] - pads[rank + i] + kernel[i] for i in range(rank)]
-    full = [*shape[:2], *spatial]
-    outer = c("shape", x, start=0, end=2)
-    planes = c("mul", c.slice(outer, 0, 0, 1), c.slice(outer, 0, 1, 2))
-    zeros = c("constant_of_shape", c("mul", planes, n.ints([math.prod(spatial)])), value=_zero(n, x))
+    if n.info(x).rank != rank + 2:
+        raise n.error("AICC-1006", f"attribute 'kernel_shape' is {kernel}, but the input is {n.info(x)}.")
+    rest = [kernel[i] - strides[i] - pads[i] - pads[rank + i] for i in range(rank)]
+    spatial = c("add", c("mul", c("shape", x, start=2, end=None), n.ints(strides)), n.ints(rest))
+    sizes = c.concat([c("shape", x, start=0, end=2), spatial], 0)
+    total = c("reduce_prod", sizes, axes=[0], keepdims=True)
+    zeros = c("constant_of_shape", total, value=_zero(n, x))
     flat, places = c.reshape(x, -1), c.reshape(n.required(1), -1)
-    filled = c("scatter_elements", zeros, places, flat, axis=0)
-    y = c("reshape", filled, c.concat([outer, n.ints(spatial)], 0))
-    wanted = known(n, 2, "output_shape")
-    if wanted is None or [int(v) for v in wanted] == full:
+    y = c("reshape", c("scatter_elements", zeros, places, flat, axis=0), sizes)
+    if n.input(2) is None:
         return y
-    more = [int(v) - f if isinstance(f, int) else 0 for v, f in zip(wanted, full, strict=True)]
-    axes = list(range(len(full)))
-    return c("pad", y, n.ints([0] * len(full) + more), None, mode="constant", axes=axes)
+    more = c("sub", n.required(2), sizes)
+    amount = n.importer.constant_of(more)
+    if amount is not None and not amount.any():
+        return y
+    return c("pad", y, c.concat([n.ints([0] * (rank + 2)), more], 0), None, axes=list(range(rank + 2)))
 
 
-@onnx_op("TensorScatter", limits="the update's length is static")
+@onnx_op("TensorScatter")
 def tensor_scatter(n: Node) -> Any:
     """`y[b, …, write_indices[b] + t, …] = update[b, …, t, …]`, around the end when "circular"."""
     c, x, update = Compose(n), n.required(0), n.required(1)
     t = n.info(update)
     axis = axis_of(n, n.attr("axis", -2), t.rank)
-    length, size = t.shape[axis], n.info(x).shape[axis]
-    if not isinstance(length, int) or axis == 0:
-        raise n.error("AICC-1005", "the length of the update must be static, and its axis not the first.")
-    steps = c.constant(np.arange(length).reshape([-1 if i == axis else 1 for i in range(t.rank)]))
+    size = n.info(x).shape[axis]
+    if axis == 0:
+        raise n.error("AICC-1006", "attribute 'axis' is 0, the batch's.")
+    steps = c.reshape(positions(n, update, axis), *(-1 if i == axis else 1 for i in range(t.rank)))
     if n.input(2) is not None:
         starts = n.required(2)
         steps = c("add", c.unsqueeze(starts, *range(1, t.rank)), steps)

@@ -40,16 +40,18 @@ def string_split(n: Node) -> Any:
 def string_normalizer(n: Node) -> Any:
     """Of `[C]` or `[1, C]`; stop words are whole strings."""
     c, x = Compose(n), n.required(0)
-    rank = n.info(x).rank
-    if rank not in (1, 2) or (rank == 2 and n.info(x).shape[0] != 1):
+    rank, first = n.info(x).rank, n.info(x).shape[:1]
+    if rank not in (1, 2) or (rank == 2 and isinstance(first[0], int) and first[0] != 1):
         raise n.error("AICC-1005", f"the strings must be [C] or [1, C], but are {n.info(x)}.")
+    if rank == 2:
+        x = c("squeeze", c.sized(x, 1, None), axes=[0])
     change = n.attr("case_change_action", "NONE").lower()
     if change not in ("none", "lower", "upper"):
         raise n.error("AICC-1006", f"attribute 'case_change_action' is '{change.upper()}'.")
     words = n.importer.string_numbers(np.asarray(n.attr("stopwords", []), object))
     y = n.build(
         OPS["string_normalize"],
-        c.reshape(x, -1) if rank == 2 else x,
+        x,
         n.const(words),
         n.const(_cases("upper" if change == "upper" else "lower")),
         change=change,

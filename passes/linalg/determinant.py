@@ -10,6 +10,7 @@ from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop, loop_nest
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.scalars import Scalars, cast
 
 
@@ -23,6 +24,7 @@ def determinant(b: Builder, n: Lowered) -> Any:
     x, x_t, out = n.operands[0], n.typed(0).plain(), n.results[0].plain()
     wide = compute_dtype(x_t.dtype)
     s = Scalars(wide)
+    require_equal(b, x_t.shape[-2], x_t.shape[-1], "the matrices must be square, but have sizes")
     size, zero, one = b.size(x_t.shape[-1]), b.index(0), b.index(1)
     matrix_t = TensorType(x_t.shape[-2:], wide)
 

@@ -9,6 +9,7 @@ from aicc.dialects.sizes import elements
 from aicc.dialects.symbolic import Dim, DimLike
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.scalars import Scalars, cast
 from aicc.passes.linalg.views import index_of
 
@@ -69,6 +70,14 @@ def _name_run_time_sizes(b: Builder, n: Lowered) -> None:
     for d, e in zip(out.shape, resolved, strict=True):
         negative = arith.CmpIOp(arith.CmpIPredicate.eq, e, minus).result
         name_symbol(b, d, arith.SelectOp(negative, remaining, e).result)
+
+
+@lowering("sized")
+def sized(b: Builder, n: Lowered) -> Any:
+    x_t, out = n.typed(0).plain(), n.results[0]
+    for d, size in zip(x_t.shape, out.shape, strict=True):
+        require_equal(b, d, size, f"a dim of {n.typed(0)} has another size than expected")
+    return b.reshape(n.operands[0], x_t, out.shape)[0]
 
 
 @lowering("squeeze", "unsqueeze")

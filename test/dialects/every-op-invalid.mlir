@@ -740,6 +740,14 @@ func.func @size(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
 
 // -----
 
+func.func @sized(%arg0: tensor<?x3xf32>) -> tensor<?x4xf32> {
+  // expected-error @+1 {{'aicc.sized' op operand 'x' is}}
+  %0 = "aicc.sized"(%arg0) {sizes = array<i64: -1, 4>} : (tensor<?x3xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
 func.func @unsqueeze(%arg0: tensor<3xf32>) -> tensor<7x7x7x7x7xf64> {
   // expected-error @+1 {{'aicc.unsqueeze' op result 0 has type}}
   %0 = "aicc.unsqueeze"(%arg0) {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<7x7x7x7x7xf64>

@@ -653,6 +653,14 @@ func.func @size(%arg0: tensor<2x3xf32>) -> tensor<i64> {
   return %0 : tensor<i64>
 }
 
+// CHECK-LABEL: func.func @sized(
+// CHECK: "aicc.sized"(
+// CHECK-SAME: (tensor<?x3xf32>) -> tensor<2x3xf32>
+func.func @sized(%arg0: tensor<?x3xf32>) -> tensor<2x3xf32> {
+  %0 = "aicc.sized"(%arg0) {sizes = array<i64: 2, -1>} : (tensor<?x3xf32>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
 // CHECK-LABEL: func.func @squeeze(
 // CHECK: "aicc.squeeze"(
 // CHECK-SAME: (tensor<1x3xf32>) -> tensor<3xf32>

@@ -135,4 +135,4 @@ def test_rotary_embedding(interleaved: int, rng: np.random.Generator) -> None:
             rotary_embedding_dim=4,
         ),
     ]
-    check_all(cases, modes=("static",))
+    check_all(cases, modes=("static", "dynamic"))

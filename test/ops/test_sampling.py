@@ -49,11 +49,11 @@ def test_roi_align(mode: str):
     check_ort("RoiAlign", *inputs, opset=16, modes=("static",), **attrs)
 
 
-def test_deform_conv_of_any_batch():
-    """Batch and image have names, offsets and masks the output's sizes."""
+def test_deform_conv_of_any_image():
+    """All sizes but those of the weights have names."""
     w = RNG.standard_normal((6, 2, 2, 3)).astype(np.float32)
     info = onnx.helper.make_tensor_value_info
-    shapes = {"x": ["n", 4, "h", "w"], "offset": ["n", 24, 4, 4], "mask": ["n", 12, 4, 4]}
+    shapes = {"x": ["n", "c", "h", "w"], "offset": ["n", "o", "u", "v"], "mask": ["n", "m", "u", "v"]}
     names = ["x", "weights", "offset", "", "mask"]
     node = onnx.helper.make_node("DeformConv", names, ["y"], group=2, offset_group=2)
     graph = onnx.helper.make_graph(
@@ -65,11 +65,12 @@ def test_deform_conv_of_any_batch():
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 22)], ir_version=10)
     exe = aicc.compile(model.SerializeToString())
-    for batch in (1, 3):
+    for batch, high, wide in ((1, 5, 6), (3, 7, 4)):
+        out = (high - 1, wide - 2)
         feeds = {
-            "x": RNG.standard_normal((batch, 4, 5, 6)).astype(np.float32),
-            "offset": RNG.uniform(-1, 1, (batch, 24, 4, 4)).astype(np.float32),
-            "mask": RNG.uniform(0, 1, (batch, 12, 4, 4)).astype(np.float32),
+            "x": RNG.standard_normal((batch, 4, high, wide)).astype(np.float32),
+            "offset": RNG.uniform(-1, 1, (batch, 24, *out)).astype(np.float32),
+            "mask": RNG.uniform(0, 1, (batch, 12, *out)).astype(np.float32),
         }
         (want,) = ReferenceEvaluator(model).run(None, feeds)
         np.testing.assert_allclose(exe(**feeds), want, rtol=1e-4, atol=1e-5)

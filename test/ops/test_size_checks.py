@@ -90,6 +90,17 @@ def test_boxes_and_scores() -> None:
         compiled([node], {"a": [1, 2, 4], "b": [1, 1, 3]}, {"most": np.array([3], np.int64)}, INT64)
 
 
+def test_determinants() -> None:
+    """Of square matrices."""
+    exe = compiled([helper.make_node("Det", ["a"], ["y"], "det")], {"a": ["b", "n", "m"]})
+    x = floats(2, 4, 4)
+    np.testing.assert_allclose(exe(x), np.linalg.det(x), rtol=1e-4)
+    with pytest.raises(RuntimeError_, match="ode 'det'.*4 and 3"):
+        exe(floats(2, 4, 3))
+    with pytest.raises(ImportError_, match="square"):
+        compiled([helper.make_node("Det", ["a"], ["y"], "det")], {"a": ["b", 4, 3]})
+
+
 def test_equal_symbols_cost_nothing() -> None:
     """What is one expression is not checked."""
     model = helper.make_model(

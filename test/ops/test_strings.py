@@ -144,6 +144,42 @@ def test_normalizer(change: str, sensitive: int) -> None:
         assert exe(texts(*x)).tolist() == want
 
 
+def test_normalizer_of_one_row_by_the_run() -> None:
+    node = helper.make_node("StringNormalizer", ["x"], ["y"], "here", case_change_action="UPPER")
+    exe = compiled([node], {"x": (TEXT, ["b", "n"])}, {"y": TEXT})
+    assert exe(texts(["a", "b"])).tolist() == [["A", "B"]]
+    with pytest.raises(RuntimeError_, match="ode 'here'"):
+        exe(texts(["a", "b"], ["c", "d"]))
+    with pytest.raises(ImportError_, match=r"\[C\] or \[1, C\]"):
+        compiled([node], {"x": (TEXT, [2, "n"])}, {"y": TEXT})
+
+
+@pytest.mark.parametrize("length", ["l", 1])
+def test_ngrams_of_rows_of_any_length(length: Any) -> None:
+    """Rows shorter than every n-gram have none."""
+    node = helper.make_node(
+        "TfIdfVectorizer",
+        ["x"],
+        ["y"],
+        mode="TF",
+        min_gram_length=2,
+        max_gram_length=3,
+        max_skip_count=2,
+        pool_int64s=[2, 3, 5, 4, 5, 6, 7, 8, 6, 7],
+        ngram_counts=[0, 0, 4],
+        ngram_indexes=[0, 1, 2, 3],
+    )
+    m = model([node], {"x": (TensorProto.INT64, ["n", length])}, {"y": TensorProto.FLOAT})
+    exe = aicc.compile(m, jobs=0, cache=False)
+    rng = np.random.default_rng(2)
+    for count in (1,) if length == 1 else (40, 3, 2, 1):
+        x = rng.integers(2, 9, (3, count))
+        found = exe(x)
+        (want,) = ort(m, x=x)
+        np.testing.assert_array_equal(found, want)
+        assert found.any() == (count == 40) or count in (2, 3)
+
+
 PATTERNS = [
     r"www\.[\w.-]+\.\bcom\b",
     r"(\W|^)[\w.\-]{0,25}@(yahoo|gmail)\.com(\W|$)",
