@@ -24,7 +24,7 @@ from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.pointers import pointer_to_memref, pointer_type
 
 if TYPE_CHECKING:
-    from aicc.passes.buffers.bufferize import Host
+    from aicc.passes.buffers.host import Host
 
 RELEASE = "aicc_buffer_release"
 
