@@ -8,6 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# No test asserts how long something takes.
+settings.register_profile("aicc", deadline=None)
+settings.load_profile("aicc")
 
 
 @pytest.fixture

@@ -379,7 +379,7 @@ def test_convolution(
     close(y, expected, channels * int(np.prod(window)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=2),
     st.lists(st.integers(0, 14), min_size=2, max_size=2),
@@ -407,7 +407,7 @@ def test_any_convolution(
     close(y, expected, channels * int(np.prod(window)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 40),
     st.integers(1, 70),

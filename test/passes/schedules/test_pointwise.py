@@ -310,7 +310,7 @@ def test_dynamic(size: int, target: str) -> None:
     np.testing.assert_array_equal(z, x + y.T)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(1, 19), min_size=1, max_size=4),
     st.randoms(use_true_random=False),

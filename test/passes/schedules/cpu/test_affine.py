@@ -505,7 +505,7 @@ def typed(shape: Sequence[int]) -> str:
     return "x".join([*map(str, shape), "f32"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=contractions(), seed=st.integers(0, 1000))
 def test_any_contraction(
     case: tuple[str, list[tuple[int, ...]], list[str], tuple[int, ...]], seed: int

@@ -164,7 +164,7 @@ def test_argmax(width: int) -> None:
     np.testing.assert_array_equal(y, x.argmax(1))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @example([1, 1], 0, False, 2, 0, -1)
 @given(
     st.lists(st.integers(1, 20), min_size=2, max_size=4), st.integers(0, 3), st.booleans(),

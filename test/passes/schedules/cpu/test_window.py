@@ -45,7 +45,7 @@ def test_depthwise(channels: int, target: str) -> None:
     depthwise(Window((2, 9, 11, channels), (3, 3)), target)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(1, 2),
     st.integers(1, 9), st.sampled_from([3, 8, 24, 33]), st.sampled_from([(0, 0), (1, 1), (3, 2), (6, 1)]),

@@ -186,7 +186,7 @@ def test_longer_sums_are_left_to_others() -> None:
     assert not plans(Problem(1, 8, 8, MOST_CHANNELS[2] + 1, 64), target)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.integers(1, 2),
     st.integers(4, 12),
