@@ -382,3 +382,44 @@ def tiff_block(block: Array, bits: int, order: str, predictor: int, fill: int) -
     if fill == 1:
         return packed
     return np.packbits(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")).tobytes()
+
+
+# ---- WebP
+
+SIZES = ((1, 1), (2, 3), (3, 2), (16, 16), (17, 40), (41, 66))
+for mode in ("RGB", "RGBA"):
+    for size in SIZES:
+        sample(f"webp {mode} of {size}, lossless", mode, "webp", size, lossless=True)(saved)
+        sample(f"webp {mode} of {size}", mode, "webp", size)(saved)
+for method in range(7):
+    sample(f"webp, lossless, by method {method}", "RGB", "webp", (70, 90), lossless=True, method=method)(
+        saved
+    )
+    sample(f"webp by method {method}", "RGB", "webp", (70, 90), method=method)(saved)
+for quality in (0, 20, 50, 90, 100):
+    sample(f"webp of quality {quality}", "RGB", "webp", (100, 130), quality=quality)(saved)
+for colours_ in (2, 3, 4, 11, 16, 17, 200):
+    sample(f"webp of {colours_} colours, lossless", "P", "webp", colors=colours_, lossless=True)(saved)
+
+
+@sample("webp that is large, lossless", True)
+@sample("webp that is large", False)
+def webp_large(lossless: bool) -> bytes:
+    """Areas of different kinds: segments, and groups of codes."""
+    rng = np.random.default_rng(9)
+    pixels = np.concatenate(
+        [picture(90, 200), rng.integers(0, 256, (60, 200, 3), np.uint8), picture(90, 200)]
+    )
+    pixels[100:140, 40:120] = 17
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "webp", lossless=lossless, quality=75, method=6)
+    return stream.getvalue()
+
+
+@sample("webp that moves", False)
+@sample("webp that moves, lossless", True)
+def webp_animation(lossless: bool) -> bytes:
+    frames = [Image.fromarray(picture(30, 40 + 0 * k) // (k + 1)) for k in range(3)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "webp", save_all=True, append_images=frames[1:], lossless=lossless)
+    return stream.getvalue()

@@ -61,8 +61,8 @@ def test_layouts(fake: Fake, layout: str, expected: Callable[[Any], Array]) -> N
 
 
 BAD = {
-    "": "node 'decode': the 0 bytes are no image of a known format; supported are BMP, PNM, PNG, JPEG, TIFF",
-    "GIF89a": "node 'decode': images of format GIF are not supported; supported are BMP, PNM, PNG, JPEG, TIFF",
+    "": "node 'decode': the 0 bytes are no image of a known format; supported are BMP, PNM, PNG, JPEG, TIFF, WebP",
+    "GIF89a": "node 'decode': images of format GIF are not supported; supported are BMP, PNM, PNG, JPEG, TIFF, WebP",
     "P6 4 4 255 \x00\x01": "the PNM image cannot be decoded: 48 bytes from byte 11 on are needed, and the file has 13",
     "P3 1 1 7 1 2 8": "the PNM image cannot be decoded: the sample before byte 14 is out of range",
     "P5 99999999 9999999 255 ": "it is said to be 99999999 pixels wide and 9999999 high",

@@ -28,7 +28,7 @@ static const struct format formats[] = {
     {"JPEG", rt_decode_jpeg, 0, 3, "\xff\xd8\xff"},
     {"TIFF", rt_decode_tiff, 0, 4, "II*\0"},
     {"TIFF", rt_decode_tiff, 0, 4, "MM\0*"},
-    {"WebP", NULL, 0, 12, "RIFF....WEBP"},
+    {"WebP", rt_decode_webp, 0, 12, "RIFF....WEBP"},
     {"JPEG 2000", NULL, 0, 12, "\0\0\0\x0cjP  \r\n\x87\n"},
     {"JPEG 2000", NULL, 0, 4, "\xff\x4f\xff\x51"},
     {"PAM", NULL, 0, 2, "P7"},

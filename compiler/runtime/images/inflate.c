@@ -1,94 +1,26 @@
 /* Decompression of zlib streams (RFC 1950) of deflate blocks (RFC 1951). */
 #include <string.h>
 
-#include "images.h"
+#include "prefix.h"
 
-enum { LONGEST = 15, FAST = 9, LITERALS = 288, DISTANCES = 32 };
+enum { LITERALS = 288, DISTANCES = 32 };
 
-/* A canonical prefix code: codes of one length are consecutive numbers, in the order of their symbols. */
 struct code {
-  int16_t fast[1 << FAST]; /* of the next bits, as they come: symbol << 4 | length; 0: a longer code, or none */
-  int32_t counts[LONGEST + 1];
-  int16_t symbols[LITERALS];
+  struct rt_prefix prefix;
+  uint16_t symbols[LITERALS];
 };
 
 struct stream {
-  const struct rt_image *image;
-  const uint8_t *next, *end;
-  uint64_t bits; /* the next `count` bits, the first one lowest */
-  int32_t count;
+  struct rt_bits bits;
   uint8_t *out;
   int64_t used, room;
 };
 
-_Noreturn static void corrupt(const struct stream *s, const char *what) {
-  rt_image_fail(s->image, "its compressed data are corrupt: %s", what);
-}
-
-/* Makes 48 bits ready; behind the end they are 0, and an error once they are taken. */
-static void refill(struct stream *s) {
-  while (s->count <= 48) {
-    if (s->next < s->end) s->bits |= (uint64_t)*s->next << s->count;
-    else if (s->next - s->end > 16) corrupt(s, "they end early");
-    s->next++;
-    s->count += 8;
-  }
-}
-
-static uint32_t take(struct stream *s, int32_t n) {
-  if (s->count < n) refill(s);
-  uint32_t value = (uint32_t)(s->bits & (((uint64_t)1 << n) - 1));
-  s->bits >>= n;
-  s->count -= n;
-  return value;
-}
-
 static void make_code(const struct stream *s, struct code *code, const uint8_t *lengths, int32_t n) {
-  int32_t starts[LONGEST + 2] = {0}, first[LONGEST + 2] = {0}, left = 1;
-  memset(code, 0, sizeof *code);
-  for (int32_t i = 0; i < n; i++) code->counts[lengths[i]]++;
-  code->counts[0] = 0;
-  for (int32_t l = 1; l <= LONGEST; l++) {
-    left = 2 * left - code->counts[l];
-    if (left < 0) corrupt(s, "a code has too many short symbols");
-    starts[l + 1] = starts[l] + code->counts[l];
-    first[l + 1] = (first[l] + code->counts[l]) << 1;
-  }
-  for (int32_t i = 0; i < n; i++) {
-    const int32_t l = lengths[i];
-    if (!l) continue;
-    const int32_t place = starts[l]++, value = first[l]++;
-    code->symbols[place] = (int16_t)i;
-    if (l > FAST) continue;
-    int32_t turned = 0;
-    for (int32_t b = 0; b < l; b++) turned |= (value >> b & 1) << (l - 1 - b);
-    for (int32_t k = turned; k < 1 << FAST; k += 1 << l) code->fast[k] = (int16_t)(i << 4 | l);
-  }
+  rt_prefix_make(&s->bits, &code->prefix, lengths, n, code->symbols);
 }
 
-static int32_t symbol(struct stream *s, const struct code *code) {
-  if (s->count < LONGEST) refill(s);
-  const int32_t fast = code->fast[s->bits & ((1 << FAST) - 1)];
-  if (fast) {
-    s->bits >>= fast & 15;
-    s->count -= fast & 15;
-    return fast >> 4;
-  }
-  int32_t value = 0, first = 0, place = 0;
-  for (int32_t l = 1; l <= LONGEST; l++) {
-    value |= (int32_t)(s->bits >> (l - 1) & 1);
-    const int32_t n = code->counts[l];
-    if (value - first < n) {
-      s->bits >>= l;
-      s->count -= l;
-      return code->symbols[place + value - first];
-    }
-    place += n;
-    first = (first + n) << 1;
-    value <<= 1;
-  }
-  corrupt(s, "a code is unknown");
-}
+static uint32_t take(struct stream *s, int32_t n) { return rt_bits_take(&s->bits, n); }
 
 /* False: there is no more room. */
 static bool block(struct stream *s, const struct code *literals, const struct code *distances) {
@@ -96,20 +28,20 @@ static bool block(struct stream *s, const struct code *literals, const struct co
                                        31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
   static const uint8_t length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
   for (;;) {
-    const int32_t what = symbol(s, literals);
+    const int32_t what = rt_prefix_symbol(&s->bits, &literals->prefix);
     if (what < 256) {
       if (s->used == s->room) return false;
       s->out[s->used++] = (uint8_t)what;
       continue;
     }
     if (what == 256) return true;
-    if (what > 285) corrupt(s, "a length is unknown");
+    if (what > 285) rt_bits_corrupt(&s->bits, "a length is unknown");
     int64_t length = length_of[what - 257] + take(s, length_bits[what - 257]);
-    const int32_t far = symbol(s, distances);
-    if (far > 29) corrupt(s, "a distance is unknown");
+    const int32_t far = rt_prefix_symbol(&s->bits, &distances->prefix);
+    if (far > 29) rt_bits_corrupt(&s->bits, "a distance is unknown");
     const int32_t more = far < 2 ? 0 : far / 2 - 1;
     const int64_t distance = (far < 4 ? far + 1 : ((int64_t)(2 + (far & 1)) << more) + 1) + take(s, more);
-    if (distance > s->used) corrupt(s, "a distance leads before the start");
+    if (distance > s->used) rt_bits_corrupt(&s->bits, "a distance leads before the start");
     bool fits = length <= s->room - s->used;
     if (!fits) length = s->room - s->used;
     const uint8_t *from = s->out + s->used - distance;
@@ -120,9 +52,9 @@ static bool block(struct stream *s, const struct code *literals, const struct co
 }
 
 static bool stored(struct stream *s) {
-  take(s, s->count & 7);
+  take(s, s->bits.count & 7);
   int64_t length = take(s, 16);
-  if ((take(s, 16) ^ length) != 0xffff) corrupt(s, "a stored block says two lengths");
+  if ((take(s, 16) ^ length) != 0xffff) rt_bits_corrupt(&s->bits, "a stored block says two lengths");
   for (; length; length--) {
     if (s->used == s->room) return false;
     const uint32_t byte = take(s, 8);
@@ -143,20 +75,20 @@ static void sent_codes(struct stream *s, struct code *literals, struct code *dis
   static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
   uint8_t lengths[LITERALS + DISTANCES + 138] = {0};
   const int32_t n = 257 + (int32_t)take(s, 5), far = 1 + (int32_t)take(s, 5), own = 4 + (int32_t)take(s, 4);
-  if (n > 286) corrupt(s, "there are too many lengths");
+  if (n > 286) rt_bits_corrupt(&s->bits, "there are too many lengths");
   for (int32_t i = 0; i < own; i++) lengths[order[i]] = (uint8_t)take(s, 3);
   make_code(s, literals, lengths, 19);
   memset(lengths, 0, 19);
   for (int32_t i = 0; i < n + far;) {
-    const int32_t what = symbol(s, literals);
+    const int32_t what = rt_prefix_symbol(&s->bits, &literals->prefix);
     if (what < 16) {
       lengths[i++] = (uint8_t)what;
       continue;
     }
-    if (what == 16 && i == 0) corrupt(s, "there is nothing to repeat");
+    if (what == 16 && i == 0) rt_bits_corrupt(&s->bits, "there is nothing to repeat");
     const uint8_t value = what == 16 ? lengths[i - 1] : 0;
     const int32_t times = what == 16 ? 3 + (int32_t)take(s, 2) : what == 17 ? 3 + (int32_t)take(s, 3) : 11 + (int32_t)take(s, 7);
-    if (times > n + far - i) corrupt(s, "there are too many code lengths");
+    if (times > n + far - i) rt_bits_corrupt(&s->bits, "there are too many code lengths");
     memset(lengths + i, value, (size_t)times);
     i += times;
   }
@@ -176,24 +108,23 @@ static uint32_t checksum(const uint8_t *data, int64_t n) {
 }
 
 int64_t rt_inflate(const struct rt_image *image, const uint8_t *data, int64_t size, uint8_t *out, int64_t room) {
-  struct stream s = {.image = image, .next = data + 2, .end = data + size, .out = out, .room = room};
+  struct stream s = {.bits = {.image = image, .data = data, .at = 2, .size = size}, .out = out, .room = room};
   struct code literals, distances;
-  if (size < 2 || (data[0] & 15) != 8 || rt_be16(data) % 31 || data[1] & 32) corrupt(&s, "they are no zlib stream");
+  if (size < 2 || (data[0] & 15) != 8 || rt_be16(data) % 31 || data[1] & 32) rt_bits_corrupt(&s.bits, "they are no zlib stream");
   bool last = false, more = true;
   while (!last && more) {
-    refill(&s);
     last = take(&s, 1);
     const uint32_t kind = take(&s, 2);
-    if (kind == 3) corrupt(&s, "a block is of an unknown kind");
+    if (kind == 3) rt_bits_corrupt(&s.bits, "a block is of an unknown kind");
     if (kind == 1) fixed_codes(&s, &literals, &distances);
     if (kind == 2) sent_codes(&s, &literals, &distances);
     more = kind ? block(&s, &literals, &distances) : stored(&s);
   }
   if (!more) return s.used; /* more than anybody wants */
-  take(&s, s.count & 7);
+  take(&s, s.bits.count & 7);
   uint32_t expected = 0;
   for (int i = 0; i < 4; i++) expected = expected << 8 | take(&s, 8);
-  if (s.next - s.count / 8 > s.end) corrupt(&s, "they end early");
-  if (expected != checksum(out, s.used)) corrupt(&s, "their checksum is wrong");
+  rt_bits_check_end(&s.bits);
+  if (expected != checksum(out, s.used)) rt_bits_corrupt(&s.bits, "their checksum is wrong");
   return s.used;
 }
