@@ -10,6 +10,7 @@ import numpy as np
 from aicc.dialects import OPS
 from aicc.dialects.attention import STAGES, Attention, AttentionScores
 from aicc.dialects.types import DType
+from aicc.importer.compose import Compose
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -81,12 +82,17 @@ def _mask(n: Node, k: Any) -> Any | None:
     mask = n.input(3)
     if mask is None:
         return None
-    t, keys = n.info(mask), n.info(k).shape[2]
+    c, t, keys = Compose(n), n.info(mask), n.info(k).shape[2]
     have = t.shape[-1]
-    if have == keys or not isinstance(have, int) or not isinstance(keys, int) or have in (1, keys):
+    if have in (1, keys):
         return mask
+    if isinstance(have, int) and isinstance(keys, int):
+        missing: Any = n.ints([keys - have])
+    else:
+        # where sizes have two names: none, as a rule; and a mask of one key is one for all
+        size = c("shape", mask, start=t.rank - 1, end=t.rank)
+        missing = c("max", c("sub", c("shape", k, start=2, end=3), size), 0)
+        missing = c("where", c("equal", size, 1), n.ints([0]), missing)
     fill = np.asarray(False) if t.dtype is DType.BOOL else np.asarray(-math.inf)
-    shape = n.build(OPS["shape"], mask, start=0, end=t.rank - 1)
-    wanted = n.build(OPS["concat"], shape, n.ints([keys - have]), dim=0)
-    tail = n.build(OPS["expand"], n.const(fill, t.dtype), wanted)
-    return n.build(OPS["concat"], mask, tail, dim=t.rank - 1)
+    wanted = c.concat([c("shape", mask, start=0, end=t.rank - 1), missing], 0)
+    return c.concat([mask, c("expand", n.const(fill, t.dtype), wanted)], t.rank - 1)

@@ -72,7 +72,7 @@ class _Parameters(NamedTuple):
 def _parameters(n: Node) -> _Parameters | None:
     """None for parameters of blocks."""
     c, rank = Compose(n), n.info(n.required(0)).rank
-    scale, zero = c.cast(n.required(1), DType.F32), n.input(2)
+    scale, zero = c.cast(_one_without_axis(n, n.required(1)), DType.F32), _one_without_axis(n, n.input(2))
     found = [None if v is None else scalar_or_vector(n, v) for v in (scale, zero)]
     ranks = {n.info(v).rank for v in found if v is not None}
     if ranks == {0}:
@@ -80,6 +80,17 @@ def _parameters(n: Node) -> _Parameters | None:
     if max(ranks) > 1 or rank == 0 or n.attr("block_size", 0):
         return None
     return _Parameters((found[0], found[1]), axis_of(n, n.attr("axis", 1), rank))
+
+
+def _one_without_axis(n: Node, value: Any | None) -> Any | None:
+    """A scale or zero point of an input that has no dim `axis` is one number; others as they are."""
+    rank = n.info(n.required(0)).rank
+    if value is None or n.info(value).rank != 1 or -rank <= n.attr("axis", 1) < rank:
+        return value
+    if n.info(value).shape[0] == 1 or n.attr("block_size", 0):
+        return value
+    c = Compose(n)
+    return c.reshape(c.sized(value, 1))
 
 
 def scalar_or_vector(n: Node, value: Any) -> Any:
@@ -127,6 +138,7 @@ def _over_blocks(n: Node, value: Any | None) -> Any | None:
     block of `block_size` entries."""
     if value is None:
         return None
+    value = _one_without_axis(n, value)
     c, x, t = Compose(n), n.info(n.required(0)), n.info(value)
     if t.rank == 0 or x.rank == 0:
         return value if t.rank == 0 else c.reshape(value)
@@ -134,8 +146,6 @@ def _over_blocks(n: Node, value: Any | None) -> Any | None:
     if t.rank == 1 and not block:
         if t.shape[0] == 1:
             return value
-        if not isinstance(t.shape[0], int) and not -x.rank <= axis < x.rank:
-            return c.reshape(c.sized(value, 1))  # there is no axis: one number
         following = x.rank - 1 - axis_of(n, axis, x.rank)
         return c.unsqueeze(value, *range(1, following + 1)) if following else value
     if t.rank != x.rank or not block:

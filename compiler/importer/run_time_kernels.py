@@ -82,9 +82,9 @@ def convolved(n: Node, x: Any, w: Any, bias: Any | None, group: int, windows: Wi
     x = c("pad", x, c.concat([*windows.begin, *windows.end], 0), None, axes=spatial)
     counts: list[Number] = []
     for i in reversed(range(rank)):
-        places = _places(c, x, w, i, windows)
-        counts.insert(0, size_of(c, places, 0))
-        x = c("gather", x, places, axis=2 + i)
+        where = places(c, x, w, i, windows)
+        counts.insert(0, size_of(c, where, 0))
+        x = c("gather", x, where, axis=2 + i)
     # [N, C, o, k, o, k…]
     x = c.transpose(x, 0, 1, *(3 + 2 * i for i in range(rank)), *(2 + 2 * i for i in range(rank)))
     batch, out_channels = size_of(c, x, 0), size_of(c, w, 0)
@@ -110,7 +110,7 @@ def _spread(c: Compose, x: Any, axis: int, step: int) -> Any:
     return c("slice", flat, c.n.ints([0]), c("sub", total, step - 1), None, axes=[axis])
 
 
-def _places(c: Compose, x: Any, w: Any, i: int, windows: Windows) -> Any:
+def places(c: Compose, x: Any, w: Any, i: int, windows: Windows) -> Any:
     """`[o, k]`: where the elements of each window lie along spatial dim `i` of the padded input."""
     stride, dilation = windows.strides[i], windows.dilations[i]
     room = c("sub", size_of(c, x, 2 + i), reach_of(c, w, i, dilation))

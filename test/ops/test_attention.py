@@ -95,7 +95,7 @@ def test_lengths_of_a_static_cache(qkv: tuple[Array, Array, Array]) -> None:
 
 def test_masks_shorter_than_the_keys(qkv: tuple[Array, Array, Array], rng: np.random.Generator) -> None:
     mask = rng.standard_normal((5, 4)).astype(np.float32)
-    check_all([case("Attention", *qkv, m) for m in (mask, mask > 0)], opset=24, modes=("static",))
+    check_all([case("Attention", *qkv, m) for m in (mask, mask > 0)], opset=24, modes=("static", "dynamic"))
 
 
 def test_windows(qkv: tuple[Array, Array, Array]) -> None:

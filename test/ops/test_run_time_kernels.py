@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
 
 import aicc
 from aicc.errors import RuntimeError_
@@ -118,3 +119,37 @@ def test_a_recurrent_layer_of_weights_whose_sizes_have_names(rng: np.random.Gene
     exe = compare(m, [floats(rng, *sizes)])
     with pytest.raises(RuntimeError_, match="ode 'here'"):
         exe(*floats(rng, (4, 3, 6), (2, 20, 6), (2, 24, 6), (2, 40), (2, 3, 5), (2, 3, 5)))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_causal_convolution_with_state(rng: np.random.Generator, named: bool) -> None:
+    """Weights of known sizes, and of sizes that only a run knows."""
+    shapes: dict[str, list[Any]] = {
+        "x": ["n", "c", "l"],
+        "w": [4, 1, 3],
+        "b": [4],
+        "past": ["n2", "c2", "k2"],
+    }
+    if named:
+        shapes |= {"w": ["oc", "one", "k"], "b": ["bc"]}
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                "CausalConvWithState", list(shapes), ["y", "state"], name="here", activation="silu"
+            )
+        ],
+        "g",
+        [info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [info(name, TensorProto.FLOAT, None) for name in ("y", "state")],
+    )
+    m = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 27)])
+    reference, exe = ReferenceEvaluator(m), aicc.compile(m.SerializeToString())
+    for batch, channels, length, kernel in [(2, 4, 7, 3), (1, 4, 1, 3), (3, 5, 6, 4)][: 3 if named else 2]:
+        sizes = ((batch, channels, length), (channels, 1, kernel), (channels,), (batch, channels, kernel - 1))
+        arrays = floats(rng, *sizes)
+        want = reference.run(None, dict(zip(shapes, arrays, strict=True)))
+        for have, wanted in zip(exe(*arrays), want, strict=True):
+            np.testing.assert_allclose(have, wanted, rtol=1e-5, atol=1e-6)
+    with pytest.raises(RuntimeError_, match="ode 'here'"):
+        exe(*floats(rng, (1, 4, 5), (4, 2, 3) if named else (4, 1, 3), (4,), (1, 3, 2)))
