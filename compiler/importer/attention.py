@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,11 +12,12 @@ from aicc.dialects import OPS
 from aicc.dialects.attention import STAGES, Attention, AttentionScores
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
+from aicc.importer.kv_cache import positions
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
 
-@onnx_op("Attention", limits="with a past, new keys or queries are of a static number")
+@onnx_op("Attention")
 def attention(n: Node) -> Any:
     q, k, v = (n.required(i) for i in range(3))
     flat = n.info(q).rank == 3
@@ -29,7 +31,14 @@ def attention(n: Node) -> Any:
         k = n.build(OPS["concat"], n.required(4), k, dim=2)
         v = n.build(OPS["concat"], n.required(5), v, dim=2)
     mask, lengths = _mask(n, k), n.input(6)
-    attrs = _attributes(n, q, new_keys, past)
+    attrs = _attributes(n)
+    if past:
+        rows = n.info(q).shape[2]
+        if isinstance(new_keys, int) or new_keys == rows:
+            attrs |= {"align": "bottom_right", "new_keys": None if new_keys == rows else new_keys}
+        else:
+            mask = _allowed(n, q, k, mask)
+            attrs |= {"causal": False, "left_window": -1, "right_window": -1}
     out: list[Any] = [n.build(Attention, q, k, v, mask, lengths, **attrs)]
     if flat:
         out[0] = merge_heads(n, out[0])
@@ -52,29 +61,43 @@ def merge_heads(n: Node, x: Any) -> Any:
     return n.build(OPS["reshape"], moved, n.ints([0, 0, -1]))
 
 
-def _attributes(n: Node, q: Any, new_keys: Any, past: bool) -> dict[str, Any]:
-    rows = n.info(q).shape[2]
-    attrs = {
+def _attributes(n: Node) -> dict[str, Any]:
+    return {
         "scale": n.attr("scale"),
         "softcap": n.attr("softcap", 0.0),
         "causal": bool(n.attr("is_causal", 0)),
-        "align": "bottom_right" if past else "top_left",
+        "align": "top_left",
         "left_window": n.attr("left_window_size", -1),
         "right_window": n.attr("right_window_size", -1),
     }
-    if past and new_keys != rows:
-        if isinstance(new_keys, int):
-            attrs["new_keys"] = new_keys
-        elif (
-            isinstance(rows, int) or attrs["causal"] or max(attrs["left_window"], attrs["right_window"]) >= 0
-        ):
-            # which keys a query sees would depend on a difference that only a run knows
-            raise n.error(
-                "AICC-1005",
-                f"there are {new_keys} new keys for {rows} queries.",
-                hint="with a past, new keys and queries must be as many by their names, or of static numbers.",
-            )
-    return attrs
+
+
+def _allowed(n: Node, q: Any, k: Any, mask: Any | None) -> Any | None:
+    """`mask`, and which keys each query sees after a past, where new keys may be more or fewer than queries.
+
+    Query i is at `i` plus the length of the past, which the attributes of `aicc.attention` do not say then.
+    """
+    c, past = Compose(n), n.required(4)
+    place = c("add", positions(n, q, 2), c.reshape(c("shape", past, start=2, end=3)))
+    ahead = c("sub", positions(n, k, 2), c.unsqueeze(place, 1))  # [queries, keys]
+    tests = []
+    if n.attr("is_causal", 0):
+        tests.append(c("less_equal", ahead, n.const(0, DType.I64)))
+    if (left := n.attr("left_window_size", -1)) >= 0:
+        tests.append(c("less_equal", n.const(-left, DType.I64), ahead))
+    if (right := n.attr("right_window_size", -1)) >= 0:
+        tests.append(c("less_equal", ahead, n.const(right, DType.I64)))
+    if not tests:
+        return mask
+    allowed = functools.reduce(lambda a, b: c("and", a, b), tests)
+    if mask is None:
+        return allowed
+    dtype = n.info(mask).dtype
+    return (
+        c("and", allowed, mask)
+        if dtype is DType.BOOL
+        else c("where", allowed, mask, n.const(-math.inf, dtype))
+    )
 
 
 def _mask(n: Node, k: Any) -> Any | None:

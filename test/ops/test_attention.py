@@ -67,9 +67,15 @@ def test_more_or_fewer_new_keys_than_queries(
 ) -> None:
     q, k, v = qkv
     past_k, past_v = (rng.standard_normal(s).astype(np.float32) for s in ((2, 4, 3, 8), (2, 4, 3, 7)))
-    inputs = (q, k[:, :, :new_keys], v[:, :, :new_keys], None, past_k, past_v)
-    cases = [case("Attention", *inputs, is_causal=1), case("Attention", *inputs, left_window_size=1)]
-    check_all(cases, opset=25, modes=("static",))
+    new, past = (q, k[:, :, :new_keys], v[:, :, :new_keys]), (past_k, past_v)
+    mask = rng.standard_normal((5, 3 + new_keys)).astype(np.float32)
+    cases = [
+        case("Attention", *new, None, *past),
+        case("Attention", *new, None, *past, is_causal=1),
+        case("Attention", *new, mask, *past, left_window_size=1),
+        case("Attention", *new, mask > -1, *past, left_window_size=3, right_window_size=0),
+    ]
+    check_all(cases, opset=25, modes=("static", "dynamic"))
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
