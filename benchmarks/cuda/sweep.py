@@ -1,6 +1,7 @@
 """Compiles every benchmark model for GPUs without one: `python -m benchmarks.cuda.sweep [--only NAME]`.
 
-Device code is checked by ptxas. Prints what each model needed and how many of its kernels each schedule made.
+With `--files MODEL.onnx …` these instead. Device code is checked by ptxas. Prints what each model needed, and how many
+of its kernels each schedule made.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from benchmarks.zoo import MODELS, exported
 ARCHES = ("generic", "sm_80", "sm_90", "sm_90a")
 
 
-def sweep(name: str, arch: str) -> str:
+def sweep(model: Path, arch: str) -> str:
     """A line about one model. Raises AiccError."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        result = compile_model(exported(name), Path(folder) / "m.o", Options(Target.cuda(arch), emit="obj"))
+        result = compile_model(model, Path(folder) / "m.o", Options(Target.cuda(arch), emit="obj"))
     counts = Counter(kernel["schedule"] for kernel in result.stats["kernel_results"].values())
     kinds = ", ".join(f"{count} {schedule}" for schedule, count in sorted(counts.items()))
     return f"{time.perf_counter() - started:6.1f} s  {kinds}"
@@ -35,14 +36,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mcpu", default=",".join(ARCHES), help="architectures")
     parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument(
+        "--files", nargs="*", type=Path, help="models of your own instead, quantized ones say"
+    )
     args = parser.parse_args()
     if find_ptxas() is None:
         raise SystemExit("ptxas is not installed: pip install nvidia-cuda-nvcc-cu12")
     failed = 0
-    for name in (name for name in MODELS if args.only in name):
+    names = [path.stem for path in args.files] if args.files else list(MODELS)
+    paths = dict(zip(names, args.files or [], strict=False))
+    for name in (name for name in names if args.only in name):
         for arch in args.mcpu.split(","):
             try:
-                line = sweep(name, arch)
+                line = sweep(paths.get(name) or exported(name), arch)
             except AiccError as error:
                 failed, line = failed + 1, f"FAILED {error}"
             print(f"{name:20}{arch:9}{line}", flush=True)

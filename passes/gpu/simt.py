@@ -24,7 +24,14 @@ from aicc.target import Target
 _PLACES = {"gpu.thread_id": 0, "gpu.block_id": 3, "gpu.block_dim": 6, "gpu.grid_dim": 9}
 _MODES = {"xor": 0, "down": 1, "up": 2, "idx": 3}
 _SPACE = re.compile(r", (?:#gpu\.address_space<\w+>|3(?: : i\d+)?)(?=>)|(?<=!llvm\.ptr)<[37]>")
-_WAITING = ("gpu.barrier", "gpu.shuffle", "nvgpu.mma.sync", "nvgpu.ldmatrix", "nvvm.wgmma.mma_async")
+_WAITING = (
+    "gpu.barrier",
+    "gpu.shuffle",
+    "nvgpu.mma.sync",
+    "nvvm.mma.sync",
+    "nvgpu.ldmatrix",
+    "nvvm.wgmma.mma_async",
+)
 _ALIGNMENT = 1024
 
 
@@ -144,6 +151,7 @@ class _Rewriter:
             "gpu.shuffle": self._shuffle,
             "gpu.dynamic_shared_memory": self._dynamic,
             "nvgpu.mma.sync": self._mma,
+            "nvvm.mma.sync": self._mma_of_bytes,
             "nvgpu.ldmatrix": self._ldmatrix,
             "nvgpu.device_async_copy": self._async_copy,
             "nvvm.convert.float.to.tf32": lambda op: [
@@ -224,6 +232,20 @@ class _Rewriter:
         loaded = llvm_dialect.LoadOp(ir.VectorType.get([count], f32), out).result
         flat = self._shaped(loaded, c.type.shape)
         return [flat if c.type.element_type == f32 else arith.TruncFOp(c.type, flat).result]
+
+    def _mma_of_bytes(self, op: Any) -> list[Any]:
+        """Registers through the stack; a result is a struct of four sums."""
+        i32 = ir.IntegerType.get_signless(32)
+        operands = self.stack(10, i32)
+        for number, value in enumerate(op.operands):
+            slot = llvm_dialect.GEPOp(
+                pointer_type(), operands, [], ir.DenseI32ArrayAttr.get([number]), i32, None
+            ).result
+            llvm_dialect.StoreOp(value, slot)
+        signed = [int("s8" in str(op.attributes[f"multiplicand{side}PtxType"])) for side in "AB"]
+        out = self.stack(4, i32)
+        self.none("aicc_simt_mma_bytes", [operands, out, *map(i64_of, signed)])
+        return [llvm_dialect.LoadOp(op.results[0].type, out).result]
 
     def _floats(self, value: Any) -> Any:
         f32 = ir.F32Type.get()

@@ -34,6 +34,8 @@ from aicc.passes.graph.quantized_values import Array, Quantized, array_of, quant
 from aicc.passes.graph.rewrite import Rewriter, apply, pattern
 
 _LARGEST_BIAS = float(2**30)
+_BYTE_TENSOR_CORES = 80
+"""The first compute capability of NVIDIA whose tensor cores multiply bytes as the schedule `contraction` wants it."""
 _LONGEST_SUM = (2**31 - 2**30) // 255**2
 """Products of differences of bytes that leave room for a bias."""
 
@@ -124,11 +126,13 @@ def multiply_activations(rw: Rewriter, op: Any) -> bool:
     """`matmul(dequantize(a), dequantize(b)) --> cast(integer_matmul(a, b)) · scale`, as in attention
 
     Where the second operand's sizes are known: the CPU's dot products want its columns side by side, in panels. GPUs
-    have no kernel for it that is better than the float one.
+    without products of bytes on tensor cores have no kernel for it that is better than the float one.
     """
-    attrs = rw.attrs(op)
+    attrs, target = rw.attrs(op), rw.ctx.target
     a, b = (_activation(rw, v) for v in op.operands)
-    if a is None or b is None or attrs["trans_a"] or rw.ctx.target.is_device:
+    if a is None or b is None or attrs["trans_a"]:
+        return False
+    if target.is_device and target.compute_capability < _BYTE_TENSOR_CORES:
         return False
     rank, shape = rw.rank(b.x), list(rw.shape(b.x))
     if rank < 2 or rw.rank(a.x) < 2 or not all(isinstance(n, int) for n in shape):

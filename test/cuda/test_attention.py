@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from aicc.codegen import device_build
 from aicc.codegen.gpu_code import assemble, find_ptxas
 from aicc.driver import Options, compile_model
+from aicc.passes.schedules.cpu.attention.roles import Attention
+from aicc.passes.schedules.cuda.attention.plan import AttentionConfig, Plan, plan_for
+from aicc.passes.schedules.cuda.attention.schedule import FusedAttention
 from aicc.target import Target
 from test.cuda.cases import compiled, pipeline_for, random_inputs, schedules
 
@@ -59,7 +62,20 @@ CASES = {
     "size_256": ("1,1,65,256", "1,1,70,256", "", ""),
     "one_row": ("2,4,1,64", "2,2,200,64", "", ""),
     "one_row_mask": ("2,4,1,64", "2,2,200,64", "", "[2,1,1,200]"),
+    "three_warps": ("1,1,35,32", "1,1,70,32", "", ""),
 }
+
+
+def force(monkeypatch: pytest.MonkeyPatch, parts: int) -> list[Plan]:
+    """So many parts of the keys, whatever the sizes; the plans that were made."""
+    plans: list[Plan] = []
+
+    def planned(roles: Attention, target: Target, config: AttentionConfig) -> Plan:
+        plans.append(plan_for(roles, target, AttentionConfig(parts)))
+        return plans[-1]
+
+    monkeypatch.setattr("aicc.passes.schedules.cuda.attention.schedule.plan_for", planned)
+    return plans
 
 
 @pytest.mark.parametrize("kind", ["float", "float16"])
@@ -83,6 +99,73 @@ def test_numbers(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert error <= TOLERANCE[kind], order
 
 
+SPLIT = {
+    "one_row_mask": 3,
+    "grouped_causal": 2,  # rows that see no key of the second part
+    "size_128": 16,  # parts without a key
+    "three_warps": 2,
+}
+
+
+@pytest.mark.parametrize("kind", ["float", "float16"])
+@pytest.mark.parametrize("name", SPLIT)
+def test_parts(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys split over blocks give the same numbers."""
+    plans = force(monkeypatch, SPLIT[name])
+    test_numbers(name, kind, monkeypatch)
+    assert plans and all(plan.parts == SPLIT[name] for plan in plans)
+
+
+def test_rows_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of which all keys are forbidden is 0, in parts too; its neighbour is what it is without parts."""
+    found = []
+    for parts in (1, 4):
+        force(monkeypatch, parts)
+        graph = model("float", "1,1,2,32", "1,1,130,32", "", "float[2,130]")
+        inputs = {name: value.copy() for name, value in random_inputs(graph).items()}
+        inputs["M"][0] = -np.inf
+        found.append(compiled(graph, "attention")(inputs))
+        assert (found[-1][0, 0, 0] == 0).all()
+    assert np.abs(found[1] - found[0]).max() <= TOLERANCE["float"] * np.abs(found[0]).max()
+
+
+@pytest.mark.parametrize("keys", [1, 40, 700])
+def test_keys_that_the_run_counts(keys: int) -> None:
+    """A step of decoding with a cache of any length: as many parts as are worth it."""
+    graph = model("float16", "1,4,1,32", "1,2,past,32")
+    inputs = random_inputs(graph, {"past": keys})
+    executable = compiled(graph, "attention")
+    assert "attention" in schedules(executable)
+    wide = {key: value.astype(np.float64) for key, value in inputs.items()}
+    expected = reference(wide["Q"], wide["K"], wide["V"], None, False)
+    error = np.abs(executable(dict(inputs)).astype(np.float64) - expected).max() / np.abs(expected).max()
+    assert error <= TOLERANCE["float16"]
+
+
+@pytest.mark.parametrize(
+    ("q", "kv", "split"),
+    [
+        ("1,12,1,64", "1,12,4096,64", True),
+        ("1,32,1,128", "1,8,1024,128", True),
+        ("1,12,1,64", "1,12,past,64", True),
+        ("512,12,1,64", "512,12,4096,64", False),  # enough blocks
+        ("1,12,1,64", "1,12,32,64", False),  # few keys
+        ("1,12,512,64", "1,12,512,64", False),  # a prompt
+        ("1,12,n,64", "1,12,n,64", False),
+    ],
+)
+def test_who_splits(q: str, kv: str, split: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost model splits keys where blocks of rows and heads leave multiprocessors idle."""
+    plans = force(monkeypatch, 0)
+    target = Target.cuda("sm_90")
+    graph = model("float16", q, kv)
+    options = Options(
+        target, stop_after="kernels", jobs=0, pipeline=pipeline_for(target, FusedAttention.name)
+    )
+    compile_model(graph.SerializeToString(), None, options)
+    assert plans and all((plan.parts > 1) == split for plan in plans)
+
+
 def test_keys_that_nobody_sees() -> None:
     """Blocks of rows before a key do not touch it: NaNs stay with the rows of the last block."""
     graph = model("float", "1,1,130,32", "1,1,130,32", "is_causal=1")
@@ -93,6 +176,7 @@ def test_keys_that_nobody_sees() -> None:
 
 
 @pytest.mark.skipif(find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12")
+@pytest.mark.parametrize("rows", [1, 512])
 @pytest.mark.parametrize(
     ("kind", "size"),
     [
@@ -105,7 +189,7 @@ def test_keys_that_nobody_sees() -> None:
         ("float16", 128),
     ],
 )
-def test_no_spills(kind: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_spills(kind: str, size: int, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores, sums and what is read ahead stay in registers: but for f16 heads of 256, which spill 60 bytes."""
     reports = []
 
@@ -116,7 +200,7 @@ def test_no_spills(kind: str, size: int, tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(device_build, "assemble", spy)
     target = Target.cuda("sm_80")
-    graph = model(kind, f"1,4,512,{size}", f"1,4,512,{size}")
+    graph = model(kind, f"1,4,{rows},{size}", f"1,4,512,{size}")
     options = Options(target, emit="obj", cache=False, jobs=0, pipeline=pipeline_for(target, "attention"))
     compile_model(graph.SerializeToString(), tmp_path / "m.o", options)
     functions = [part for report in reports for part in report.split("Function properties for ")[1:]]

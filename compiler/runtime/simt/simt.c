@@ -251,6 +251,27 @@ void aicc_simt_mma(const float *a, const float *b, const float *c, float *d, int
   wait_as(AT_WARP);
 }
 
+/* d = a b + c of a warp for 16x8 results and 32 products of bytes, fragments as PTX's mma.m16n8k32 has them: of
+ * `operands` the first 4 numbers are a's, then 2 of b, 4 of c. Sums wrap. */
+void aicc_simt_mma_bytes(const uint32_t *operands, uint32_t *d, int64_t a_signed, int64_t b_signed) {
+  int self = simt.current, lane = self % WARP, warp = self - lane;
+  memcpy(simt.slots[self], operands, 6 * sizeof *operands);
+  wait_as(AT_WARP);
+  for (int r = 0; r < 4; r++) {
+    int row = lane / 4 + (r / 2) * 8, column = lane % 4 * 2 + r % 2;
+    uint32_t sum = operands[6 + r];
+    for (int k = 0; k < 32; k++) {
+      int lane_in_row = k % 16 / 4;
+      const uint8_t *a = (const uint8_t *)simt.slots[warp + row % 8 * 4 + lane_in_row];
+      const uint8_t *b = (const uint8_t *)simt.slots[warp + column * 4 + lane_in_row] + 16;
+      uint8_t x = a[(k / 16 * 2 + row / 8) * 4 + k % 4], y = b[k / 16 * 4 + k % 4];
+      sum += (uint32_t)((a_signed ? (int8_t)x : x) * (b_signed ? (int8_t)y : y));
+    }
+    d[r] = sum;
+  }
+  wait_as(AT_WARP);
+}
+
 /* cvt.rna.tf32: to 10 bits of mantissa, halves away from zero. */
 int32_t aicc_simt_tf32(float value) {
   uint32_t bits;

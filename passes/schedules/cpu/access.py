@@ -47,7 +47,25 @@ def access_of(buffer: Buffer, indices: Sequence[Expr], extents: Sequence[Size]) 
             coefs[dim] = coefs[dim] + stride * factor
         for quotient, factor in index.quotients:
             quotients[quotient] = quotients.get(quotient, Size()) + stride * factor
+    offset = offset + _join_quotients(quotients, coefs)
     return Access(buffer, offset, tuple(coefs), tuple(quotients.items()))
+
+
+def _join_quotients(quotients: dict[Quotient, Size], coefs: list[Size]) -> Size:
+    """Takes pairs `x floordiv n * (n * s) + x mod n * s` out of `quotients`, of a dimension whose blocks lie one after
+    the other: adds x * s to `coefs`, and returns the constant part of that."""
+    offset = Size()
+    for quotient, factor in list(quotients.items()):
+        value, divisor = quotient.value, quotient.divisor
+        rest = Quotient(value, divisor, True)
+        if quotient.remainder or value.quotients or quotients.get(rest, Size()) * divisor != factor:
+            continue
+        step = quotients.pop(rest)
+        del quotients[quotient]
+        offset = offset + step * value.const
+        for dim, own in value.dims:
+            coefs[dim] = coefs[dim] + step * own
+    return offset
 
 
 def can_merge(accesses: Sequence[Access], extents: Sequence[Size], outer: int, inner: int) -> bool:

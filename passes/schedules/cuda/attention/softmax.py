@@ -19,6 +19,32 @@ from aicc.passes.schedules.cuda.emitter import GpuEmitter
 LOWEST = "0xFF800000"
 
 
+def exponential(e: GpuEmitter, value: str) -> str:
+    """As the device computes it."""
+    return e.op(f"math.exp {value} fastmath<afn> : f32")
+
+
+def finite(e: GpuEmitter, top: str) -> str:
+    """What to take from scores: their maximum, 0 for a row in which no key has been allowed so far."""
+    empty = e.op(f"arith.cmpf oeq, {top}, {e.constant(LOWEST, 'f32')} : f32")
+    return e.op(f"arith.select {empty}, {e.constant('0.0', 'f32')}, {top} : f32")
+
+
+def inverse(e: GpuEmitter, roles: Attention, total: str) -> str:
+    """1 / the sum of a row in which perhaps no key is allowed."""
+    one = e.constant("1.0", "f32")
+    if roles.guarded:
+        empty = e.op(f"arith.cmpf oeq, {total}, {e.constant('0.0', 'f32')} : f32")
+        total = e.op(f"arith.select {empty}, {one}, {total} : f32")
+    return e.op(f"arith.divf {one}, {total} : f32")
+
+
+def larger(e: GpuEmitter, value: str, top: str) -> str:
+    """The maximum; `top` where `value` is NaN: the row's sum becomes NaN all the same."""
+    better = e.op(f"arith.cmpf ogt, {value}, {top} : f32")
+    return e.op(f"arith.select {better}, {value}, {top} : f32")
+
+
 class Softmax:
     """`places[half]` is where the thread's two rows are, `column` its first key within eight."""
 
@@ -47,17 +73,14 @@ class Softmax:
         for half in range(2):
             top = state[half]
             for value in values[half]:
-                top = self._larger(value, top)
+                top = larger(e, value, top)
             for distance in (1, 2):
-                top = self._larger(e.shuffle_xor(top, distance, "f32"), top)
-            # A row in which no key has been allowed so far.
-            lowest = e.constant(LOWEST, "f32")
-            empty = e.op(f"arith.cmpf oeq, {top}, {lowest} : f32")
-            base = e.op(f"arith.select {empty}, {e.constant('0.0', 'f32')}, {top} : f32")
-            changes.append(self._exp(e.op(f"arith.subf {state[half]}, {base} : f32")))
+                top = larger(e, e.shuffle_xor(top, distance, "f32"), top)
+            base = finite(e, top)
+            changes.append(exponential(e, e.op(f"arith.subf {state[half]}, {base} : f32")))
             total = e.op(f"arith.mulf {state[2 + half]}, {changes[half]} : f32")
             for value in values[half]:
-                weight = self._exp(e.op(f"arith.subf {value}, {base} : f32"))
+                weight = exponential(e, e.op(f"arith.subf {value}, {base} : f32"))
                 weights[half].append(weight)
                 total = e.op(f"arith.addf {total}, {weight} : f32")
             after.append((top, total))
@@ -73,26 +96,14 @@ class Softmax:
             value = e.op(f"vector.insert {row}, {value} [{half}] : vector<2xf32> into {TILE}")
         return value
 
-    def finish(self, state: list[str]) -> list[str]:
-        """1 / sum of each row."""
+    def totals(self, state: list[str]) -> list[str]:
+        """The sum of each row, known to its four threads."""
         e, result = self.e, []
         for total in state[2:]:
             for distance in (1, 2):
                 total = e.op(f"arith.addf {total}, {e.shuffle_xor(total, distance, 'f32')} : f32")
-            one = e.constant("1.0", "f32")
-            if self.roles.guarded:
-                empty = e.op(f"arith.cmpf oeq, {total}, {e.constant('0.0', 'f32')} : f32")
-                total = e.op(f"arith.select {empty}, {one}, {total} : f32")
-            result.append(e.op(f"arith.divf {one}, {total} : f32"))
+            result.append(total)
         return result
-
-    def _exp(self, value: str) -> str:
-        return self.e.op(f"math.exp {value} fastmath<afn> : f32")
-
-    def _larger(self, value: str, top: str) -> str:
-        """The maximum; `top` where `value` is NaN: the row's sum becomes NaN all the same."""
-        better = self.e.op(f"arith.cmpf ogt, {value}, {top} : f32")
-        return self.e.op(f"arith.select {better}, {value}, {top} : f32")
 
     # Scale and mask --------------------------------------------------------------------------------
 

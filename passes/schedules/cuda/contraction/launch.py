@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cuda.contraction.plan import ContractionConfig, Plan, plan_for, vector_of
 from aicc.passes.schedules.cuda.contraction.products import (
+    ByteProducts,
     PlainProducts,
     Products,
     TensorProducts,
@@ -12,9 +16,11 @@ from aicc.passes.schedules.cuda.contraction.products import (
 )
 from aicc.passes.schedules.cuda.contraction.results import product_of, result_lanes, slab_of, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles
-from aicc.passes.schedules.cuda.contraction.tiles import Loader, tile_of
+from aicc.passes.schedules.cuda.contraction.tiles import Loader, Tile, tile_of
 from aicc.passes.schedules.cuda.emitter import GpuEmitter, decompose
 from aicc.target import Target
+
+_Maker = Callable[[GpuEmitter, Plan, Tile, Tile, Index], Products]
 
 _GROUP = 8
 """Tiles of rows that blocks go through before the next column: they share what the caches hold."""
@@ -54,11 +60,10 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     batch = product_of(e, roles.batch, extents)
     left = tile_of(e, roles.left, plan, plan.rows, vector_of(roles.left, aligned))
     right = tile_of(e, roles.right, plan, plan.columns, vector_of(roles.right, aligned))
-    rounds = roles.left.element == "f32"
-    maker = (Tf32Products if rounds else TensorProducts) if plan.tensor else PlainProducts
+    maker = _products(roles, plan)
     lanes = result_lanes(roles) if aligned else 1
     rows = maker(GpuEmitter(e.nest), plan, left, right, 0).slabs[1]
-    slab = slab_of(e, plan, rows)
+    slab = slab_of(e, roles, plan, rows)
     grid = e.mul(e.mul(down, across), batch)
     # The slab takes the place of the operands' tiles, which are no longer needed then.
     memory = [(left.array, 0), (right.array, left.array.bytes), (slab, 0)]
@@ -85,6 +90,17 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
         else:
             sums = _through_registers(e, plan, loaders, products, turns)
         store_results(e, roles, products, sums, slab, place, corner, lanes)
+
+
+def _products(roles: Roles, plan: Plan) -> _Maker:
+    """What multiplies operands of a type."""
+    if not plan.tensor:
+        return PlainProducts
+    if roles.left.element == "f32":
+        return Tf32Products
+    if roles.left.element == "i8":
+        return partial(ByteProducts, signed=roles.signed)
+    return TensorProducts
 
 
 def tile_place(e: GpuEmitter, number: Index, down: Index, across: Index) -> tuple[Index, Index]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
-TENSOR_TYPES = ("f16", "bf16")
+HALVES = ("f16", "bf16")
+TENSOR_TYPES = (*HALVES, "i8")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Plan:
 # rows, columns, warps along each; the largest first.
 _TENSOR = ((128, 128, (2, 4)), (128, 64, (4, 2)), (64, 64, (2, 2)), (32, 64, (1, 4)))
 _PLAIN = ((128, 128, (1, 8)), (64, 64, (1, 8)), (32, 64, (1, 4)))
+_LINE_BITS = 512
+"""Of the products of a row that a stage holds: four chunks of 16 bytes."""
 _WAVES = 1.0
 """Blocks for each multiprocessor that a tile size should leave."""
 
@@ -61,7 +65,7 @@ def plan_for(roles: Roles, target: Target, config: ContractionConfig) -> Plan:
             break
     warps = chosen[2]
     stages = config.stages or (4 if tensor else 2)
-    depth = 32 if tensor and roles.left.element != "f32" else 16
+    depth = _LINE_BITS // element_bits(roles.left.element)
     return Plan(chosen[0], chosen[1], depth, stages, warps[0] * warps[1] * 32, tensor, warps)
 
 

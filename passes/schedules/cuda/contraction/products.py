@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cuda.contraction.plan import Plan
 from aicc.passes.schedules.cuda.contraction.sums import Sums, Take
 from aicc.passes.schedules.cuda.contraction.tiles import Tile, chunk_place
-from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter
+from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, WARP, GpuEmitter
 
 
 class Products(Sums):
@@ -81,6 +81,8 @@ class PlainProducts(Products):
 class TensorProducts(Products):
     """`mma.sync.m16n8k16`: a warp has `rows / warps[0]` x `columns / warps[1]` results, fragments by `ldmatrix`."""
 
+    sum_type = "f32"
+
     def __init__(self, e: GpuEmitter, plan: Plan, left: Tile, right: Tile, thread: Index) -> None:
         super().__init__(e, plan, left, right, thread)
         self.lane, warp = e.rem(thread, WARP), e.div(thread, WARP)
@@ -89,11 +91,13 @@ class TensorProducts(Products):
         self.row = e.mul(e.div(warp, plan.warps[1]), plan.rows // plan.warps[0])
         self.column = e.mul(e.rem(warp, plan.warps[1]), plan.columns // plan.warps[1])
         self.warp = warp
+        self.chunk = ACCESS_BITS // element_bits(left.side.element)
 
     def start(self) -> tuple[list[str], list[str]]:
-        zero = self.e.constant("dense<0.0>", "vector<2x2xf32>")
+        kind = f"vector<2x2x{self.sum_type}>"
+        zero = self.e.constant("dense<0>" if self.sum_type == "i32" else "dense<0.0>", kind)
         count = self.row_tiles * self.column_tiles
-        return [zero] * count, ["vector<2x2xf32>"] * count
+        return [zero] * count, [kind] * count
 
     def add(self, sums: list[str], stage: Index) -> list[str]:
         e, result = self.e, list(sums)
@@ -111,36 +115,45 @@ class TensorProducts(Products):
         return result
 
     def _matrices(self, tile: Tile, stage: Index, line: Index, column: Index, turned: bool) -> str:
-        e, t = self.e, tile.side.element
+        e, kind = self.e, self._fragment(4, tile)
         at = ", ".join(e.index(i) for i in (stage, line, chunk_place(e, tile, line, column)))
         return e.op(
             f"nvgpu.ldmatrix {tile.array.name}[{at}] {{numTiles = 4 : i32, transpose = {str(turned).lower()}}} : "
-            f"{tile.array.kind} -> vector<4x2x{t}>"
+            f"{tile.array.kind} -> {kind}"
         )
 
     def _left(self, stage: Index, number: int, k: int) -> str:
-        """Rows 0-7 and 8-15 of products 0-7, then of 8-15."""
+        """Rows 0-7 and 8-15 of the first chunk of products, then of the second."""
         e, lane, first = self.e, self.lane, self.e.add(self.row, number * 16)
         if self.left.by_sums:
-            line, column = e.add(first, e.rem(lane, 16)), e.add(e.mul(e.div(lane, 16), 8), k)
+            line, column = e.add(first, e.rem(lane, 16)), e.add(e.mul(e.div(lane, 16), self.chunk), k)
         else:
             line = e.add(e.rem(lane, 8), e.mul(e.div(lane, 16), 8), k)
             column = e.add(first, e.mul(e.rem(e.div(lane, 8), 2), 8))
         return self._matrices(self.left, stage, line, column, not self.left.by_sums)
 
     def _right(self, stage: Index, number: int, k: int) -> list[str]:
-        """Of two tiles of 8 columns: products 0-7 and 8-15 of the first, then of the second."""
-        e, lane, t = self.e, self.lane, self.right.side.element
+        """Of two tiles of 8 columns: both chunks of products of the first, then of the second."""
+        e, lane = self.e, self.lane
         first = e.add(self.column, number * 8)
         if self.right.by_sums:
             line = e.add(first, e.rem(lane, 8), e.mul(e.div(lane, 16), 8))
-            column = e.add(e.mul(e.rem(e.div(lane, 8), 2), 8), k)
+            column = e.add(e.mul(e.rem(e.div(lane, 8), 2), self.chunk), k)
         else:
             line = e.add(e.rem(lane, 16), k)
             column = e.add(first, e.mul(e.div(lane, 16), 8))
         both = self._matrices(self.right, stage, line, column, not self.right.by_sums)
+        return self._halves(both)
+
+    def _fragment(self, registers: int, tile: Tile) -> str:
+        """The type of some registers of elements."""
+        return f"vector<{registers}x{32 // element_bits(tile.side.element)}x{tile.side.element}>"
+
+    def _halves(self, both: str) -> list[str]:
+        """Registers 0 and 1 as one operand, 2 and 3 as another."""
+        e, t = self.e, self.right.side.element
         parts = []
-        pair, kind = f"vector<2x{t}>", f"vector<2x2x{t}>"
+        pair, kind = f"vector<2x{t}>", self._fragment(2, self.right)
         for first_of in (0, 2):
             part = e.constant("dense<0.0>", kind)
             for i in range(2):
@@ -160,7 +173,8 @@ class TensorProducts(Products):
             value = sums[slab * self.column_tiles + j]
             column = e.add(self.column, j * 8, e.mul(e.rem(lane, 4), 2))
             for half in range(2):
-                pair = e.op(f"vector.extract {value}[{half}] : vector<2xf32> from vector<2x2xf32>")
+                kind = f"vector<2x{self.sum_type}> from vector<2x2x{self.sum_type}>"
+                pair = e.op(f"vector.extract {value}[{half}] : {kind}")
                 take(e.add(e.mul(group, 16), e.div(lane, 4), half * 8), column, pair, 2)
 
     def first_row(self, slab: int, row: Index) -> Index:
@@ -205,3 +219,62 @@ class Tf32Products(TensorProducts):
                 bits = e.op(f"nvvm.convert.float.to.tf32 {value} {{rnd = #nvvm.fp_rnd_mode<rna>}}")
                 values.append(e.op(f"arith.bitcast {bits} : i32 to f32"))
         return e.op(f"vector.from_elements {', '.join(values)} : vector<{len(values)}x1xf32>")
+
+
+class ByteProducts(TensorProducts):
+    """`mma.sync.m16n8k32` of bytes, each side signed or not; sums in i32, which wrap."""
+
+    sum_type = "i32"
+
+    def __init__(
+        self, e: GpuEmitter, plan: Plan, left: Tile, right: Tile, thread: Index, *, signed: tuple[bool, bool]
+    ) -> None:
+        super().__init__(e, plan, left, right, thread)
+        a, b = ("s8" if one else "u8" for one in signed)
+        self.attributes = (
+            "intOverflowBehavior = #nvvm.mma_int_overflow<wrapped>, layoutA = #nvvm.mma_layout<row>, "
+            "layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 16, n = 8, k = 32>, "
+            f"multiplicandAPtxType = #nvvm.mma_type<{a}>, multiplicandBPtxType = #nvvm.mma_type<{b}>"
+        )
+
+    def add(self, sums: list[str], stage: Index) -> list[str]:
+        result = list(sums)
+        for k in range(0, self.plan.depth, 32):
+            rows = [self._registers(self._left(stage, i, k)) for i in range(self.row_tiles)]
+            columns = [part for j in range(0, self.column_tiles, 2) for part in self._pairs(stage, j, k)]
+            for i, left in enumerate(rows):
+                for j, right in enumerate(columns):
+                    at = i * self.column_tiles + j
+                    result[at] = self._product(left, right, result[at])
+        return result
+
+    def _halves(self, both: str) -> list[str]:
+        return [both]
+
+    def _pairs(self, stage: Index, number: int, k: int) -> list[list[str]]:
+        (both,) = self._right(stage, number, k)
+        registers = self._registers(both)
+        return [registers[:2], registers[2:]]
+
+    def _registers(self, matrices: str) -> list[str]:
+        """Four bytes each, as `i32`."""
+        e, found = self.e, []
+        for i in range(4):
+            four = e.op(f"vector.extract {matrices}[{i}] : vector<4xi8> from vector<4x4xi8>")
+            one = e.op(f"vector.bitcast {four} : vector<4xi8> to vector<1xi32>")
+            found.append(e.op(f"vector.extract {one}[0] : i32 from vector<1xi32>"))
+        return found
+
+    def _product(self, left: list[str], right: list[str], total: str) -> str:
+        e, kind = self.e, "!llvm.struct<(i32, i32, i32, i32)>"
+        before = [
+            e.op(f"vector.extract {total}[{half}, {i}] : i32 from vector<2x2xi32>")
+            for half in range(2)
+            for i in range(2)
+        ]
+        found = e.op(
+            f"nvvm.mma.sync A[{', '.join(left)}] B[{', '.join(right)}] C[{', '.join(before)}] "
+            f"{{{self.attributes}}} : (i32, i32, i32) -> {kind}"
+        )
+        values = [e.op(f"llvm.extractvalue {found}[{i}] : {kind}") for i in range(4)]
+        return e.op(f"vector.from_elements {', '.join(values)} : vector<2x2xi32>")

@@ -6,7 +6,7 @@ stages are written out once for each slab instead of once for each sum.
 
 from __future__ import annotations
 
-from aicc.passes.schedules.cpu.emit import Index, element_bits
+from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.inline import uniform, varying, widened
 from aicc.passes.schedules.cpu.read import read_scalar
 from aicc.passes.schedules.cpu.reduction.point import Row, RowPoint
@@ -47,9 +47,9 @@ def result_lanes(roles: Roles) -> int:
     return lanes
 
 
-def slab_of(e: GpuEmitter, plan: Plan, rows: int) -> Shared:
+def slab_of(e: GpuEmitter, roles: Roles, plan: Plan, rows: int) -> Shared:
     """Shared memory for the sums of a slab."""
-    return e.shared((rows, plan.columns + PAD), "f32")
+    return e.shared((rows, plan.columns + PAD), roles.sum_type)
 
 
 def store_results(
@@ -102,8 +102,10 @@ def product_of(e: GpuEmitter, axes: tuple[int, ...], extents: list[Index]) -> In
 def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int) -> None:
     tree, layout = roles.arrangement.tree, roles.arrangement.layout
     step = tree.steps[0]
-    start = read_scalar(e, step.starts[0].value, "f32")
-    total = e.op(f"arith.addf {value}, {e.broadcast(start, 'f32', lanes)} : {_kind(lanes)}")
+    kind = roles.sum_type
+    start = read_scalar(e, step.starts[0].value, kind)
+    add = "addi" if kind == "i32" else "addf"
+    total = e.op(f"arith.{add} {value}, {e.broadcast(start, kind, lanes)} : {vector(kind, lanes)}")
     row = Row()
     row.given[step.stage, 0] = varying(total) if lanes > 1 else uniform(total)
     point = RowPoint(e, roles.arrangement, Shifted(), lanes, at, None, row, {})
@@ -112,7 +114,3 @@ def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes
         element = access.buffer.element
         address = e.address(access, lambda axis: at[axis])
         e.store(widened(e, found, element, lanes), e.base(access.buffer), address, element, lanes)
-
-
-def _kind(lanes: int) -> str:
-    return "f32" if lanes == 1 else f"vector<{lanes}xf32>"

@@ -14,7 +14,7 @@ from aicc.passes.schedules.cpu.reduction.layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction.tree import build
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.passes.schedules.cuda.emitter import ACCESS_BITS
-from aicc.passes.schedules.schedule import NoMatch
+from aicc.passes.schedules.schedule import NoMatch, PackLayout
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,13 @@ class Roles:
     sums: tuple[int, ...]
     left: Side
     right: Side
+    signed: tuple[bool, bool]
+    """Of bytes: whether those of `left`, and of `right`, are signed."""
+
+    @property
+    def sum_type(self) -> str:
+        """What the sums are of: f32, or i32 for bytes."""
+        return self.root.inits[0].element
 
     @property
     def root(self) -> Generic:
@@ -70,7 +77,7 @@ def find_roles(kernel: Any) -> Roles:
     if len(tree.steps) != 1 or any(output.full for output in tree.outputs):
         raise NoMatch("no single reduction with stages after it")
     step = tree.steps[0]
-    _check_body(step.stage)
+    signs = _check_body(step.stage)
     loads = [arg for arg in step.body.args[:2] if isinstance(arg, Load)]
     if len(loads) != 2:
         raise NoMatch("an operand of the contraction is computed in the kernel")
@@ -86,6 +93,7 @@ def find_roles(kernel: Any) -> Roles:
     moving = [access.moves(last) for access in accesses]
     if moving == [True, False]:
         accesses.reverse()
+        signs.reverse()
     elif moving != [False, True]:
         raise NoMatch("no column axis of one operand alone")
     left, right = accesses
@@ -102,31 +110,45 @@ def find_roles(kernel: Any) -> Roles:
         sums,
         _side(arrangement, left, rows, sums),
         _side(arrangement, right, columns, sums),
+        (signs[0], signs[1]),
     )
 
 
-def _check_body(stage: Generic) -> None:
-    """`acc + a * b`, the factors perhaps widened. Raises NoMatch."""
-    operations = [op.operation for op in stage.block.operations]
-    names = [op.name for op in operations if op.name != "arith.extf"]
-    if stage.inputs != 2 or len(stage.inits) != 1 or names != ["arith.mulf", "arith.addf", "linalg.yield"]:
+_WIDENING = {"f32": ("arith.extf",), "i32": ("arith.extui", "arith.extsi")}
+
+
+def _check_body(stage: Generic) -> list[bool]:
+    """`acc + a * b`, the factors perhaps widened; bytes always. Returns which of these are signed. Raises NoMatch."""
+    if stage.inputs != 2 or len(stage.inits) != 1 or stage.inits[0].element not in _WIDENING:
         raise NoMatch("the reduction is no sum of products")
-    if str(stage.inits[0].element) != "f32":
-        raise NoMatch(f"sums of {stage.inits[0].element}")
-    product = next(op for op in operations if op.name == "arith.mulf")
-    total = next(op for op in operations if op.name == "arith.addf")
-    sources = [_unwidened(value) for value in product.operands]
+    kind = stage.inits[0].element
+    letter = "i" if kind == "i32" else "f"
+    operations = [op.operation for op in stage.block.operations]
+    names = [op.name for op in operations if op.name not in _WIDENING[kind]]
+    if names != [f"arith.mul{letter}", f"arith.add{letter}", "linalg.yield"]:
+        raise NoMatch("the reduction is no sum of products")
+    product = next(op for op in operations if op.name == names[0])
+    total = next(op for op in operations if op.name == names[1])
+    sources = [_unwidened(value, kind) for value in product.operands]
     arguments = list(stage.block.arguments)
-    fits = set(sources) == set(arguments[:2]) and set(total.operands) == {product.results[0], arguments[2]}
+    fits = {x for x, _ in sources} == set(arguments[:2]) and set(total.operands) == {
+        product.results[0],
+        arguments[2],
+    }
     if not fits or operations[-1].operands[0] != total.results[0]:
         raise NoMatch("the reduction is no sum of products")
+    if kind == "i32" and {operand.element for operand in stage.operands[:2]} != {"i8"}:
+        raise NoMatch("integers that are no bytes")
+    by_argument = {x.arg_number: widening == "arith.extsi" for x, widening in sources}
+    return [by_argument[0], by_argument[1]]
 
 
-def _unwidened(value: Any) -> Any:
+def _unwidened(value: Any, kind: str) -> tuple[Any, str]:
+    """A factor's source, and the op that widens it."""
     owner = value.owner
-    if not isinstance(owner, ir.Block) and owner.operation.name == "arith.extf":
-        return owner.operation.operands[0]
-    return value
+    if not isinstance(owner, ir.Block) and owner.operation.name in _WIDENING[kind]:
+        return owner.operation.operands[0], owner.operation.name
+    return value, ""
 
 
 def _side(arrangement: Arrangement, access: Access, free: tuple[int, ...], sums: tuple[int, ...]) -> Side:
@@ -147,3 +169,24 @@ def _side(arrangement: Arrangement, access: Access, free: tuple[int, ...], sums:
         if vector > found.vector or not found.along:
             found = Side(access, tuple(free), sums, along, vector)
     return found
+
+
+def layout_by_sums(roles: Roles) -> PackLayout | None:
+    """How the right operand is to be laid out for 16 bytes to go along a sum, that along which the left operand is
+    contiguous; None: it is so already, or can't be."""
+    root = roles.root
+    by_buffer = {operand.source.number: operand for operand in root.operands[:2]}  # type: ignore[union-attr]
+    left, right = (by_buffer[side.access.buffer.number] for side in (roles.left, roles.right))
+    buffer = roles.right.access.buffer
+    where = {index.single: position for position, index in enumerate(right.indices)}
+    if roles.right.along == "sums" or buffer.layout is not None or None in where:
+        return None
+    if any(size.static is None for size in buffer.shape):
+        return None
+    sums = [d for d in where if d is not None and not root.parallel[d]]
+    inner = next((d for d in sums if left.indices and left.indices[-1].single == d), sums[-1])
+    of_left = {d for index in left.indices for d in index.used()}
+    batches = [d for d in where if d is not None and root.parallel[d] and d in of_left]
+    columns = [d for d in where if d is not None and root.parallel[d] and d not in of_left]
+    order = [*batches, *columns, *(d for d in sums if d != inner), inner]
+    return PackLayout(tuple(where[d] for d in order), (where[inner],), (ACCESS_BITS // 8,))

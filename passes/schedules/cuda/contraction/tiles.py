@@ -18,7 +18,7 @@ from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared, 
 class Tile:
     """The tiles of one operand. `by_sums`: lines are free positions, and go along the sums; else the reverse.
 
-    `swizzled`: chunks are exchanged (16-bit operands for tensor cores); else a plain array.
+    `swizzled`: chunks are exchanged (operands of 8 and 16 bits for tensor cores); else a plain array.
     """
 
     side: Side
@@ -33,7 +33,8 @@ class Tile:
 def tile_of(e: GpuEmitter, side: Side, plan: Plan, free: int, vector_: int) -> Tile:
     """The tile of `free` positions by `plan.depth` products."""
     if plan.tensor:
-        by_sums = side.along != "free"
+        # Bytes reach fragments only along the sums: `ldmatrix` turns elements of 16 bits.
+        by_sums = side.along != "free" or side.element == "i8"
         lines, width = (free, plan.depth) if by_sums else (plan.depth, free)
         # Of f32 single elements are read, of 8 positions and 4 products: they lie in different banks.
         pad = 0 if side.element != "f32" else 4 if by_sums else 8
@@ -153,7 +154,7 @@ class Loader:
         for at, count in self.addresses(first):
             value = e.load(base, at, element, wide)
             if count is not None:
-                zero = e.splat("0.0", element, wide)
+                zero = e.splat("0" if element == "i8" else "0.0", element, wide)
                 some = e.compare("sgt", count, 0)
                 value = e.op(f"arith.select {some}, {value}, {zero} : {kind}")
             values.append(value)
@@ -171,17 +172,22 @@ class Loader:
                     self._put(value, free, summed, stage)
         assert tile.vector >= 1
 
+    @property
+    def _along_lines(self) -> bool:
+        """Whether neighbours in memory are neighbours in a line of the tile."""
+        return self.tile.by_sums == (self.tile.side.along != "free")
+
     def _put(self, value: str, free: Index, summed: Index, stage: Index) -> None:
         e, tile, wide = self.e, self.tile, self.tile.vector
         line, column = (free, summed) if tile.by_sums else (summed, free)
-        along_line = tile.by_sums == (tile.side.along != "free")
-        if wide == 1 or along_line:
+        if wide == 1 or self._along_lines:
             e.store_shared(value, tile.array, [stage, line, chunk_place(e, tile, line, column)], wide)
             return
         kind = vector(tile.side.element, wide)
         for i in range(wide):
             one = e.op(f"vector.extract {value}[{i}] : {tile.side.element} from {kind}")
-            e.store_shared(one, tile.array, [stage, e.add(line, i), column])
+            place = chunk_place(e, tile, e.add(line, i), column)
+            e.store_shared(one, tile.array, [stage, e.add(line, i), place])
 
     # Asynchronously --------------------------------------------------------------------------------
 
@@ -208,4 +214,5 @@ class Loader:
         """Whether every thread moves whole chunks of 16 bytes that a copy engine can take."""
         tile = self.tile
         chunk = ACCESS_BITS // element_bits(tile.side.element)
-        return self.plan.tensor and tile.vector == chunk and self.total % self.plan.threads == 0
+        whole = tile.vector == chunk and self.total % self.plan.threads == 0
+        return self.plan.tensor and whole and self._along_lines

@@ -7,7 +7,7 @@ from typing import Any
 from aicc.passes.schedules.cpu.access import touched_bytes
 from aicc.passes.schedules.cpu.emit_kernel import replace
 from aicc.passes.schedules.cpu.pointwise.eval import NotVector
-from aicc.passes.schedules.cuda.contraction.plan import TENSOR_TYPES
+from aicc.passes.schedules.cuda.contraction.plan import HALVES
 from aicc.passes.schedules.cuda.contraction.roles import Roles, find_roles
 from aicc.passes.schedules.cuda.costs import BANDWIDTH, LAUNCH
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
@@ -60,7 +60,7 @@ def _roles(kernel: Any, target: Target) -> Roles:
     if target.cpu != "sm_90a":
         raise NoMatch("no products of warpgroups")
     roles = find_roles(kernel)
-    if roles.left.element not in TENSOR_TYPES:
+    if roles.left.element not in HALVES:
         raise NoMatch(f"products of {roles.left.element}")
     if (len(roles.rows), len(roles.columns), len(roles.sums)) != (1, 1, 1):
         raise NoMatch("no matrices: several axes of rows, columns or sums")
