@@ -77,6 +77,14 @@ def model_of(text: str) -> onnx.ModelProto:
     return onnx.parser.parse_model('<ir_version: 10, opset_import: ["" : 20]> agraph ' + text)
 
 
+def make_constant(model: onnx.ModelProto, values: Mapping[str, Array]) -> None:
+    """Makes inputs of a model weights."""
+    kept = [x for x in model.graph.input if x.name not in values]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(v, name) for name, v in values.items())
+
+
 def pipeline_for(target: Target, only: str = "") -> Pipeline:
     """The pipeline of GPUs, choosing `only` where it matches."""
     pipeline = cuda_pipeline(target)
@@ -127,6 +135,8 @@ def tolerance(text: str) -> float:
 __all__ = [
     "CASES",
     "compiled",
+    "expected",
+    "make_constant",
     "model_of",
     "pipeline_for",
     "random_inputs",

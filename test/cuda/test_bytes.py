@@ -16,7 +16,7 @@ from aicc.codegen import device_build
 from aicc.codegen.gpu_code import assemble, find_ptxas
 from aicc.driver import Options, compile_model
 from aicc.target import Target
-from test.cuda.cases import compiled, model_of, pipeline_for, random_inputs, schedules
+from test.cuda.cases import compiled, make_constant, model_of, pipeline_for, random_inputs, schedules
 from test.cuda.test_shapes import FEW, SIZE
 
 NUMBERS = np.random.default_rng(3)
@@ -36,20 +36,11 @@ def full_range(model: onnx.ModelProto) -> dict[str, NDArray[np.generic]]:
     return inputs
 
 
-def constant(name: str, value: NDArray[np.generic], model: onnx.ModelProto) -> None:
-    """Makes an input of a model a weight."""
-    kept = [x for x in model.graph.input if x.name != name]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-
-
 def check(text: str, weights: str = "", arch: str = "sm_80") -> set[str]:
     """Equal to ONNX Runtime's integers; returns the schedules."""
     model = model_of(text)
     inputs = full_range(model)
-    for name in weights:
-        constant(name, inputs.pop(name), model)
+    make_constant(model, {name: inputs.pop(name) for name in weights})
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = session.run(None, inputs)
     executable = compiled(model, "contraction", arch)
@@ -130,8 +121,7 @@ def test_requantized_in_the_kernel() -> None:
     inputs = full_range(model)
     inputs["S"] = (0.001 + 0.004 * NUMBERS.random(48)).astype(np.float32)
     inputs["B"] = NUMBERS.integers(-5000, 5000, 48).astype(np.int32)
-    for name in "WSB":
-        constant(name, inputs.pop(name), model)
+    make_constant(model, {name: inputs.pop(name) for name in "WSB"})
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, inputs)
     executable = compiled(model, "contraction")
@@ -159,7 +149,7 @@ def test_ptxas_takes_it(arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(device_build, "assemble", spy)
     model = model_of("(uint8[512,512] X, int8[512,512] W) => (int32[512,512] Y) { Y = MatMulInteger(X,W) }")
-    constant("W", NUMBERS.integers(-128, 128, (512, 512)).astype(np.int8), model)
+    make_constant(model, {"W": NUMBERS.integers(-128, 128, (512, 512)).astype(np.int8)})
     target = Target.cuda(arch)
     options = Options(target, emit="obj", cache=False, jobs=0, pipeline=pipeline_for(target, "contraction"))
     compile_model(model.SerializeToString(), tmp_path / "m.o", options)

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from aicc.codegen import device_build
 from aicc.codegen.gpu_code import assemble, find_ptxas
 from aicc.driver import Options, compile_model
-from aicc.passes.schedules.cuda.warpgroup.plan import TILES, plan_of
+from aicc.passes.schedules.cuda.warpgroup.plan import TILES, Plan, patch_of, plan_of, stages_for
 from aicc.passes.schedules.cuda.warpgroup.schedule import Warpgroup
 from aicc.target import Target
 from test.cuda.cases import (
     CASES,
     compiled,
+    expected,
+    make_constant,
     model_of,
     pipeline_for,
     random_inputs,
@@ -48,6 +50,19 @@ PRODUCTS = {
     " { T = MatMul(X,W) U = Cast<to=1>(T) V = Tanh(U) Y = Mul(V,Z) }",
 }
 
+WINDOWS = {
+    "convolution": "(float16[2,32,9,10] X, float16[48,32,3,3] W, float16[48] B) => (float16[2,48,9,10] Y)"
+    " { T = Conv<pads=[1,1,1,1]>(X,W,B) Y = Relu(T) }",
+    "channels_of_two_stages": "(float16[1,72,9,10] X, float16[48,72,3,1] W) => (float16[1,48,7,10] Y)"
+    " { Y = Conv(X,W) }",
+    "stride": "(float16[1,32,17,19] X, float16[48,32,3,3] W) => (float16[1,48,9,10] Y)"
+    " { Y = Conv<pads=[1,1,1,1],strides=[2,2]>(X,W) }",
+    "pointwise_stride": "(float16[2,32,17,19] X, float16[48,32,1,1] W) => (float16[2,48,9,10] Y)"
+    " { Y = Conv<strides=[2,2]>(X,W) }",
+    "dilation": "(float16[1,32,12,12] X, float16[48,32,3,3] W) => (float16[1,48,8,8] Y)"
+    " { Y = Conv<dilations=[2,2]>(X,W) }",
+}
+
 needs_ptxas = pytest.mark.skipif(
     find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12"
 )
@@ -57,7 +72,7 @@ def force(monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int], stages: int = 
     """A tile that the sizes of a test would not get."""
     monkeypatch.setattr(
         "aicc.passes.schedules.cuda.warpgroup.schedule.plan_for",
-        lambda roles, target, config: plan_of(*tile, target, stages),
+        lambda roles, target, config: plan_of(roles, *tile, target, stages),
     )
 
 
@@ -69,6 +84,28 @@ def test_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for order in ORDERS:
         monkeypatch.setenv("AICC_SIMT_ORDER", order)
         assert worst_error(executable, text, random_inputs(model_of(text))) <= tolerance(text), order
+
+
+def check_window(text: str, dims: dict[str, int] | None = None) -> None:
+    """A convolution with constant weights, which get the layout that copies take."""
+    model = model_of(text)
+    inputs = random_inputs(model, dims or {})
+    make_constant(model, {name: value for name, value in inputs.items() if name != "X"})
+    executable = compiled(model, "warpgroup", ARCH)
+    assert "warpgroup" in schedules(executable)
+    (wanted,) = expected(text, inputs)
+    for order in ORDERS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AICC_SIMT_ORDER", order)
+            found = executable(inputs["X"])
+        error = np.abs(found.astype(np.float64) - wanted).max() / np.abs(wanted).max()
+        assert error <= tolerance(text), order
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows(name: str) -> None:
+    """Copies of boxes that the window moves."""
+    check_window(WINDOWS[name])
 
 
 @pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile[0]}x{tile[1]}")
@@ -103,7 +140,7 @@ def test_every_stage_fits() -> None:
     """Three stages at least, within the shared memory of a block."""
     target = Target.cuda(ARCH)
     for tile in TILES:
-        plan = plan_of(*tile, target)
+        plan = Plan(*tile, stages_for(*tile, target), (tile[0],))
         barriers = 2 * 8 * plan.stages
         assert plan.stages >= 3
         assert plan.stages * plan.stage_bytes + plan.groups * plan.slab_bytes + barriers <= target.l1
@@ -157,6 +194,36 @@ def test_rows_that_the_run_knows(rows: int) -> None:
     assert executable({name: value[:0] if name == "X" else value for name, value in inputs.items()}).size == 0
 
 
+def test_images_that_the_run_counts() -> None:
+    """The patch of rows is chosen without knowing how many images there are."""
+    text = "(float16[n,32,7,7] X, float16[40,32,3,3] W) => (float16[n,40,7,7] Y) { Y = Conv<pads=[1,1,1,1]>(X,W) }"
+    for count in (1, 3):
+        check_window(text, {"n": count})
+
+
+@pytest.mark.parametrize(
+    ("extents", "rows", "boxes"),
+    [
+        ((1000,), 128, (128,)),
+        ((56, 56), 128, (2, 64)),
+        ((14, 14), 64, (4, 16)),
+        ((8, 7, 7), 128, (2, 8, 8)),
+        ((1, 112, 112), 128, (1, 8, 16)),
+    ],
+)
+def test_patches_waste_little(extents: tuple[int, ...], rows: int, boxes: tuple[int, ...]) -> None:
+    """The boxes that cover the axes with the fewest patches."""
+    assert patch_of(extents, rows) == boxes
+
+
+def test_more_dims_than_copies_have() -> None:
+    """A window that moves by two over several images is another schedule's."""
+    model = model_of(CASES["half_convolution"])
+    inputs = random_inputs(model)
+    make_constant(model, {name: inputs[name] for name in "WB"})
+    assert "warpgroup" not in schedules(compiled(model, "warpgroup", ARCH))
+
+
 def test_bfloat16() -> None:
     """Against sums in f64 of the same operands."""
     text = "(bfloat16[136,200] X, bfloat16[72,200] W, bfloat16[72] B) => (bfloat16[136,72] Y)"
@@ -166,9 +233,9 @@ def test_bfloat16() -> None:
     assert "warpgroup" in schedules(executable)
     inputs = random_inputs(model)
     x, w, b = (value.astype(np.float64) for value in inputs.values())
-    expected = x @ w.T + b
+    wanted = x @ w.T + b
     found = executable(dict(inputs)).astype(np.float64)
-    assert np.abs(found - expected).max() / np.abs(expected).max() <= 2.0**-7  # two roundings
+    assert np.abs(found - wanted).max() / np.abs(wanted).max() <= 2.0**-7  # two roundings
 
 
 WAIT = "nvvm.wgmma.wait.group.sync.aligned"

@@ -14,8 +14,9 @@ from aicc.passes.schedules.cuda.contraction.products import (
     TensorProducts,
     Tf32Products,
 )
-from aicc.passes.schedules.cuda.contraction.results import product_of, result_lanes, slab_of, store_results
+from aicc.passes.schedules.cuda.contraction.results import result_lanes, slab_of, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.contraction.rows import Run, product_of
 from aicc.passes.schedules.cuda.contraction.tiles import Loader, Tile, tile_of
 from aicc.passes.schedules.cuda.emitter import GpuEmitter, decompose
 from aicc.target import Target
@@ -89,7 +90,7 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
             sums = _streamed(e, plan, loaders, products, turns)
         else:
             sums = _through_registers(e, plan, loaders, products, turns)
-        store_results(e, roles, products, sums, slab, place, corner, lanes)
+        store_results(e, roles, products, sums, slab, place, Run(corner[0]), corner[1], lanes)
 
 
 def _products(roles: Roles, plan: Plan) -> _Maker:

@@ -13,6 +13,7 @@ from aicc.passes.schedules.cpu.reduction.point import Row, RowPoint
 from aicc.passes.schedules.cpu.reduction.shift import Shifted
 from aicc.passes.schedules.cuda.contraction.plan import Plan
 from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.contraction.rows import TileRows, product_of
 from aicc.passes.schedules.cuda.contraction.sums import Sums
 from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared, decompose
 
@@ -59,13 +60,15 @@ def store_results(
     sums: list[str],
     slab: Shared,
     place: list[Index],
-    corner: tuple[Index, Index],
+    tile_rows: TileRows,
+    first_column: Index,
     lanes: int,
 ) -> None:
-    """Gives all sums away. `place` has the batch's indices, `corner` is the tile's first row and column."""
+    """Gives all sums away. `place` has the batch's indices, `tile_rows` says which rows the tile has, and its columns
+    begin with `first_column`."""
     count, rows = held.slabs
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
-    last_row, last_column = product_of(e, roles.rows, extents), product_of(e, roles.columns, extents)
+    last_column = product_of(e, roles.columns, extents)
     for number in range(count):
 
         def take(row: Index, column: Index, value: str, width: int) -> None:
@@ -76,27 +79,16 @@ def store_results(
         each = held.width // lanes
         with e.loop(held.thread, rows * each, held.threads) as loop:
             row, column = e.div(loop.index, each), e.mul(e.rem(loop.index, each), lanes)
-            m = e.add(corner[0], held.first_row(number, row))
-            n = e.add(corner[1], held.first_column(number), column)
-            inside = e.op(
-                f"arith.andi {e.compare('slt', m, last_row)}, {e.compare('slt', n, last_column)} : i1"
-            )
+            n = e.add(first_column, held.first_column(number), column)
+            at = list(place)
+            is_row = tile_rows.locate(e, roles, held.first_row(number, row), at)
+            inside = e.op(f"arith.andi {is_row}, {e.compare('slt', n, last_column)} : i1")
             with e.when(inside):
-                at = list(place)
-                decompose(e, m, roles.rows, extents, at)
                 decompose(e, n, roles.columns, extents, at)
                 value = e.load_shared(slab, held.place(row, column), lanes)
                 _store_point(e, roles, at, value, lanes)
         if number + 1 < count:
             held.meet()
-
-
-def product_of(e: GpuEmitter, axes: tuple[int, ...], extents: list[Index]) -> Index:
-    """The number of positions that axes have together."""
-    total: Index = 1
-    for axis in axes:
-        total = e.mul(total, extents[axis])
-    return total
 
 
 def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int) -> None:

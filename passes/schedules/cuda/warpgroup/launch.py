@@ -18,15 +18,18 @@ from aicc.passes.schedules.cuda.asynchronous import (
     wait_products,
 )
 from aicc.passes.schedules.cuda.contraction.launch import emit_plain, tile_place
-from aicc.passes.schedules.cuda.contraction.results import product_of, result_lanes, store_results
+from aicc.passes.schedules.cuda.contraction.results import result_lanes, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side
+from aicc.passes.schedules.cuda.contraction.rows import Patch, product_of
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter, Shared, decompose
+from aicc.passes.schedules.cuda.warpgroup.boxes import Dim, boxes_of, dims_of, place_of, sizes_of
 from aicc.passes.schedules.cuda.warpgroup.plan import (
     FEW_REGISTERS,
     MANY_REGISTERS,
     SLAB_COLUMNS,
     SLAB_ROWS,
     Plan,
+    turns_of,
 )
 from aicc.passes.schedules.cuda.warpgroup.products import WarpgroupSums
 from aicc.target import Target
@@ -34,14 +37,13 @@ from aicc.target import Target
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An operand: how its tiles lie in shared memory, and what copies them there. `batch` are the batch axes it
-    moves along."""
+    """An operand: how its tiles lie in shared memory, and what copies them there, of boxes of `dims`."""
 
     side: Side
     operand: Operand
     array: Shared
     tensor_map: str
-    batch: tuple[int, ...]
+    dims: tuple[Dim, ...]
 
 
 def emit_warpgroup(e: GpuEmitter, roles: Roles, plan: Plan, target: Target) -> None:
@@ -62,14 +64,17 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
     }
     """
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
-    down = e.ceil_div(product_of(e, roles.rows, extents), plan.rows)
+    each_down = [e.ceil_div(extents[axis], box) for axis, box in zip(roles.rows, plan.patch, strict=True)]
+    down: Index = 1
+    for count in each_down:
+        down = e.mul(down, count)
     across = e.ceil_div(product_of(e, roles.columns, extents), plan.columns)
     tiles = e.mul(e.mul(down, across), product_of(e, roles.batch, extents))
-    (sums_extent,) = (roles.arrangement.extent(axis).static for axis in roles.sums)
-    assert sums_extent, "the schedule takes no other"
-    turns = -(-sums_extent // Operand.DEPTH)
-    left = _source(e, roles, roles.left, plan.rows, plan.stages, extents)
-    right = _source(e, roles, roles.right, plan.columns, plan.stages, extents)
+    sums_extents = [size.static or 0 for size in roles.extent(roles.sums)]
+    turns = turns_of(sums_extents)
+    assert turns, "the schedule takes no others"
+    left = _source(e, roles, roles.left, plan.rows, plan.patch, plan.stages)
+    right = _source(e, roles, roles.right, plan.columns, (plan.columns,), plan.stages)
     slab = e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), "f32")
     ring = e.shared((2 * plan.stages,), "i64")
     sizes = (left.array.bytes, right.array.bytes, slab.bytes)
@@ -86,28 +91,43 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
         e.barrier()
 
         @contextmanager
-        def each_tile() -> Iterator[tuple[list[Index], tuple[Index, Index], Index]]:
-            """Tiles of this block: the batch's place, the first row and column, the stages before."""
+        def each_tile() -> Iterator[tuple[list[Index], Patch, Index, Index]]:
+            """Tiles of this block: the batch's place, the rows, the first column, the stages before."""
             with e.loop(block, tiles, blocks, [e.index(0)], ["index"]) as loop:
                 number, one = e.rem(loop.index, e.mul(down, across)), e.div(loop.index, e.mul(down, across))
                 row, column = tile_place(e, number, down, across)
                 place: list[Index] = [0] * len(extents)
                 decompose(e, one, roles.batch, extents, place)
-                yield place, (e.mul(row, plan.rows), e.mul(column, plan.columns)), loop.args[0]
+                starts = _spread(e, row, each_down)
+                rows = Patch(
+                    tuple(e.mul(at, box) for at, box in zip(starts, plan.patch, strict=True)), plan.patch
+                )
+                yield place, rows, e.mul(column, plan.columns), loop.args[0]
                 loop.next = [e.index(e.add(loop.args[0], turns))]
 
         with e.when(e.compare("ult", thread, GROUP)):
             if plan.shares_registers:
                 keep_registers(e, FEW_REGISTERS, False)
             first = e.compare("eq", thread, 0)
-            with e.when(first), each_tile() as (place, corner, before), e.loop(0, turns) as loop:
+            with (
+                e.when(first),
+                each_tile() as (place, rows, first_column, before),
+                e.loop(0, turns) as loop,
+            ):
                 number = e.add(before, loop.index)
                 stage = e.rem(number, plan.stages)
                 # Of the same parity as the turn before this one.
                 empty.wait(stage, e.add(e.div(number, plan.stages), 1))
                 full.expect(stage, plan.stage_bytes)
-                for source, position in ((left, corner[0]), (right, corner[1])):
-                    _copy(e, source, full, stage, position, e.mul(loop.index, Operand.DEPTH), place)
+                here = list(place)
+                summed = _spread(e, loop.index, [*sums_extents[:-1], turns_of(sums_extents[-1:])])
+                for axis, at in zip(roles.sums, summed, strict=True):
+                    here[axis] = e.mul(at, Operand.DEPTH) if axis == roles.sums[-1] else at
+                for axis, at in zip(roles.rows, rows.starts, strict=True):
+                    here[axis] = at
+                here[roles.columns[0]] = first_column
+                for source in (left, right):
+                    _copy(e, source, full, stage, here)
             e.otherwise()
             if plan.shares_registers:
                 keep_registers(e, MANY_REGISTERS, True)
@@ -115,7 +135,7 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
             held = WarpgroupSums(e, plan, roles.left.element, e.rem(own, GROUP), e.div(own, GROUP))
             operands = (left.operand, left.array), (right.operand, right.array)
             speaks = e.compare("eq", e.rem(own, WARP), 0)  # for its warp
-            with each_tile() as (place, corner, before):
+            with each_tile() as (place, rows, first_column, before):
                 full.wait(e.rem(before, plan.stages), e.div(before, plan.stages))
                 sums = held.add(None, *operands, e.rem(before, plan.stages))
                 with e.loop(1, turns, 1, [sums], [held.kind]) as loop:
@@ -129,39 +149,36 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
                 wait_products(e, 0)
                 with e.when(speaks):
                     empty.arrive(e.rem(e.add(before, turns - 1), plan.stages))
-                store_results(e, roles, held, loop.results, slab, place, corner, result_lanes(roles))
+                lanes = result_lanes(roles)
+                store_results(e, roles, held, loop.results, slab, place, rows, first_column, lanes)
                 held.meet()
 
 
+def _spread(e: GpuEmitter, number: Index, counts: list[Index] | list[int]) -> list[Index]:
+    """Positions along axes (outermost first) of so many each."""
+    place: list[Index] = [0] * len(counts)
+    decompose(e, number, range(len(counts)), counts, place)
+    return place
+
+
 def _source(
-    e: GpuEmitter, roles: Roles, side: Side, positions: int, stages: int, extents: list[Index]
+    e: GpuEmitter, roles: Roles, side: Side, positions: int, patch: tuple[int, ...], stages: int
 ) -> Source:
     operand = Operand(side.along == "sums", positions)
     array = e.shared((stages * operand.bytes,), "i8")
-    axes = (side.sums[0], side.free[0]) if operand.by_sums else (side.free[0], side.sums[0])
-    coefs = side.access.coefs
-    batch = tuple(axis for axis in roles.batch if side.access.moves(axis))
-    boxes = operand.box()
-    dims = [(extents[axis], e.size(coefs[axis]), box) for axis, box in zip(axes, boxes, strict=True)]
-    dims += [(extents[axis], e.size(coefs[axis]), 1) for axis in batch]
+    dims = dims_of(roles, side, boxes_of(side, operand, patch))
     base = e.base(side.access.buffer)
-    found = tensor_map(e, base, side.element, e.size(side.access.offset), dims)
-    return Source(side, operand, array, found, batch)
+    sizes = sizes_of(e, roles, side, dims)
+    found = tensor_map(e, base, side.element, e.size(side.access.offset), sizes)
+    return Source(side, operand, array, found, dims)
 
 
-def _copy(
-    e: GpuEmitter,
-    source: Source,
-    full: Barriers,
-    stage: Index,
-    start: Index,
-    first: Index,
-    place: list[Index],
-) -> None:
-    """The boxes of one operand, from position `start` and sum `first` on."""
-    operand = source.operand
-    batch = [place[axis] for axis in source.batch]
+def _copy(e: GpuEmitter, source: Source, full: Barriers, stage: Index, place: list[Index]) -> None:
+    """The boxes of one operand, from the first position of each axis on."""
+    operand, free = source.operand, source.side.free
     for position, offset in operand.boxes():
-        free = e.add(start, position)
-        at = [first, free, *batch] if operand.by_sums else [free, first, *batch]
+        here = list(place)
+        if not operand.by_sums:
+            here[free[-1]] = e.add(place[free[-1]], position)
+        at = place_of(e, source.dims, here.__getitem__)
         full.copy(stage, source.tensor_map, at, source.array, e.add(e.mul(stage, operand.bytes), offset))

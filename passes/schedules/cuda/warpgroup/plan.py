@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 from aicc.passes.schedules.cuda.asynchronous import ATOM, GROUP, Operand
 from aicc.passes.schedules.cuda.contraction.roles import Roles
@@ -34,6 +35,8 @@ class Plan:
     rows: int
     columns: int
     stages: int
+    patch: tuple[int, ...]
+    """The rows are a patch of so many positions of each row axis; their product is `rows`."""
 
     @property
     def groups(self) -> int:
@@ -71,18 +74,58 @@ _EPILOGUE = 1.5e-6
 """Seconds of a tile of 128 x 256 in which its warpgroups do not multiply."""
 
 
-def plan_of(rows: int, columns: int, target: Target, stages: int = 0) -> Plan:
+def plan_of(roles: Roles, rows: int, columns: int, target: Target, stages: int = 0) -> Plan:
     """With as many stages as fit."""
-    one = Plan(rows, columns, 1)
+    return Plan(
+        rows,
+        columns,
+        stages or stages_for(rows, columns, target),
+        patch_of(_extents(roles, roles.rows), rows),
+    )
+
+
+def stages_for(rows: int, columns: int, target: Target) -> int:
+    """As many as fit."""
+    one = Plan(rows, columns, 1, (rows,))
     room = target.l1 - one.groups * one.slab_bytes - ATOM // 2
-    return Plan(rows, columns, stages or min(_MOST_STAGES, room // one.stage_bytes))
+    return min(_MOST_STAGES, room // one.stage_bytes)
+
+
+def patch_of(extents: Sequence[int], rows: int) -> tuple[int, ...]:
+    """Powers of two with product `rows`, one for each axis (outermost first), that cover the axes with the fewest
+    patches; of equal ones the longest along the last axes."""
+
+    def splits(axes: int, rest: int) -> Iterator[tuple[int, ...]]:
+        if axes == 1:
+            yield (rest,)
+            return
+        box = 1
+        while box <= rest:
+            yield from ((box, *others) for others in splits(axes - 1, rest // box))
+            box *= 2
+
+    return min(splits(len(extents), rows), key=lambda boxes: (patches(extents, boxes), boxes))
+
+
+def patches(extents: Sequence[int], boxes: Sequence[int]) -> int:
+    """How many cover the axes."""
+    return prod(ceil(extent / box) for extent, box in zip(extents, boxes, strict=True))
+
+
+def turns_of(extents: Sequence[int]) -> int:
+    """Stages that a tile takes for sums over axes, of which the last is taken 64 at a time."""
+    return prod(extents[:-1]) * ceil(extents[-1] / Operand.DEPTH)
+
+
+def _extents(roles: Roles, axes: tuple[int, ...]) -> list[int]:
+    return [size.guess() for size in roles.extent(axes)]
 
 
 def seconds(roles: Roles, plan: Plan, target: Target) -> float:
     """Of whole tiles on all multiprocessors."""
-    rows, columns = roles.guess(roles.rows), roles.guess(roles.columns)
-    tiles = ceil(rows / plan.rows) * ceil(columns / plan.columns) * roles.guess(roles.batch)
-    turns = ceil(roles.guess(roles.sums) / Operand.DEPTH)
+    down, columns = patches(_extents(roles, roles.rows), plan.patch), roles.guess(roles.columns)
+    tiles = down * ceil(columns / plan.columns) * roles.guess(roles.batch)
+    turns = turns_of(_extents(roles, roles.sums))
     rate = _PEAK * _SHARES[plan.columns] / target.cores
     products = 2.0 * plan.rows * plan.columns * turns * Operand.DEPTH / rate
     rest = _EPILOGUE * plan.rows * plan.columns / (128 * 256)
@@ -92,6 +135,6 @@ def seconds(roles: Roles, plan: Plan, target: Target) -> float:
 def plan_for(roles: Roles, target: Target, config: WarpgroupConfig) -> Plan:
     """The fastest tile, or the one asked for."""
     if config.rows:
-        return plan_of(config.rows, config.columns, target, config.stages)
-    plans = [plan_of(*tile, target, config.stages) for tile in TILES]
+        return plan_of(roles, config.rows, config.columns, target, config.stages)
+    plans = [plan_of(roles, *tile, target, config.stages) for tile in TILES]
     return min(plans, key=lambda plan: seconds(roles, plan, target))

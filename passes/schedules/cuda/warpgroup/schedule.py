@@ -11,6 +11,7 @@ from aicc.passes.schedules.cuda.contraction.plan import HALVES
 from aicc.passes.schedules.cuda.contraction.roles import Roles, find_roles
 from aicc.passes.schedules.cuda.costs import BANDWIDTH, LAUNCH
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
+from aicc.passes.schedules.cuda.warpgroup.boxes import dims_of
 from aicc.passes.schedules.cuda.warpgroup.launch import emit_warpgroup
 from aicc.passes.schedules.cuda.warpgroup.plan import TILES, WarpgroupConfig, plan_for, seconds
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
@@ -18,8 +19,6 @@ from aicc.target import Target
 
 _FEW = 32
 """Rows or columns that are not worth a tile of 64."""
-_DIMENSIONS = 5
-"""Of a tensor that copies take."""
 
 
 class Warpgroup(Schedule):
@@ -62,15 +61,14 @@ def _roles(kernel: Any, target: Target) -> Roles:
     roles = find_roles(kernel)
     if roles.left.element not in HALVES:
         raise NoMatch(f"products of {roles.left.element}")
-    if (len(roles.rows), len(roles.columns), len(roles.sums)) != (1, 1, 1):
-        raise NoMatch("no matrices: several axes of rows, columns or sums")
-    if not roles.arrangement.extent(roles.sums[0]).static:
+    if len(roles.columns) != 1 or not roles.rows:
+        raise NoMatch("several axes of columns, or none of rows")
+    if not all(size.static for size in roles.extent(roles.sums)):
         raise NoMatch("a number of sums that only the run knows")
     for side in (roles.left, roles.right):
         if side.vector != 8:
             raise NoMatch("an operand whose rows are no multiples of 16 bytes apart")
-        if 2 + sum(side.access.moves(axis) for axis in roles.batch) > _DIMENSIONS:
-            raise NoMatch("more than three axes of batches")
+        dims_of(roles, side, {})
     if roles.guess(roles.rows) <= _FEW or roles.guess(roles.columns) <= _FEW:
         raise NoMatch("few rows or columns")
     return roles
