@@ -5,8 +5,9 @@ after:  as many blocks as there are multiprocessors, each with tiles one after t
         both operands to a ring of stages in shared memory; one or two warpgroups multiply them, and give the sums
         through shared memory to the stages and the only store, while copies for the next tile are on their way
 
-What copies cannot take (steps in memory that are no multiples of 16 bytes, windows of convolutions) is left to the
-schedule `contraction`; arguments that are not aligned, too, but the host finds that out.
+Rows of a convolution are pixels: a tile is a patch of them, and the box that is copied moves with the window
+(`boxes.py`). What copies cannot take (steps in memory that are no multiples of 16 bytes, more dims than five) is left
+to the schedule `contraction`; arguments that are not aligned, too, but the host finds that out.
 """
 
 from aicc.passes.schedules.cuda.warpgroup.schedule import SCHEDULE
