@@ -176,17 +176,18 @@ def test_keys_that_nobody_sees() -> None:
 
 
 @pytest.mark.skipif(find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12")
-@pytest.mark.parametrize("rows", [1, 512])
 @pytest.mark.parametrize(
-    ("kind", "size"),
+    ("kind", "size", "rows"),
     [
-        ("float", 32),
-        ("float", 64),
-        ("float", 128),
-        ("float", 256),
-        ("float16", 32),
-        ("float16", 64),
-        ("float16", 128),
+        ("float", 32, 512),
+        ("float", 64, 512),
+        ("float", 128, 512),
+        ("float", 256, 512),
+        ("float16", 32, 512),
+        ("float16", 64, 512),
+        ("float16", 128, 512),
+        ("float", 256, 1),
+        ("float16", 128, 1),
     ],
 )
 def test_no_spills(kind: str, size: int, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,29 @@ def test_requantized_in_the_kernel() -> None:
     assert difference.max() <= 1 and (difference > 0).mean() <= 1e-3
 
 
+ACTIVATIONS = (
+    "(uint8[2,33,64] X, uint8[2,64,40] W) => (uint8[2,33,40] Y)"
+    " { S = Constant<value_float=0.02>() Z = Constant<value=uint8 {131}>()"
+    " YS = Constant<value_float=0.1>() YZ = Constant<value=uint8 {120}>()"
+    " A = DequantizeLinear(X,S,Z) B = DequantizeLinear(W,S,Z) T = MatMul(A,B) Y = QuantizeLinear(T,YS,YZ) }"
+)
+
+
+def test_activations_are_multiplied_as_integers() -> None:
+    """In a quantized attention, where tensor cores take bytes; within a step of ONNX Runtime's float product."""
+    model = model_of(ACTIVATIONS)
+    for arch, bytes_ in (("sm_80", True), ("sm_75", False)):
+        options = Options(Target.cuda(arch), emit="gpu", cache=False, jobs=0)
+        text = compile_model(model.SerializeToString(), None, options).text
+        assert ("nvvm.mma.sync" in text) == bytes_
+    inputs = full_range(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, inputs)
+    difference = np.abs(compiled(model)(dict(inputs)).astype(np.int32) - expected.astype(np.int32))
+    assert len(np.unique(expected)) > 50
+    assert difference.max() <= 1 and (difference > 0).mean() <= 1e-3
+
+
 @pytest.mark.skipif(find_ptxas() is None, reason="needs ptxas: pip install nvidia-cuda-nvcc-cu12")
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
 def test_ptxas_takes_it(arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
