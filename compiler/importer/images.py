@@ -12,7 +12,7 @@ from aicc.importer.registry import onnx_op
 
 @onnx_op(
     "ImageDecoder",
-    limits="BMP, JPEG, PNG, PNM, TIFF and WebP; a file that cannot be decoded ends the run with an error",
+    limits="BMP, JPEG, JPEG 2000, PNG, PNM, TIFF and WebP; a file that cannot be decoded ends the run with an error",
 )
 def image_decoder(n: Node) -> Any:
     x, pixels = n.required(0), n.attr("pixel_format", "RGB")

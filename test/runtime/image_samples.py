@@ -423,3 +423,47 @@ def webp_animation(lossless: bool) -> bytes:
     stream = io.BytesIO()
     frames[0].save(stream, "webp", save_all=True, append_images=frames[1:], lossless=lossless)
     return stream.getvalue()
+
+
+# ---- JPEG 2000
+
+for mode in ("L", "LA", "RGB", "RGBA"):
+    sample(f"jpeg 2000 {mode}", mode, "jpeg2000")(saved)
+for size in ((1, 1), (1, 9), (2, 3), (3, 2), (64, 64), (100, 130)):
+    sample(f"jpeg 2000 of {size}", "RGB", "jpeg2000", size, num_resolutions=1 if min(size) < 4 else 3)(saved)
+for progression in ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL"):
+    for more in ({}, {"precinct_size": (64, 32)}):
+        sample(
+            f"jpeg 2000 {progression}, {more}",
+            "RGB",
+            "jpeg2000",
+            (150, 170),
+            progression=progression,
+            quality_layers=[40, 10, 0],
+            quality_mode="rates",
+            codeblock_size=(16, 32),
+            **more,
+        )(saved)
+sample("jpeg 2000 of tiles", "RGB", "jpeg2000", (100, 130), tile_size=(40, 50))(saved)
+sample(
+    "jpeg 2000 of tiles, elsewhere", "RGB", "jpeg2000", tile_size=(32, 48), tile_offset=(3, 5), offset=(9, 7)
+)(saved)
+sample("jpeg 2000 without colour transform", "RGB", "jpeg2000", mct=0)(saved)
+sample("jpeg 2000 without boxes", "RGB", "jpeg2000", no_jp2=True)(saved)
+sample("jpeg 2000 of one resolution", "RGB", "jpeg2000", num_resolutions=1)(saved)
+sample("jpeg 2000 with packet lengths", "RGB", "jpeg2000", plt=True)(saved)
+
+
+@sample("jpeg 2000 of 16 bits")
+def jpeg2000_deep() -> Sample:
+    return saved("I;16", "jpeg2000"), np.repeat(picture(37, 53, 1), 3, -1)
+
+
+REAL: dict[str, Callable[[], Sample]] = {}
+"""Files whose pixels are sums of real numbers, which may be rounded to either side."""
+
+for rate in (0, 5, 20):
+    for size in ((37, 53), (90, 131)):
+        name = f"jpeg 2000 in real numbers, {size}, 1/{rate}"
+        sample(name, "RGB", "jpeg2000", size, irreversible=True, quality_layers=[rate])(saved)
+        REAL[name] = SAMPLES.pop(name)

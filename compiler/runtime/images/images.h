@@ -50,5 +50,6 @@ void rt_decode_png(struct rt_image *image);
 void rt_decode_jpeg(struct rt_image *image);
 void rt_decode_tiff(struct rt_image *image);
 void rt_decode_webp(struct rt_image *image);
+void rt_decode_jpeg2000(struct rt_image *image);
 
 #endif
