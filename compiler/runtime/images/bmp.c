@@ -104,7 +104,8 @@ static void check(const struct bmp *b) {
   static const char *const names[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields"};
   int bits = b->bits, kind = b->compression;
   if (kind < RAW || kind > ALPHABITFIELDS || kind == JPEG || kind == PNG)
-    rt_image_fail(b->image, "compression %d (%s) is not supported", kind, kind == JPEG || kind == PNG ? names[kind] : "unknown");
+    rt_image_fail(b->image, "compression %d (%s) is not supported", kind,
+                  kind == JPEG || kind == PNG ? names[kind] : "unknown");
   if (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
     rt_image_fail(b->image, "%d bits a pixel are not supported", bits);
   if ((kind == RLE8 && bits != 8) || (kind == RLE4 && bits != 4) || (kind >= BITFIELDS && bits != 16 && bits != 32))

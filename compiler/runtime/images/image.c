@@ -74,8 +74,9 @@ static const struct format *format_of(const struct rt_image *image) {
                                     image->what, formats[i].name, names));
   }
   list_formats(names, sizeof names);
-  rt_end_run(image->ctx, rt_error(AICC_ERROR_MODEL, "%s: the %lld bytes are no image of a known format; supported are %s",
-                                  image->what, (long long)image->size, names));
+  rt_end_run(image->ctx,
+             rt_error(AICC_ERROR_MODEL, "%s: the %lld bytes are no image of a known format; supported are %s",
+                      image->what, (long long)image->size, names));
 }
 
 void rt_image_fail(const struct rt_image *image, const char *format, ...) {
@@ -84,7 +85,8 @@ void rt_image_fail(const struct rt_image *image, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  rt_end_run(image->ctx, rt_error(AICC_ERROR_MODEL, "%s: the %s image cannot be decoded: %s", image->what, image->format, text));
+  rt_end_run(image->ctx,
+             rt_error(AICC_ERROR_MODEL, "%s: the %s image cannot be decoded: %s", image->what, image->format, text));
 }
 
 bool rt_image_sized(struct rt_image *image, int64_t width, int64_t height) {
@@ -100,7 +102,9 @@ bool rt_image_sized(struct rt_image *image, int64_t width, int64_t height) {
 
 void *rt_image_memory(const struct rt_image *image, int64_t bytes, bool zero) {
   void *memory = rt_buffers_acquire(&image->ctx->buffers, bytes);
-  if (!memory) rt_end_run(image->ctx, rt_error(AICC_ERROR_MEMORY, "%s: out of memory: an image takes %lld bytes", image->what, (long long)bytes));
+  if (!memory)
+    rt_end_run(image->ctx, rt_error(AICC_ERROR_MEMORY, "%s: out of memory: an image takes %lld bytes", image->what,
+                                    (long long)bytes));
   if (zero) memset(memory, 0, (size_t)bytes);
   return memory;
 }
@@ -109,7 +113,8 @@ void rt_image_release(const struct rt_image *image, void *memory) { rt_buffers_r
 
 const uint8_t *rt_image_bytes(const struct rt_image *image, int64_t at, int64_t bytes) {
   if (at < 0 || bytes < 0 || at > image->size || bytes > image->size - at)
-    rt_image_fail(image, "%lld bytes from byte %lld on are needed, and the file has %lld", (long long)bytes, (long long)at, (long long)image->size);
+    rt_image_fail(image, "%lld bytes from byte %lld on are needed, and the file has %lld", (long long)bytes,
+                  (long long)at, (long long)image->size);
   return image->data + at;
 }
 

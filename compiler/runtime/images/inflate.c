@@ -26,7 +26,8 @@ static uint32_t take(struct stream *s, int32_t n) { return rt_bits_take(&s->bits
 static bool block(struct stream *s, const struct code *literals, const struct code *distances) {
   static const uint16_t length_of[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                                        31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-  static const uint8_t length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+  static const uint8_t length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                        2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
   for (;;) {
     const int32_t what = rt_prefix_symbol(&s->bits, &literals->prefix);
     if (what < 256) {
@@ -87,7 +88,9 @@ static void sent_codes(struct stream *s, struct code *literals, struct code *dis
     }
     if (what == 16 && i == 0) rt_bits_corrupt(&s->bits, "there is nothing to repeat");
     const uint8_t value = what == 16 ? lengths[i - 1] : 0;
-    const int32_t times = what == 16 ? 3 + (int32_t)take(s, 2) : what == 17 ? 3 + (int32_t)take(s, 3) : 11 + (int32_t)take(s, 7);
+    const int32_t times = what == 16   ? 3 + (int32_t)take(s, 2)
+                          : what == 17 ? 3 + (int32_t)take(s, 3)
+                                       : 11 + (int32_t)take(s, 7);
     if (times > n + far - i) rt_bits_corrupt(&s->bits, "there are too many code lengths");
     memset(lengths + i, value, (size_t)times);
     i += times;
@@ -110,7 +113,8 @@ static uint32_t checksum(const uint8_t *data, int64_t n) {
 int64_t rt_inflate(const struct rt_image *image, const uint8_t *data, int64_t size, uint8_t *out, int64_t room) {
   struct stream s = {.bits = {.image = image, .data = data, .at = 2, .size = size}, .out = out, .room = room};
   struct code literals, distances;
-  if (size < 2 || (data[0] & 15) != 8 || rt_be16(data) % 31 || data[1] & 32) rt_bits_corrupt(&s.bits, "they are no zlib stream");
+  if (size < 2 || (data[0] & 15) != 8 || rt_be16(data) % 31 || data[1] & 32)
+    rt_bits_corrupt(&s.bits, "they are no zlib stream");
   bool last = false, more = true;
   while (!last && more) {
     last = take(&s, 1);

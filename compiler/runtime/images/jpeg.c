@@ -3,7 +3,9 @@
 
 #include "jpeg.h"
 
-enum { DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, RST0 = 0xd0, RST7 = 0xd7, SOI = 0xd8, EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DNL = 0xdc, DRI = 0xdd, APP0 = 0xe0, APP14 = 0xee, TEM = 0x01 };
+enum { SOI = 0xd8, EOI = 0xd9, RST0 = 0xd0, RST7 = 0xd7, TEM = 0x01 }; /* markers without a segment */
+enum { DHT = 0xc4, SOS = 0xda, DQT = 0xdb, DNL = 0xdc, DRI = 0xdd, APP0 = 0xe0, APP14 = 0xee };
+enum { SOF0 = 0xc0, SOF15 = 0xcf, JPG = 0xc8, DAC = 0xcc }; /* frames, but for DHT and the latter */
 
 struct segment {
   int32_t marker;
@@ -61,13 +63,14 @@ static void read_huffman(struct jpeg *j, struct segment s) {
 }
 
 static void check_frame(const struct jpeg *j, struct segment s) {
-  static const char *const kinds[] = {"", "", "", "lossless", "", "hierarchical", "hierarchical", "hierarchical", "",
-                                      "arithmetic-coded", "arithmetic-coded", "arithmetic-coded", "", "arithmetic-coded", "arithmetic-coded", "arithmetic-coded"};
-  if (kinds[s.marker & 15][0]) rt_image_fail(j->image, "%s images are not supported", kinds[s.marker & 15]);
+  const int32_t kind = s.marker - SOF0; /* bits: of its parts, of the way it is coded */
+  const char *refused = kind & 8 ? "arithmetic-coded" : kind & 4 ? "hierarchical" : kind == 3 ? "lossless" : NULL;
+  if (refused) rt_image_fail(j->image, "%s images are not supported", refused);
   if (j->n_components) rt_image_fail(j->image, "it has two frames");
   need(j, s, 6);
   if (s.data[0] != 8) rt_image_fail(j->image, "samples of %d bits are not supported", s.data[0]);
-  if (s.data[5] != 1 && s.data[5] != 3 && s.data[5] != 4) rt_image_fail(j->image, "%d components are not supported", s.data[5]);
+  if (s.data[5] != 1 && s.data[5] != 3 && s.data[5] != 4)
+    rt_image_fail(j->image, "%d components are not supported", s.data[5]);
   need(j, s, 6 + 3 * s.data[5]);
 }
 
@@ -75,14 +78,15 @@ static void check_frame(const struct jpeg *j, struct segment s) {
 static bool read_frame(struct jpeg *j, struct segment s) {
   check_frame(j, s);
   const int64_t height = rt_be16(s.data + 1), width = rt_be16(s.data + 3);
-  j->progressive = s.marker == 0xc2;
+  j->progressive = s.marker == SOF0 + 2;
   j->n_components = s.data[5];
   j->h_most = j->v_most = 1;
   for (int32_t i = 0; i < j->n_components; i++) {
     const uint8_t *p = s.data + 6 + 3 * i;
     struct jpeg_component *c = &j->components[i];
     c->id = p[0], c->h = p[1] >> 4, c->v = p[1] & 15, c->table = p[2];
-    if (c->h < 1 || c->h > 4 || c->v < 1 || c->v > 4 || c->table > 3) rt_image_fail(j->image, "component %d is of an unknown kind", i);
+    if (c->h < 1 || c->h > 4 || c->v < 1 || c->v > 4 || c->table > 3)
+      rt_image_fail(j->image, "component %d is of an unknown kind", i);
     if (c->h > j->h_most) j->h_most = c->h;
     if (c->v > j->v_most) j->v_most = c->v;
   }
@@ -92,7 +96,8 @@ static bool read_frame(struct jpeg *j, struct segment s) {
   int64_t blocks = 0;
   for (int32_t i = 0; i < j->n_components; i++) {
     struct jpeg_component *c = &j->components[i];
-    if (j->h_most % c->h || j->v_most % c->v) rt_image_fail(j->image, "a component is smaller than another one by a fraction, which is not supported");
+    if (j->h_most % c->h || j->v_most % c->v)
+      rt_image_fail(j->image, "a component is smaller than another one by a fraction, which is not supported");
     c->width = (width * c->h + j->h_most - 1) / j->h_most;
     c->height = (height * c->v + j->v_most - 1) / j->v_most;
     c->columns = (c->width + 7) / 8;
@@ -104,7 +109,8 @@ static bool read_frame(struct jpeg *j, struct segment s) {
   if (blocks > 8 * j->image->size) rt_image_fail(j->image, "it is too short for its size in pixels");
   for (int32_t i = 0; i < j->n_components; i++) {
     struct jpeg_component *c = &j->components[i];
-    c->blocks = rt_image_memory(j->image, c->stride * j->unit_rows * c->v * JPEG_BLOCK * (int64_t)sizeof *c->blocks, true);
+    c->blocks = rt_image_memory(j->image, c->stride * j->unit_rows * c->v * JPEG_BLOCK * (int64_t)sizeof *c->blocks,
+                                true);
   }
   return true;
 }
@@ -113,7 +119,8 @@ static struct jpeg_scan scan_of(struct jpeg *j, struct segment s) {
   struct jpeg_scan scan = {.last = 63};
   need(j, s, 1);
   scan.n_components = s.data[0];
-  if (scan.n_components < 1 || scan.n_components > j->n_components) rt_image_fail(j->image, "a scan is of %d components", scan.n_components);
+  if (scan.n_components < 1 || scan.n_components > j->n_components)
+    rt_image_fail(j->image, "a scan is of %d components", scan.n_components);
   need(j, s, 4 + 2 * scan.n_components);
   int32_t blocks = 0;
   for (int32_t i = 0; i < scan.n_components; i++) {
@@ -121,7 +128,8 @@ static struct jpeg_scan scan_of(struct jpeg *j, struct segment s) {
     for (int32_t c = 0; c < j->n_components; c++)
       if (j->components[c].id == p[0]) scan.components[i] = &j->components[c];
     scan.dc[i] = p[1] >> 4, scan.ac[i] = p[1] & 15;
-    if (!scan.components[i] || scan.dc[i] > 3 || scan.ac[i] > 3) rt_image_fail(j->image, "a scan is of components or tables that do not exist");
+    if (!scan.components[i] || scan.dc[i] > 3 || scan.ac[i] > 3)
+      rt_image_fail(j->image, "a scan is of components or tables that do not exist");
     for (int32_t k = 0; k < i; k++)
       if (scan.components[k] == scan.components[i]) rt_image_fail(j->image, "a scan has a component twice");
     blocks += scan.components[i]->h * scan.components[i]->v;
@@ -131,7 +139,8 @@ static struct jpeg_scan scan_of(struct jpeg *j, struct segment s) {
   const uint8_t *p = s.data + 1 + 2 * scan.n_components;
   scan.first = p[0], scan.last = p[1], scan.high = p[2] >> 4, scan.low = p[2] & 15;
   const bool dc = scan.first == 0;
-  if (scan.last > 63 || scan.first > scan.last || (dc ? scan.last != 0 : scan.n_components > 1) || scan.low > 13 || (scan.high && scan.high != scan.low + 1))
+  if (scan.last > 63 || scan.first > scan.last || (dc ? scan.last != 0 : scan.n_components > 1) || scan.low > 13 ||
+      (scan.high && scan.high != scan.low + 1))
     rt_image_fail(j->image, "a scan is of an unknown kind");
   return scan;
 }
@@ -172,7 +181,7 @@ void rt_decode_jpeg(struct rt_image *image) {
       j->adobe_transform = s.data[11];
     } else if (s.marker == SOS) {
       at = read_scan(j, s, at);
-    } else if (s.marker >= 0xc0 && s.marker <= 0xcf && s.marker != JPG && s.marker != DAC) {
+    } else if (s.marker >= SOF0 && s.marker <= SOF15 && s.marker != JPG && s.marker != DAC) {
       if (read_frame(j, s)) continue;
       rt_image_release(image, j);
       return;

@@ -15,11 +15,11 @@ struct jpeg_huffman {
 };
 
 struct jpeg_component {
-  int32_t id, h, v, table;    /* sampling factors, quantization table */
-  int64_t width, height;      /* in samples */
-  int64_t columns, rows;      /* in blocks that hold samples */
-  int64_t stride;             /* blocks from row to row: whole units */
-  int16_t *blocks;            /* coefficients, in natural order */
+  int32_t id, h, v, table; /* sampling factors, quantization table */
+  int64_t width, height;   /* in samples */
+  int64_t columns, rows;   /* in blocks that hold samples */
+  int64_t stride;          /* blocks from row to row: whole units */
+  int16_t *blocks;         /* coefficients, in natural order */
   uint16_t quantization[JPEG_BLOCK];
   bool scanned;
   uint8_t *samples;
@@ -48,7 +48,8 @@ extern const uint8_t rt_jpeg_zigzag[JPEG_BLOCK];
 
 /* ---- jpeg_entropy.c ---- */
 
-void rt_jpeg_make_huffman(const struct jpeg *j, struct jpeg_huffman *table, const uint8_t counts[16], const uint8_t *symbols);
+void rt_jpeg_make_huffman(const struct jpeg *j, struct jpeg_huffman *table, const uint8_t counts[16],
+                          const uint8_t *symbols);
 /* Reads the coefficients of a scan from byte `at` of the file on; returns where they end. */
 int64_t rt_jpeg_read_scan(struct jpeg *j, const struct jpeg_scan *scan, int64_t at);
 

@@ -4,8 +4,8 @@
 #include "jpeg2000.h"
 
 enum {
-  SOC = 0xff4f, CAP = 0xff50, SIZ = 0xff51, COD = 0xff52, COC = 0xff53, QCD = 0xff5c, QCC = 0xff5d, RGN = 0xff5e, POC = 0xff5f, PPM = 0xff60, PPT = 0xff61,
-  SOT = 0xff90, SOD = 0xff93, EOC = 0xffd9,
+  SOC = 0xff4f, CAP = 0xff50, SIZ = 0xff51, COD = 0xff52, COC = 0xff53, QCD = 0xff5c, QCC = 0xff5d, RGN = 0xff5e,
+  POC = 0xff5f, PPM = 0xff60, PPT = 0xff61, SOT = 0xff90, SOD = 0xff93, EOC = 0xffd9,
 };
 
 struct stream {
@@ -36,7 +36,8 @@ static struct segment next_segment(struct stream *s) {
   s->at += 2;
   if (found.marker == SOD || found.marker == EOC) return found;
   const int64_t size = rt_be16(bytes_of(s, s->at, 2));
-  if (found.marker < 0xff00 || size < 2) rt_image_fail(s->j->image, "a marker is missing before byte %lld of its codestream", (long long)s->at);
+  if (found.marker < 0xff00 || size < 2)
+    rt_image_fail(s->j->image, "a marker is missing before byte %lld of its codestream", (long long)s->at);
   found.data = bytes_of(s, s->at, size) + 2;
   found.size = size - 2;
   s->at += size;
@@ -54,23 +55,28 @@ static bool read_sizes(struct stream *s) {
   const struct segment segment = next_segment(s);
   if (segment.marker != SIZ) rt_image_fail(j->image, "it does not begin with its sizes");
   need(s, segment, 36);
-  int64_t *const numbers[8] = {&j->x1, &j->y1, &j->x0, &j->y0, &j->tile_width, &j->tile_height, &j->tile_x0, &j->tile_y0};
+  int64_t *const numbers[8] = {&j->x1,         &j->y1,          &j->x0,      &j->y0,
+                               &j->tile_width, &j->tile_height, &j->tile_x0, &j->tile_y0};
   for (int i = 0; i < 8; i++) *numbers[i] = rt_be32(segment.data + 2 + 4 * i);
   j->n_components = (int32_t)rt_be16(segment.data + 34);
-  if (j->n_components < 1 || j->n_components > J2K_COMPONENTS) rt_image_fail(j->image, "%d components are not supported", j->n_components);
+  if (j->n_components < 1 || j->n_components > J2K_COMPONENTS)
+    rt_image_fail(j->image, "%d components are not supported", j->n_components);
   need(s, segment, 36 + 3 * j->n_components);
   for (int32_t c = 0; c < j->n_components; c++) {
     const uint8_t *p = segment.data + 36 + 3 * c;
     j->components[c] = (struct j2k_component){(p[0] & 127) + 1, p[1], p[2], p[0] >> 7};
-    if (j->components[c].bits > 26) rt_image_fail(j->image, "samples of %d bits are not supported", j->components[c].bits);
+    if (j->components[c].bits > 26)
+      rt_image_fail(j->image, "samples of %d bits are not supported", j->components[c].bits);
     if (!p[1] || !p[2]) rt_image_fail(j->image, "a component has no samples");
   }
   if (!rt_image_sized(j->image, j->x1 - j->x0, j->y1 - j->y0)) return false;
-  if (!j->tile_width || !j->tile_height || j->tile_x0 > j->x0 || j->tile_y0 > j->y0 || j->tile_x0 + j->tile_width <= j->x0 || j->tile_y0 + j->tile_height <= j->y0)
+  if (!j->tile_width || !j->tile_height || j->tile_x0 > j->x0 || j->tile_y0 > j->y0 ||
+      j->tile_x0 + j->tile_width <= j->x0 || j->tile_y0 + j->tile_height <= j->y0)
     rt_image_fail(j->image, "its first tile is not where it begins");
   j->tiles_across = j2k_up(j->x1 - j->tile_x0, j->tile_width);
   j->tiles_down = j2k_up(j->y1 - j->tile_y0, j->tile_height);
-  if (j->tiles_across > 65535 || j->tiles_across * j->tiles_down > 65535 || j->tiles_across * j->tiles_down > s->size / 14)
+  if (j->tiles_across > 65535 || j->tiles_across * j->tiles_down > 65535 ||
+      j->tiles_across * j->tiles_down > s->size / 14)
     rt_image_fail(j->image, "it has more tiles than it can hold");
   return true;
 }
@@ -78,9 +84,11 @@ static bool read_sizes(struct stream *s) {
 /* ---- A.6: how components are coded ---- */
 
 /* `p`: levels and so on, `n` bytes of them. */
-static void read_coding(const struct stream *s, struct j2k_coding *coding, const uint8_t *p, int64_t n, bool precincts) {
+static void read_coding(const struct stream *s, struct j2k_coding *coding, const uint8_t *p, int64_t n,
+                        bool precincts) {
   const struct rt_image *image = s->j->image;
-  if (n < 5 || p[0] > J2K_LEVELS || n < 5 + (precincts ? p[0] + 1 : 0)) rt_image_fail(image, "how it is coded is said too shortly");
+  if (n < 5 || p[0] > J2K_LEVELS || n < 5 + (precincts ? p[0] + 1 : 0))
+    rt_image_fail(image, "how it is coded is said too shortly");
   coding->levels = p[0];
   coding->block_width = (p[1] & 15) + 2;
   coding->block_height = (p[2] & 15) + 2;
@@ -110,7 +118,8 @@ static void read_all_coding(const struct stream *s, struct j2k_parameters *param
   parameters->progression = p[1];
   parameters->layers = (int32_t)rt_be16(p + 2);
   parameters->mixed = p[4];
-  if (parameters->progression > 4 || !parameters->layers) rt_image_fail(s->j->image, "its progression is of an unknown kind");
+  if (parameters->progression > 4 || !parameters->layers)
+    rt_image_fail(s->j->image, "its progression is of an unknown kind");
   for (int32_t c = 0; c < s->j->n_components; c++)
     if (!parameters->codings[c].own_coding) read_coding(s, &parameters->codings[c], p + 5, segment.size - 5, p[0] & 1);
 }
@@ -138,7 +147,8 @@ static void read_parameters(const struct stream *s, struct j2k_parameters *param
     read_quantization(s, coding, p + 1, segment.size - 1);
     coding->own_quantization = true;
   } else if (segment.marker == RGN || segment.marker == POC || segment.marker == PPM || segment.marker == PPT) {
-    static const char *const names[] = {"regions of interest", "changes of progression", "packed packet headers", "packed packet headers"};
+    static const char *const names[] = {"regions of interest", "changes of progression", "packed packet headers",
+                                        "packed packet headers"};
     rt_image_fail(s->j->image, "%s are not supported", names[segment.marker - RGN]);
   } else if (segment.marker == CAP) {
     rt_image_fail(s->j->image, "extensions of JPEG 2000 are not supported");
@@ -162,7 +172,8 @@ static void read_tile_part(struct stream *s, struct segment segment, struct tile
     if (!state->own) {
       state->own = rt_j2k_pool_get(j->image, pool, sizeof *state->own);
       *state->own = j->parameters;
-      for (int32_t c = 0; c < j->n_components; c++) state->own->codings[c].own_coding = state->own->codings[c].own_quantization = false;
+      for (int32_t c = 0; c < j->n_components; c++)
+        state->own->codings[c].own_coding = state->own->codings[c].own_quantization = false;
     }
     read_parameters(s, state->own, own);
   }
@@ -182,7 +193,8 @@ static void decode_tiles(struct j2k *j, const struct tile_state *states) {
     for (const struct j2k_tile_part *p = states[i].first; p; p = p->next) size += p->size;
     uint8_t *packets = rt_image_memory(j->image, size, false);
     size = 0;
-    for (const struct j2k_tile_part *p = states[i].first; p; size += p->size, p = p->next) memcpy(packets + size, p->data, (size_t)p->size);
+    for (const struct j2k_tile_part *p = states[i].first; p; size += p->size, p = p->next)
+      memcpy(packets + size, p->data, (size_t)p->size);
     rt_j2k_tile(j, states[i].own ? states[i].own : &j->parameters, i, packets, size);
     rt_image_release(j->image, packets);
   }
@@ -194,13 +206,15 @@ static void decode_codestream(struct stream *s) {
   s->at = 2;
   if (!read_sizes(s)) return;
   struct j2k_pool pool = {0};
-  struct tile_state *states = rt_j2k_pool_get(j->image, &pool, j->tiles_across * j->tiles_down * (int64_t)sizeof *states);
+  struct tile_state *states = rt_j2k_pool_get(j->image, &pool,
+                                              j->tiles_across * j->tiles_down * (int64_t)sizeof *states);
   while (s->at < s->size) {
     const struct segment segment = next_segment(s);
     if (segment.marker == EOC) break;
     if (segment.marker == SOD) rt_image_fail(j->image, "data come before their tile");
     if (segment.marker != SOT) read_parameters(s, &j->parameters, segment);
-    else if (!j->parameters.layers || !j->parameters.codings[0].guard_bits) rt_image_fail(j->image, "it does not say how it is coded");
+    else if (!j->parameters.layers || !j->parameters.codings[0].guard_bits)
+      rt_image_fail(j->image, "it does not say how it is coded");
     else read_tile_part(s, segment, states, &pool);
   }
   decode_tiles(j, states);
@@ -246,7 +260,7 @@ static void check_colours(const struct rt_image *image, struct box header) {
 void rt_decode_jpeg2000(struct rt_image *image) {
   struct j2k j = {.image = image};
   struct stream s = {.j = &j, .data = image->data, .size = image->size};
-  for (int64_t at = 0; image->data[0] != 0xff; ) {
+  for (int64_t at = 0; image->data[0] != 0xff;) {
     const struct box box = box_at(image, at, image->size);
     if (box.type == TYPE('j', 'p', '2', 'h')) check_colours(image, box);
     at = box.end;

@@ -130,7 +130,8 @@ static inline int64_t j2k_up(int64_t value, int64_t unit) { return (value + unit
 void *rt_j2k_pool_get(const struct rt_image *image, struct j2k_pool *pool, int64_t bytes); /* zeros */
 void rt_j2k_pool_free(const struct rt_image *image, struct j2k_pool *pool);
 /* Decodes a tile from its packets into image->pixels. */
-void rt_j2k_tile(struct j2k *j, struct j2k_parameters *parameters, int64_t number, const uint8_t *packets, int64_t size);
+void rt_j2k_tile(struct j2k *j, struct j2k_parameters *parameters, int64_t number, const uint8_t *packets,
+                 int64_t size);
 
 /* ---- jpeg2000_packets.c ---- */
 
@@ -139,8 +140,8 @@ void rt_j2k_read_packets(struct j2k_tile *tile, const uint8_t *data, int64_t siz
 /* ---- jpeg2000_block.c ---- */
 
 /* Decodes a code block to its place in a band, whose rows are `stride` long. Values have one bit behind the point. */
-void rt_j2k_block(const struct rt_image *image, const struct j2k_block *block, const struct j2k_band *band, int32_t style, int32_t *out,
-                  int64_t stride);
+void rt_j2k_block(const struct rt_image *image, const struct j2k_block *block, const struct j2k_band *band,
+                  int32_t style, int32_t *out, int64_t stride);
 
 /* ---- jpeg2000_wavelet.c ---- */
 

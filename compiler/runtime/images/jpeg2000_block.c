@@ -9,13 +9,20 @@ enum { SIGNIFICANT = 1, NEGATIVE = 2, VISITED = 4, REFINED = 8 };
 /* ---- bits ---- */
 
 /* Table C.2: the estimate, and the states after the likelier symbol and the other; 128: they change roles. */
-static const struct { uint16_t estimate; uint8_t likelier, other; } states[47] = {
-    {0x5601, 1, 1 | 128}, {0x3401, 2, 6}, {0x1801, 3, 9}, {0x0ac1, 4, 12}, {0x0521, 5, 29}, {0x0221, 38, 33}, {0x5601, 7, 6 | 128}, {0x5401, 8, 14},
-    {0x4801, 9, 14}, {0x3801, 10, 14}, {0x3001, 11, 17}, {0x2401, 12, 18}, {0x1c01, 13, 20}, {0x1601, 29, 21}, {0x5601, 15, 14 | 128}, {0x5401, 16, 14},
-    {0x5101, 17, 15}, {0x4801, 18, 16}, {0x3801, 19, 17}, {0x3401, 20, 18}, {0x3001, 21, 19}, {0x2801, 22, 19}, {0x2401, 23, 20}, {0x2201, 24, 21},
-    {0x1c01, 25, 22}, {0x1801, 26, 23}, {0x1601, 27, 24}, {0x1401, 28, 25}, {0x1201, 29, 26}, {0x1101, 30, 27}, {0x0ac1, 31, 28}, {0x09c1, 32, 29},
-    {0x08a1, 33, 30}, {0x0521, 34, 31}, {0x0441, 35, 32}, {0x02a1, 36, 33}, {0x0221, 37, 34}, {0x0141, 38, 35}, {0x0111, 39, 36}, {0x0085, 40, 37},
-    {0x0049, 41, 38}, {0x0025, 42, 39}, {0x0015, 43, 40}, {0x0009, 44, 41}, {0x0005, 45, 42}, {0x0001, 45, 43}, {0x5601, 46, 46},
+static const struct {
+  uint16_t estimate;
+  uint8_t likelier, other;
+} states[47] = {
+    {0x5601, 1, 1 | 128}, {0x3401, 2, 6},       {0x1801, 3, 9},   {0x0ac1, 4, 12},  {0x0521, 5, 29},
+    {0x0221, 38, 33},     {0x5601, 7, 6 | 128}, {0x5401, 8, 14},  {0x4801, 9, 14},  {0x3801, 10, 14},
+    {0x3001, 11, 17},     {0x2401, 12, 18},     {0x1c01, 13, 20}, {0x1601, 29, 21}, {0x5601, 15, 14 | 128},
+    {0x5401, 16, 14},     {0x5101, 17, 15},     {0x4801, 18, 16}, {0x3801, 19, 17}, {0x3401, 20, 18},
+    {0x3001, 21, 19},     {0x2801, 22, 19},     {0x2401, 23, 20}, {0x2201, 24, 21}, {0x1c01, 25, 22},
+    {0x1801, 26, 23},     {0x1601, 27, 24},     {0x1401, 28, 25}, {0x1201, 29, 26}, {0x1101, 30, 27},
+    {0x0ac1, 31, 28},     {0x09c1, 32, 29},     {0x08a1, 33, 30}, {0x0521, 34, 31}, {0x0441, 35, 32},
+    {0x02a1, 36, 33},     {0x0221, 37, 34},     {0x0141, 38, 35}, {0x0111, 39, 36}, {0x0085, 40, 37},
+    {0x0049, 41, 38},     {0x0025, 42, 39},     {0x0015, 43, 40}, {0x0009, 44, 41}, {0x0005, 45, 42},
+    {0x0001, 45, 43},     {0x5601, 46, 46},
 };
 
 struct decoder {
@@ -133,7 +140,8 @@ static int32_t clamp1(int32_t v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 
 static int32_t decode_sign(struct decoder *d, const uint8_t *f, bool below) {
   if (d->raw) return raw_bit(d);
-  const int32_t h = clamp1(sign_of(f[-1]) + sign_of(f[1])), v = clamp1(sign_of(f[-d->row]) + (below ? sign_of(f[d->row]) : 0));
+  const int32_t h = clamp1(sign_of(f[-1]) + sign_of(f[1])),
+                v = clamp1(sign_of(f[-d->row]) + (below ? sign_of(f[d->row]) : 0));
   const int32_t sum = 3 * h + v, context = SIGN + (sum < 0 ? -sum : sum);
   return decode(d, context) ^ (sum < 0);
 }
@@ -203,15 +211,17 @@ static void run_pass(struct decoder *d, int32_t kind) {
   for (int32_t i = 0; i < 4; i++) decode(d, UNIFORM);
 }
 
-void rt_j2k_block(const struct rt_image *image, const struct j2k_block *block, const struct j2k_band *band, int32_t style, int32_t *out,
-                  int64_t stride) {
-  struct decoder d = {.kind = band->kind, .style = style, .out = out, .stride = stride, .plane = band->planes - block->zero_planes};
+void rt_j2k_block(const struct rt_image *image, const struct j2k_block *block, const struct j2k_band *band,
+                  int32_t style, int32_t *out, int64_t stride) {
+  struct decoder d = {
+      .kind = band->kind, .style = style, .out = out, .stride = stride, .plane = band->planes - block->zero_planes};
   d.width = block->rect.x1 - block->rect.x0;
   d.height = block->rect.y1 - block->rect.y0;
   d.row = d.width + 2;
   if (!block->first) return;
   if (d.plane > 30) rt_image_fail(image, "a code block has %d bit planes, and 30 are supported", d.plane);
-  if (d.plane < 1 || block->passes > 3 * d.plane - 2) rt_image_fail(image, "a code block has more passes than bit planes");
+  if (d.plane < 1 || block->passes > 3 * d.plane - 2)
+    rt_image_fail(image, "a code block has more passes than bit planes");
   int64_t bytes = 0;
   for (const struct j2k_piece *p = block->first; p; p = p->next) bytes += p->size;
   d.flags = rt_image_memory(image, d.row * (d.height + 2), true);

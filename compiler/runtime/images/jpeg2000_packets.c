@@ -87,7 +87,8 @@ static struct j2k_piece *add_piece(struct j2k_tile *tile, struct j2k_block *bloc
 }
 
 /* The contribution of one code block to a layer; its data are found later. */
-static struct j2k_piece *read_block_header(struct j2k_tile *tile, struct bits *b, struct j2k_block *block, int32_t style) {
+static struct j2k_piece *read_block_header(struct j2k_tile *tile, struct bits *b, struct j2k_block *block,
+                                           int32_t style) {
   struct j2k_piece *first = NULL;
   int32_t passes = passes_of(b);
   block->passes += passes;
@@ -118,7 +119,8 @@ struct pieces {
   int64_t count;
 };
 
-static void read_group_header(struct j2k_tile *tile, struct bits *b, struct j2k_group *group, int32_t style, int32_t layer, struct pieces *found) {
+static void read_group_header(struct j2k_tile *tile, struct bits *b, struct j2k_group *group, int32_t style,
+                              int32_t layer, struct pieces *found) {
   for (int64_t i = 0; i < group->across * group->down; i++) {
     const int64_t x = i % group->across, y = i / group->across;
     struct j2k_block *block = &group->blocks[i];
@@ -139,8 +141,8 @@ static int64_t skip_marker(const uint8_t *data, int64_t at, int64_t size, int32_
   return at + length <= size && data[at] == 0xff && data[at + 1] == low ? at + length : at;
 }
 
-static int64_t read_packet(struct j2k_tile *tile, struct j2k_resolution *resolution, int64_t precinct, int32_t style, int32_t layer, const uint8_t *data,
-                           int64_t at, int64_t size, struct pieces *found) {
+static int64_t read_packet(struct j2k_tile *tile, struct j2k_resolution *resolution, int64_t precinct, int32_t style,
+                           int32_t layer, const uint8_t *data, int64_t at, int64_t size, struct pieces *found) {
   const struct rt_image *image = tile->j->image;
   if (tile->parameters->sops) at = skip_marker(data, at, size, 0x91, 6);
   struct bits b = {.image = image, .data = data, .at = at, .size = size};
@@ -183,8 +185,12 @@ static struct place place_of(const struct j2k_tile *tile, int32_t c, int32_t r, 
   const struct j2k_tile_component *component = &tile->components[c];
   const struct j2k_resolution *resolution = &component->resolutions[r];
   const int32_t up = component->coding->levels - r;
-  int64_t x = (((resolution->rect.x0 >> resolution->precinct_width) + p % resolution->across) << resolution->precinct_width << up) * tile->j->components[c].dx;
-  int64_t y = (((resolution->rect.y0 >> resolution->precinct_height) + p / resolution->across) << resolution->precinct_height << up) * tile->j->components[c].dy;
+  int64_t x = (((resolution->rect.x0 >> resolution->precinct_width) + p % resolution->across)
+               << resolution->precinct_width << up) *
+              tile->j->components[c].dx;
+  int64_t y = (((resolution->rect.y0 >> resolution->precinct_height) + p / resolution->across)
+               << resolution->precinct_height << up) *
+              tile->j->components[c].dy;
   if (x < tile->rect.x0) x = tile->rect.x0;
   if (y < tile->rect.y0) y = tile->rect.y0;
   struct place place = {.component = c, .resolution = r, .precinct = p};
@@ -221,7 +227,8 @@ struct packets {
 static void read_layer(struct packets *p, const struct place *places, int64_t begin, int64_t end, int32_t layer) {
   for (int64_t i = begin; i < end; i++) {
     struct j2k_tile_component *component = &p->tile->components[places[i].component];
-    p->at = read_packet(p->tile, &component->resolutions[places[i].resolution], places[i].precinct, component->coding->style, layer, p->data, p->at, p->size, &p->pieces);
+    p->at = read_packet(p->tile, &component->resolutions[places[i].resolution], places[i].precinct,
+                        component->coding->style, layer, p->data, p->at, p->size, &p->pieces);
   }
 }
 

@@ -54,49 +54,59 @@ static struct j2k_tree make_tree(struct j2k_tile *tile, int64_t width, int64_t h
     count += w * h;
     if (w <= 1 && h <= 1) break;
   }
-  struct j2k_tree tree = {width, height, rt_j2k_pool_get(tile->j->image, &tile->pool, count * (int64_t)sizeof *tree.nodes)};
+  struct j2k_tree tree = {width, height,
+                          rt_j2k_pool_get(tile->j->image, &tile->pool, count * (int64_t)sizeof *tree.nodes)};
   for (int64_t i = 0; i < count; i++) tree.nodes[i].value = INT32_MAX;
   return tree;
 }
 
 /* `part`: what belongs to the precinct, of the band; code blocks are cut out of both. */
-static struct j2k_group make_group(struct j2k_tile *tile, struct j2k_rect part, int32_t block_width, int32_t block_height) {
+static struct j2k_group make_group(struct j2k_tile *tile, struct j2k_rect part, int32_t block_width,
+                                   int32_t block_height) {
   struct j2k_group group = {0};
   if (is_empty(part)) return group;
   const int64_t x0 = part.x0 >> block_width, y0 = part.y0 >> block_height;
   group.across = ((part.x1 - 1) >> block_width) - x0 + 1;
   group.down = ((part.y1 - 1) >> block_height) - y0 + 1;
-  group.blocks = rt_j2k_pool_get(tile->j->image, &tile->pool, group.across * group.down * (int64_t)sizeof *group.blocks);
+  group.blocks = rt_j2k_pool_get(tile->j->image, &tile->pool,
+                                 group.across * group.down * (int64_t)sizeof *group.blocks);
   group.inclusion = make_tree(tile, group.across, group.down);
   group.zero_planes = make_tree(tile, group.across, group.down);
   for (int64_t i = 0; i < group.across * group.down; i++) {
     const int64_t x = (x0 + i % group.across) << block_width, y = (y0 + i / group.across) << block_height;
-    group.blocks[i].rect = (struct j2k_rect){at_least(x, part.x0), at_least(y, part.y0), at_most(x + ((int64_t)1 << block_width), part.x1),
+    group.blocks[i].rect = (struct j2k_rect){at_least(x, part.x0), at_least(y, part.y0),
+                                             at_most(x + ((int64_t)1 << block_width), part.x1),
                                              at_most(y + ((int64_t)1 << block_height), part.y1)};
   }
   return group;
 }
 
-static void make_precincts(struct j2k_tile *tile, struct j2k_resolution *r, const struct j2k_coding *coding, bool lowest) {
+static void make_precincts(struct j2k_tile *tile, struct j2k_resolution *r, const struct j2k_coding *coding,
+                           bool lowest) {
   const int32_t half = !lowest, pw = r->precinct_width - half, ph = r->precinct_height - half;
-  const int32_t block_width = (int32_t)at_most(coding->block_width, pw), block_height = (int32_t)at_most(coding->block_height, ph);
+  const int32_t block_width = (int32_t)at_most(coding->block_width, pw),
+                block_height = (int32_t)at_most(coding->block_height, ph);
   r->precincts = rt_j2k_pool_get(tile->j->image, &tile->pool, r->across * r->down * (int64_t)sizeof *r->precincts);
   for (int64_t p = 0; p < r->across * r->down; p++) {
-    const int64_t x = ((r->rect.x0 >> r->precinct_width) + p % r->across) << pw, y = ((r->rect.y0 >> r->precinct_height) + p / r->across) << ph;
+    const int64_t x = ((r->rect.x0 >> r->precinct_width) + p % r->across) << pw,
+                  y = ((r->rect.y0 >> r->precinct_height) + p / r->across) << ph;
     for (int32_t b = 0; b < r->n_bands; b++) {
       const struct j2k_rect band = r->bands[b].rect;
-      const struct j2k_rect part = {at_least(x, band.x0), at_least(y, band.y0), at_most(x + ((int64_t)1 << pw), band.x1), at_most(y + ((int64_t)1 << ph), band.y1)};
+      const struct j2k_rect part = {at_least(x, band.x0), at_least(y, band.y0),
+                                    at_most(x + ((int64_t)1 << pw), band.x1), at_most(y + ((int64_t)1 << ph), band.y1)};
       r->precincts[p].groups[b] = make_group(tile, part, block_width, block_height);
     }
   }
 }
 
 /* Band `number` of a component, counted from the lowest resolution (E.1). */
-static struct j2k_band make_band(const struct j2k_tile_component *c, int32_t bits, int32_t level, int32_t kind, int32_t number) {
+static struct j2k_band make_band(const struct j2k_tile_component *c, int32_t bits, int32_t level, int32_t kind,
+                                 int32_t number) {
   const struct j2k_coding *coding = c->coding;
   struct j2k_band band = {.kind = kind};
   const int64_t unit = (int64_t)1 << level, dx = kind & 1 ? unit >> 1 : 0, dy = kind & 2 ? unit >> 1 : 0;
-  band.rect = divided((struct j2k_rect){c->rect.x0 - dx, c->rect.y0 - dy, c->rect.x1 - dx, c->rect.y1 - dy}, unit, unit);
+  band.rect = divided((struct j2k_rect){c->rect.x0 - dx, c->rect.y0 - dy, c->rect.x1 - dx, c->rect.y1 - dy}, unit,
+                      unit);
   const uint32_t step = coding->steps[coding->quantization == 1 ? 0 : number];
   int32_t exponent = (int32_t)(step >> 11);
   if (coding->quantization == 1) exponent -= number ? (number - 1) / 3 : 0;
@@ -127,7 +137,8 @@ static void make_component(struct j2k_tile *tile, int32_t number, int64_t *packe
     if (*packets < 0) rt_image_fail(j->image, "a tile is too short for its packets");
     r->n_bands = i ? 3 : 1;
     for (int32_t b = 0; b < r->n_bands; b++)
-      r->bands[b] = make_band(c, j->components[number].bits, i ? coding->levels - i + 1 : coding->levels, i ? b + 1 : 0, i ? 3 * (i - 1) + 1 + b : 0);
+      r->bands[b] = make_band(c, j->components[number].bits, i ? coding->levels - i + 1 : coding->levels, i ? b + 1 : 0,
+                              i ? 3 * (i - 1) + 1 + b : 0);
     make_precincts(tile, r, coding, i == 0);
   }
 }
@@ -135,7 +146,8 @@ static void make_component(struct j2k_tile *tile, int32_t number, int64_t *packe
 /* ---- from code blocks to samples ---- */
 
 /* Puts a band's coefficients where they belong in the samples of its resolution: low ones at even coordinates. */
-static void place_band(const struct j2k_tile_component *c, const struct j2k_resolution *r, const struct j2k_band *band, const int32_t *in, int32_t *out) {
+static void place_band(const struct j2k_tile_component *c, const struct j2k_resolution *r, const struct j2k_band *band,
+                       const int32_t *in, int32_t *out) {
   const bool lowest = band->kind == 0;
   const int64_t width = width_of(band->rect), step = lowest ? 1 : 2;
   for (int64_t y = 0; y < height_of(band->rect); y++) {
@@ -153,7 +165,8 @@ static void place_band(const struct j2k_tile_component *c, const struct j2k_reso
   }
 }
 
-static void decode_band(const struct j2k_tile *tile, const struct j2k_tile_component *c, const struct j2k_resolution *r, int32_t b, int32_t *out) {
+static void decode_band(const struct j2k_tile *tile, const struct j2k_tile_component *c, const struct j2k_resolution *r,
+                        int32_t b, int32_t *out) {
   const struct rt_image *image = tile->j->image;
   const struct j2k_band *band = &r->bands[b];
   if (is_empty(band->rect)) return;
@@ -163,7 +176,8 @@ static void decode_band(const struct j2k_tile *tile, const struct j2k_tile_compo
     const struct j2k_group *group = &r->precincts[p].groups[b];
     for (int64_t i = 0; i < group->across * group->down; i++) {
       const struct j2k_rect rect = group->blocks[i].rect;
-      rt_j2k_block(image, &group->blocks[i], band, c->coding->style, values + (rect.y0 - band->rect.y0) * width + rect.x0 - band->rect.x0, width);
+      rt_j2k_block(image, &group->blocks[i], band, c->coding->style,
+                   values + (rect.y0 - band->rect.y0) * width + rect.x0 - band->rect.x0, width);
     }
   }
   place_band(c, r, band, values, out);
@@ -171,7 +185,8 @@ static void decode_band(const struct j2k_tile *tile, const struct j2k_tile_compo
 }
 
 /* The lower resolution, which is the low band of both directions. */
-static void place_lower(const struct j2k_resolution *lower, const struct j2k_resolution *r, const int32_t *in, int32_t *out) {
+static void place_lower(const struct j2k_resolution *lower, const struct j2k_resolution *r, const int32_t *in,
+                        int32_t *out) {
   const int64_t width = width_of(lower->rect);
   for (int64_t y = 0; y < height_of(lower->rect); y++) {
     int32_t *to = out + (2 * (lower->rect.y0 + y) - r->rect.y0) * width_of(r->rect) + 2 * lower->rect.x0 - r->rect.x0;
@@ -229,7 +244,8 @@ static void mix(const struct j2k_tile *tile) {
           s[i] = (int32_t)red, u[i] = (int32_t)green, v[i] = (int32_t)blue;
         } else {
           const float y = real_at(s, i), b = real_at(u, i), r = real_at(v, i);
-          s[i] = rounded(y + r * 1.402f), u[i] = rounded(y - b * 0.34413f - r * 0.71414f), v[i] = rounded(y + b * 1.772f);
+          s[i] = rounded(y + r * 1.402f), u[i] = rounded(y - b * 0.34413f - r * 0.71414f),
+          v[i] = rounded(y + b * 1.772f);
         }
       }
     } else if (!c[k].coding->reversible && !(mixed && k < 3)) {
@@ -240,7 +256,8 @@ static void mix(const struct j2k_tile *tile) {
 
 /* A sample of any depth as one of 8 bits. */
 static uint8_t sample8(const struct j2k_component *component, int32_t value) {
-  const int64_t most = ((int64_t)1 << component->bits) - 1, shifted = at_most(at_least(value + (most + 1) / 2, 0), most);
+  const int64_t most = ((int64_t)1 << component->bits) - 1,
+                shifted = at_most(at_least(value + (most + 1) / 2, 0), most);
   return (uint8_t)(component->bits > 8 ? shifted >> (component->bits - 8) : shifted * 255 / most);
 }
 
@@ -257,19 +274,23 @@ static void write_pixels(const struct j2k_tile *tile) {
           out[k] = 0;
           continue;
         }
-        const int64_t column = at_least(x / component->dx, c->rect.x0) - c->rect.x0, row = at_least(y / component->dy, c->rect.y0) - c->rect.y0;
+        const int64_t column = at_least(x / component->dx, c->rect.x0) - c->rect.x0,
+                      row = at_least(y / component->dy, c->rect.y0) - c->rect.y0;
         out[k] = sample8(component, c->samples[row * width_of(c->rect) + column]);
       }
     }
   }
 }
 
-void rt_j2k_tile(struct j2k *j, struct j2k_parameters *parameters, int64_t number, const uint8_t *packets, int64_t size) {
+void rt_j2k_tile(struct j2k *j, struct j2k_parameters *parameters, int64_t number, const uint8_t *packets,
+                 int64_t size) {
   struct j2k_tile *tile = rt_image_memory(j->image, sizeof *tile, true);
-  const int64_t x = j->tile_x0 + number % j->tiles_across * j->tile_width, y = j->tile_y0 + number / j->tiles_across * j->tile_height;
+  const int64_t x = j->tile_x0 + number % j->tiles_across * j->tile_width,
+                y = j->tile_y0 + number / j->tiles_across * j->tile_height;
   tile->j = j;
   tile->parameters = parameters;
-  tile->rect = (struct j2k_rect){at_least(x, j->x0), at_least(y, j->y0), at_most(x + j->tile_width, j->x1), at_most(y + j->tile_height, j->y1)};
+  tile->rect = (struct j2k_rect){at_least(x, j->x0), at_least(y, j->y0), at_most(x + j->tile_width, j->x1),
+                                 at_most(y + j->tile_height, j->y1)};
   int64_t left = size;
   for (int32_t c = 0; c < j->n_components; c++) make_component(tile, c, &left);
   rt_j2k_read_packets(tile, packets, size);

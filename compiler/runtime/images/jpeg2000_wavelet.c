@@ -15,7 +15,8 @@ static void lift_low(int32_t *x, const struct line *l) {
   for (int64_t i = first_of(l, 0); i < l->n; i += 2) {
     const int32_t *before = x + mirrored(i - 1, l->n) * l->step, *after = x + mirrored(i + 1, l->n) * l->step;
     for (int64_t k = 0; k < l->count; k++)
-      x[i * l->step + k] = (int32_t)((uint32_t)x[i * l->step + k] - (uint32_t)(((int64_t)before[k] + after[k] + 2) >> 2));
+      x[i * l->step + k] = (int32_t)((uint32_t)x[i * l->step + k] -
+                                     (uint32_t)(((int64_t)before[k] + after[k] + 2) >> 2));
   }
 }
 

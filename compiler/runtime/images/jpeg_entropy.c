@@ -4,11 +4,13 @@
 #include "jpeg.h"
 
 const uint8_t rt_jpeg_zigzag[JPEG_BLOCK] = {
-    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6,  7,  14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 };
 
-void rt_jpeg_make_huffman(const struct jpeg *j, struct jpeg_huffman *table, const uint8_t counts[16], const uint8_t *symbols) {
+void rt_jpeg_make_huffman(const struct jpeg *j, struct jpeg_huffman *table, const uint8_t counts[16],
+                          const uint8_t *symbols) {
   int32_t code = 0, place = 0;
   memset(table, 0, sizeof *table);
   table->defined = true;
@@ -35,7 +37,9 @@ struct reader {
   int64_t skipped; /* blocks without further coefficients in the band */
 };
 
-_Noreturn static void corrupt(const struct reader *r, const char *what) { rt_image_fail(r->j->image, "a scan is corrupt: %s", what); }
+_Noreturn static void corrupt(const struct reader *r, const char *what) {
+  rt_image_fail(r->j->image, "a scan is corrupt: %s", what);
+}
 
 /* Makes 32 bits ready. From the next marker on there are none: zeros take their place, an error once they are used. */
 static void refill(struct reader *r) {
@@ -198,7 +202,8 @@ static void restart(struct reader *r, int64_t number_of) {
   const struct rt_image *image = r->j->image;
   end_interval(r);
   while (rt_image_bytes(image, r->at, 2)[0] == 0xff && image->data[r->at + 1] == 0xff) r->at++;
-  if (image->data[r->at] != 0xff || image->data[r->at + 1] != 0xd0 + (number_of & 7)) corrupt(r, "a restart marker is missing");
+  if (image->data[r->at] != 0xff || image->data[r->at + 1] != 0xd0 + (number_of & 7))
+    corrupt(r, "a restart marker is missing");
   r->at += 2;
 }
 
@@ -218,7 +223,8 @@ int64_t rt_jpeg_read_scan(struct jpeg *j, const struct jpeg_scan *scan, int64_t 
     for (int32_t c = 0; c < scan->n_components; c++) {
       const struct jpeg_component *component = scan->components[c];
       for (int32_t b = 0; b < component->h * component->v; b++)
-        read(&r, c, block_at(component, row * component->v + b / component->h, column * component->h + b % component->h));
+        read(&r, c,
+             block_at(component, row * component->v + b / component->h, column * component->h + b % component->h));
     }
   }
   end_interval(&r);

@@ -8,8 +8,18 @@
 
 /* Constants in fixed point with 13 bits. */
 enum {
-  C0_298 = 2446, C0_390 = 3196, C0_541 = 4433, C0_765 = 6270, C0_899 = 7373, C1_175 = 9633,
-  C1_501 = 12299, C1_847 = 15137, C1_961 = 16069, C2_053 = 16819, C2_562 = 20995, C3_072 = 25172,
+  C0_298 = 2446,
+  C0_390 = 3196,
+  C0_541 = 4433,
+  C0_765 = 6270,
+  C0_899 = 7373,
+  C1_175 = 9633,
+  C1_501 = 12299,
+  C1_847 = 15137,
+  C1_961 = 16069,
+  C2_053 = 16819,
+  C2_562 = 20995,
+  C3_072 = 25172,
 };
 
 /* One dimension: Loeffler, Ligtenberg and Moschytz, "Practical Fast 1-D DCT Algorithms with 11 Multiplications" (1989).
@@ -54,7 +64,8 @@ static void make_samples(const struct jpeg *j, struct jpeg_component *c) {
   c->samples = rt_image_memory(j->image, 8 * rows * stride, false);
   for (int64_t row = 0; row < rows; row++)
     for (int64_t column = 0; column < c->stride; column++)
-      block_to_samples(c->blocks + JPEG_BLOCK * (row * c->stride + column), c->quantization, c->samples + 8 * row * stride + 8 * column, stride);
+      block_to_samples(c->blocks + JPEG_BLOCK * (row * c->stride + column), c->quantization,
+                       c->samples + 8 * row * stride + 8 * column, stride);
   rt_image_release(j->image, c->blocks);
 }
 

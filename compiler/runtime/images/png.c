@@ -49,15 +49,18 @@ static struct chunk next_chunk(const struct png *png, int64_t *at) {
 
 static void read_header(struct png *png, struct chunk c) {
   static const uint8_t channels[] = {1, 0, 3, 1, 2, 0, 4};
-  if (c.type != TYPE('I', 'H', 'D', 'R') || c.size != 13) rt_image_fail(png->image, "it does not begin with its header");
+  if (c.type != TYPE('I', 'H', 'D', 'R') || c.size != 13)
+    rt_image_fail(png->image, "it does not begin with its header");
   png->bits = c.data[8];
   png->colour = c.data[9];
   png->interlaced = c.data[12] == 1;
   const bool power = png->bits == 1 || png->bits == 2 || png->bits == 4 || png->bits == 8 || png->bits == 16;
   png->channels = png->colour <= 6 ? channels[png->colour] : 0;
-  if (!png->channels || !power || (png->bits == 16 && png->colour == INDEXED) || (png->bits < 8 && png->colour != GRAY && png->colour != INDEXED))
+  if (!png->channels || !power || (png->bits == 16 && png->colour == INDEXED) ||
+      (png->bits < 8 && png->colour != GRAY && png->colour != INDEXED))
     rt_image_fail(png->image, "colour type %d with %d bits does not exist", png->colour, png->bits);
-  if (c.data[10] || c.data[11] || c.data[12] > 1) rt_image_fail(png->image, "its compression, filter or interlace method is unknown");
+  if (c.data[10] || c.data[11] || c.data[12] > 1)
+    rt_image_fail(png->image, "its compression, filter or interlace method is unknown");
 }
 
 static void read_chunks(struct png *png, int64_t at) {
@@ -83,11 +86,17 @@ static int32_t paeth(int32_t left, int32_t above, int32_t corner) {
 }
 
 /* `row` from its differences to what lies before and above; both have `step` bytes before the first one. */
-static void unfilter(const struct png *png, int32_t filter, uint8_t *row, const uint8_t *above, int64_t bytes, int32_t step) {
+static void unfilter(const struct png *png, int32_t filter, uint8_t *row, const uint8_t *above, int64_t bytes,
+                     int32_t step) {
   if (filter > 4) rt_image_fail(png->image, "a row has the unknown filter %d", filter);
   for (int64_t i = 0; i < bytes; i++) {
-    const int32_t left = i < step ? 0 : row[i - step], up = above ? above[i] : 0, corner = i < step || !above ? 0 : above[i - step];
-    const int32_t guess = filter == 1 ? left : filter == 2 ? up : filter == 3 ? (left + up) / 2 : filter == 4 ? paeth(left, up, corner) : 0;
+    const int32_t left = i < step ? 0 : row[i - step], up = above ? above[i] : 0,
+                  corner = i < step || !above ? 0 : above[i - step];
+    const int32_t guess = filter == 1   ? left
+                          : filter == 2 ? up
+                          : filter == 3 ? (left + up) / 2
+                          : filter == 4 ? paeth(left, up, corner)
+                                        : 0;
     row[i] = (uint8_t)(row[i] + guess);
   }
 }
@@ -114,13 +123,16 @@ struct pass {
   int64_t x, y, dx, dy; /* the first pixel, and from one to the next */
 };
 
-static int64_t count(int64_t size, int64_t first, int64_t step) { return first >= size ? 0 : (size - first + step - 1) / step; }
+static int64_t count(int64_t size, int64_t first, int64_t step) {
+  return first >= size ? 0 : (size - first + step - 1) / step;
+}
 
 static int64_t row_bytes(const struct png *png, int64_t width) { return (width * png->channels * png->bits + 7) / 8; }
 
 void rt_decode_png(struct rt_image *image) {
   static const struct pass whole[] = {{0, 0, 1, 1}};
-  static const struct pass adam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+  static const struct pass adam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                                      {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
   struct png png = {.image = image};
   int64_t at = 8;
   const struct chunk header = next_chunk(&png, &at);
@@ -137,7 +149,8 @@ void rt_decode_png(struct rt_image *image) {
     if (width) bytes += count(image->height, passes[p].y, passes[p].dy) * (1 + row_bytes(&png, width));
   }
   uint8_t *data = rt_image_memory(image, bytes, false), *row = data;
-  if (rt_inflate(image, png.compressed, png.compressed_bytes, data, bytes) != bytes) rt_image_fail(image, "its pixels end early");
+  if (rt_inflate(image, png.compressed, png.compressed_bytes, data, bytes) != bytes)
+    rt_image_fail(image, "its pixels end early");
   for (int p = 0; p < n_passes; p++) {
     const struct pass pass = passes[p];
     const int64_t width = count(image->width, pass.x, pass.dx), length = row_bytes(&png, width);

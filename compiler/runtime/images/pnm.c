@@ -48,7 +48,8 @@ void rt_decode_pnm(struct rt_image *image) {
   const int channels = kind == 3 || kind == 6 ? 3 : 1;
   struct text t = {image, 2};
   int64_t width = next_number(&t), height = next_number(&t), most = bitmap ? 1 : next_number(&t);
-  if (most < 1 || most > 65535) rt_image_fail(image, "its largest value is said to be %lld, and 1 to 65535 are allowed", (long long)most);
+  if (most < 1 || most > 65535)
+    rt_image_fail(image, "its largest value is said to be %lld, and 1 to 65535 are allowed", (long long)most);
   if (!rt_image_sized(image, width, height)) return;
   const int bytes = most > 255 ? 2 : 1;
   const int64_t row = kind == 4 ? (width + 7) / 8 : width * channels * bytes;
@@ -66,7 +67,8 @@ void rt_decode_pnm(struct rt_image *image) {
         } else {
           value = bitmap ? in[i / 8] >> (7 - i % 8) & 1 : bytes == 2 ? rt_be16(in + 2 * i) : in[i];
         }
-        if (value < 0 || (plain && value > most)) rt_image_fail(image, "the sample before byte %lld is out of range", (long long)t.at);
+        if (value < 0 || (plain && value > most))
+          rt_image_fail(image, "the sample before byte %lld is out of range", (long long)t.at);
         if (value > most) value = most;
         out[c] = bitmap ? (value ? 0 : 255) : scaled(value, most);
       }

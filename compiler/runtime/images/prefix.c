@@ -27,7 +27,8 @@ void rt_bits_check_end(const struct rt_bits *b) {
   if (b->at - b->count / 8 > b->size) rt_bits_corrupt(b, "they end early");
 }
 
-void rt_prefix_make(const struct rt_bits *b, struct rt_prefix *code, const uint8_t *lengths, int32_t n, uint16_t *symbols) {
+void rt_prefix_make(const struct rt_bits *b, struct rt_prefix *code, const uint8_t *lengths, int32_t n,
+                    uint16_t *symbols) {
   int32_t starts[PREFIX_LONGEST + 2] = {0}, first[PREFIX_LONGEST + 2] = {0}, left = 1;
   memset(code, 0, sizeof *code);
   code->symbols = symbols;

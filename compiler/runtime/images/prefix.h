@@ -28,7 +28,8 @@ uint32_t rt_bits_take(struct rt_bits *b, int32_t n);
 /* Ends the run if bits behind the end were taken. */
 void rt_bits_check_end(const struct rt_bits *b);
 /* Makes the code of `n` symbols from their lengths (0: no code); `symbols` has room for n of them. */
-void rt_prefix_make(const struct rt_bits *b, struct rt_prefix *code, const uint8_t *lengths, int32_t n, uint16_t *symbols);
+void rt_prefix_make(const struct rt_bits *b, struct rt_prefix *code, const uint8_t *lengths, int32_t n,
+                    uint16_t *symbols);
 int32_t rt_prefix_symbol(struct rt_bits *b, const struct rt_prefix *code);
 
 #endif

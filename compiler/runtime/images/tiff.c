@@ -6,9 +6,9 @@
 
 enum { SHORT = 3, LONG = 4 };
 enum {
-  WIDTH = 256, HEIGHT = 257, BITS = 258, COMPRESSION = 259, PHOTOMETRIC = 262, FILL_ORDER = 266, STRIPS = 273, ORIENTATION = 274, SAMPLES = 277,
-  ROWS_PER_STRIP = 278, STRIP_BYTES = 279, PLANES = 284, PREDICTOR = 317, COLOUR_MAP = 320, TILE_WIDTH = 322, TILE_HEIGHT = 323, TILES = 324,
-  TILE_BYTES = 325, SAMPLE_FORMAT = 339,
+  WIDTH = 256, HEIGHT = 257, BITS = 258, COMPRESSION = 259, PHOTOMETRIC = 262, FILL_ORDER = 266, STRIPS = 273,
+  ORIENTATION = 274, SAMPLES = 277, ROWS_PER_STRIP = 278, STRIP_BYTES = 279, PLANES = 284, PREDICTOR = 317,
+  COLOUR_MAP = 320, TILE_WIDTH = 322, TILE_HEIGHT = 323, TILES = 324, TILE_BYTES = 325, SAMPLE_FORMAT = 339,
 };
 enum { NONE = 1, LZW = 5, DEFLATE = 8, OLD_DEFLATE = 32946, PACKBITS = 32773 };
 enum { WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, CMYK };
@@ -24,10 +24,10 @@ struct tiff {
   bool big; /* the most significant byte first */
   int64_t directory;
   int32_t entries;
-  int64_t width, height;                              /* as the samples lie */
+  int64_t width, height; /* as the samples lie */
   int64_t bits, compression, photometric, samples, predictor, orientation;
-  bool separate, reversed;                            /* a plane for each sample; the lowest bit first */
-  int64_t block_width, block_height, across, down;    /* strips are tiles as wide as the image */
+  bool separate, reversed;                         /* a plane for each sample; the lowest bit first */
+  int64_t block_width, block_height, across, down; /* strips are tiles as wide as the image */
   struct field offsets, sizes, map;
 };
 
@@ -57,8 +57,11 @@ static int64_t number(const struct tiff *t, int32_t tag, int64_t otherwise) {
 }
 
 static const char *compression_name(int64_t compression) {
-  static const struct { int64_t number; const char *name; } names[] = {
-      {2, "CCITT 1D"}, {3, "CCITT group 3"}, {4, "CCITT group 4"}, {6, "old JPEG"}, {7, "JPEG"}, {34925, "LZMA"}, {50000, "Zstandard"}, {50001, "WebP"}};
+  static const struct {
+    int64_t number;
+    const char *name;
+  } names[] = {{2, "CCITT 1D"}, {3, "CCITT group 3"}, {4, "CCITT group 4"}, {6, "old JPEG"},
+               {7, "JPEG"},     {34925, "LZMA"},      {50000, "Zstandard"}, {50001, "WebP"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (names[i].number == compression) return names[i].name;
   return "unknown";
@@ -69,14 +72,19 @@ static void check(const struct tiff *t) {
   const int64_t c = t->compression, b = t->bits;
   if (c != NONE && c != LZW && c != DEFLATE && c != OLD_DEFLATE && c != PACKBITS)
     rt_image_fail(image, "compression %lld (%s) is not supported", (long long)c, compression_name(c));
-  if (b != 1 && b != 2 && b != 4 && b != 8 && b != 16) rt_image_fail(image, "samples of %lld bits are not supported", (long long)b);
+  if (b != 1 && b != 2 && b != 4 && b != 8 && b != 16)
+    rt_image_fail(image, "samples of %lld bits are not supported", (long long)b);
   if (t->photometric < WHITE_IS_ZERO || t->photometric > CMYK || t->photometric == MASK)
     rt_image_fail(image, "the colour space %lld is not supported", (long long)t->photometric);
   const int64_t least = t->photometric == RGB ? 3 : t->photometric == CMYK ? 4 : 1;
-  if (t->samples < least || t->samples > 16) rt_image_fail(image, "%lld samples a pixel do not go with its colours", (long long)t->samples);
+  if (t->samples < least || t->samples > 16)
+    rt_image_fail(image, "%lld samples a pixel do not go with its colours", (long long)t->samples);
   if (b < 8 && least > 1) rt_image_fail(image, "colours of %lld bits are not supported", (long long)b);
-  if (t->photometric == PALETTE && (b > 8 || t->map.count < 3 << b)) rt_image_fail(image, "its palette is missing or too short");
-  if (t->predictor != 1 && (t->predictor != 2 || b < 8)) rt_image_fail(image, "predictor %lld with samples of %lld bits is not supported", (long long)t->predictor, (long long)b);
+  if (t->photometric == PALETTE && (b > 8 || t->map.count < 3 << b))
+    rt_image_fail(image, "its palette is missing or too short");
+  if (t->predictor != 1 && (t->predictor != 2 || b < 8))
+    rt_image_fail(image, "predictor %lld with samples of %lld bits is not supported", (long long)t->predictor,
+                  (long long)b);
   if (number(t, SAMPLE_FORMAT, 1) != 1) rt_image_fail(image, "samples that are no unsigned integers are not supported");
 }
 
@@ -174,7 +182,8 @@ static const uint8_t *bytes_of(const struct tiff *t, int64_t block, int64_t whol
 }
 
 /* Unpacks a strip or tile of `rows` rows to `out`. */
-static void unpack(const struct tiff *t, int64_t block, uint8_t *out, int64_t rows, int64_t row_bytes, int64_t samples) {
+static void unpack(const struct tiff *t, int64_t block, uint8_t *out, int64_t rows, int64_t row_bytes,
+                   int64_t samples) {
   const int64_t wanted = rows * row_bytes;
   int64_t size, found;
   const uint8_t *data = bytes_of(t, block, wanted, &size);
@@ -197,7 +206,8 @@ static void unpack(const struct tiff *t, int64_t block, uint8_t *out, int64_t ro
 static void join(const struct tiff *t, const uint8_t *planes, uint8_t *out, int64_t pixels) {
   const int64_t bytes = t->bits / 8;
   for (int64_t s = 0; s < t->samples; s++)
-    for (int64_t i = 0; i < pixels; i++) memcpy(out + (i * t->samples + s) * bytes, planes + (s * pixels + i) * bytes, (size_t)bytes);
+    for (int64_t i = 0; i < pixels; i++)
+      memcpy(out + (i * t->samples + s) * bytes, planes + (s * pixels + i) * bytes, (size_t)bytes);
 }
 
 static void read_blocks(const struct tiff *t) {
@@ -208,8 +218,10 @@ static void read_blocks(const struct tiff *t) {
   uint8_t *pixels = t->separate ? rt_image_memory(t->image, joined * t->block_height, false) : data;
   for (int64_t block = 0; block < t->across * t->down; block++) {
     const int64_t top = block / t->across * t->block_height, left = block % t->across * t->block_width;
-    const int64_t below = t->height - top, shown = below < t->block_height ? below : t->block_height, rows = tiled ? t->block_height : shown;
-    for (int64_t p = 0; p < planes; p++) unpack(t, p * t->across * t->down + block, data + p * rows * row_bytes, rows, row_bytes, samples);
+    const int64_t below = t->height - top, shown = below < t->block_height ? below : t->block_height,
+                  rows = tiled ? t->block_height : shown;
+    for (int64_t p = 0; p < planes; p++)
+      unpack(t, p * t->across * t->down + block, data + p * rows * row_bytes, rows, row_bytes, samples);
     if (t->separate) join(t, data, pixels, rows * t->block_width);
     for (int64_t y = 0; y < shown; y++)
       for (int64_t x = 0; x < t->block_width && left + x < t->width; x++)
@@ -227,11 +239,15 @@ void rt_decode_tiff(struct rt_image *image) {
   read_fields(&t);
   const bool turned = t.orientation >= 5 && t.orientation <= 8;
   if (!rt_image_sized(image, turned ? t.height : t.width, turned ? t.width : t.height)) return;
-  if (t.block_width < 1 || t.block_height < 1 || t.block_width > 1 << 26 || t.block_height > 1 << 26 || t.block_width * t.block_height > (int64_t)1 << 30)
-    rt_image_fail(image, "its strips or tiles are of %lld x %lld pixels", (long long)t.block_width, (long long)t.block_height);
-  if (t.separate && t.bits < 8) rt_image_fail(image, "planes of samples of %lld bits are not supported", (long long)t.bits);
+  if (t.block_width < 1 || t.block_height < 1 || t.block_width > 1 << 26 || t.block_height > 1 << 26 ||
+      t.block_width * t.block_height > (int64_t)1 << 30)
+    rt_image_fail(image, "its strips or tiles are of %lld x %lld pixels", (long long)t.block_width,
+                  (long long)t.block_height);
+  if (t.separate && t.bits < 8)
+    rt_image_fail(image, "planes of samples of %lld bits are not supported", (long long)t.bits);
   t.across = (t.width + t.block_width - 1) / t.block_width;
   t.down = (t.height + t.block_height - 1) / t.block_height;
-  if (t.offsets.count < t.across * t.down * (t.separate ? t.samples : 1)) rt_image_fail(image, "it has fewer strips or tiles than its size needs");
+  if (t.offsets.count < t.across * t.down * (t.separate ? t.samples : 1))
+    rt_image_fail(image, "it has fewer strips or tiles than its size needs");
   read_blocks(&t);
 }

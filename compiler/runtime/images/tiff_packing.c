@@ -40,7 +40,8 @@ int64_t rt_tiff_lzw(const struct rt_image *image, const uint8_t *data, int64_t s
       count = FIRST, width = 9, before = -1;
       continue;
     }
-    if (code > count || code == 257 || (code == count && before < 0) || (before < 0 && code > 255)) rt_image_fail(image, "an LZW code is unknown");
+    if (code > count || code == 257 || (code == count && before < 0) || (before < 0 && code > 255))
+      rt_image_fail(image, "an LZW code is unknown");
     if (before >= 0 && count < CODES) {
       const uint8_t last = code == count ? entries[before].first : entries[code].first;
       entries[count++] = (struct entry){(int16_t)before, last, entries[before].first, entries[before].length + 1};

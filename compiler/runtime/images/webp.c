@@ -55,11 +55,13 @@ void rt_decode_webp(struct rt_image *image) {
   if (lossless) rt_webp_lossless_sizes(&frame);
   else rt_webp_lossy_sizes(&frame);
   if (!canvas.width) canvas = (struct canvas){frame.width, frame.height, 0, 0};
-  if (canvas.x + frame.width > canvas.width || canvas.y + frame.height > canvas.height) rt_image_fail(image, "its first frame is larger than the image");
+  if (canvas.x + frame.width > canvas.width || canvas.y + frame.height > canvas.height)
+    rt_image_fail(image, "its first frame is larger than the image");
   if (!rt_image_sized(image, canvas.width, canvas.height)) return;
   frame.stride = 3 * canvas.width;
   frame.pixels = image->pixels + canvas.y * frame.stride + 3 * canvas.x;
-  if (frame.width < canvas.width || frame.height < canvas.height) memset(image->pixels, 0, (size_t)(frame.stride * canvas.height));
+  if (frame.width < canvas.width || frame.height < canvas.height)
+    memset(image->pixels, 0, (size_t)(frame.stride * canvas.height));
   if (lossless) rt_webp_lossless(&frame);
   else rt_webp_lossy(&frame);
 }

@@ -21,7 +21,9 @@ static bool is_smooth_around(const uint8_t *p, int64_t s, const struct strength 
   return is_smooth(p, s, limit);
 }
 
-static bool varies(const uint8_t *p, int64_t s, int32_t limit) { return abs(p[-2 * s] - p[-s]) > limit || abs(p[s] - p[0]) > limit; }
+static bool varies(const uint8_t *p, int64_t s, int32_t limit) {
+  return abs(p[-2 * s] - p[-s]) > limit || abs(p[s] - p[0]) > limit;
+}
 
 /* Moves the two samples at the edge by an eighth of `a`, and returns the move of the one behind. */
 static int32_t move_two(uint8_t *p, int64_t s, int32_t a) {
@@ -31,7 +33,9 @@ static int32_t move_two(uint8_t *p, int64_t s, int32_t a) {
   return behind;
 }
 
-static int32_t step_of(const uint8_t *p, int64_t s, bool outer) { return 3 * (p[0] - p[-s]) + (outer ? byte(p[-2 * s] - p[s]) : 0); }
+static int32_t step_of(const uint8_t *p, int64_t s, bool outer) {
+  return 3 * (p[0] - p[-s]) + (outer ? byte(p[-2 * s] - p[s]) : 0);
+}
 
 static void filter_six(uint8_t *p, int64_t s) {
   const int32_t a = byte(step_of(p, s, true));
@@ -54,7 +58,8 @@ static void filter_simple(uint8_t *p, int64_t s, int64_t along, int32_t n, int32
     if (is_smooth(p, s, limit)) move_two(p, s, step_of(p, s, true));
 }
 
-static void filter_normal(uint8_t *p, int64_t s, int64_t along, int32_t n, const struct strength *f, bool of_macroblock) {
+static void filter_normal(uint8_t *p, int64_t s, int64_t along, int32_t n, const struct strength *f,
+                          bool of_macroblock) {
   for (; n; n--, p += along) {
     if (!is_smooth_around(p, s, f, of_macroblock ? f->edge + 4 : f->edge)) continue;
     if (varies(p, s, f->variance)) move_two(p, s, step_of(p, s, true));
@@ -74,7 +79,8 @@ static struct strength strength_of(const struct vp8 *v, int32_t level) {
 }
 
 /* The edges of one direction of a macroblock of a plane: that to the one before, unless it is the first, and those inside. */
-static void filter_edges(const struct vp8 *v, uint8_t *p, int64_t s, int64_t along, int32_t size, bool first, bool inner, const struct strength *f) {
+static void filter_edges(const struct vp8 *v, uint8_t *p, int64_t s, int64_t along, int32_t size, bool first,
+                         bool inner, const struct strength *f) {
   for (int32_t at = first ? 4 : 0; at < (inner ? size : 1); at += 4) {
     if (v->simple_filter) filter_simple(p + at * s, s, along, size, at ? f->edge : f->edge + 4);
     else filter_normal(p + at * s, s, along, size, f, !at);

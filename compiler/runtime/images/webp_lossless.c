@@ -64,7 +64,9 @@ static void read_lengths(struct decoder *d, uint8_t *lengths, int32_t n) {
       if (what) last = (uint8_t)what;
       continue;
     }
-    const int32_t times = what == 16 ? 3 + (int32_t)take(d, 2) : what == 17 ? 3 + (int32_t)take(d, 3) : 11 + (int32_t)take(d, 7);
+    const int32_t times = what == 16   ? 3 + (int32_t)take(d, 2)
+                          : what == 17 ? 3 + (int32_t)take(d, 3)
+                                       : 11 + (int32_t)take(d, 7);
     if (times > n - i) rt_bits_corrupt(&d->bits, "there are too many code lengths");
     memset(lengths + i, what == 16 ? last : 0, (size_t)times);
     i += times;
@@ -109,14 +111,16 @@ static int64_t read_value(struct decoder *d, int32_t code) {
 /* Small distances are those of near pixels: how far left, and how many rows up. */
 static int64_t distance_of(int64_t value, int64_t width) {
   static const int8_t near[120][2] = {
-      {0, 1},  {1, 0},  {1, 1},  {-1, 1}, {0, 2},  {2, 0},  {1, 2},  {-1, 2}, {2, 1},  {-2, 1}, {2, 2},  {-2, 2}, {0, 3},  {3, 0},  {1, 3},
-      {-1, 3}, {3, 1},  {-3, 1}, {2, 3},  {-2, 3}, {3, 2},  {-3, 2}, {0, 4},  {4, 0},  {1, 4},  {-1, 4}, {4, 1},  {-4, 1}, {3, 3},  {-3, 3},
-      {2, 4},  {-2, 4}, {4, 2},  {-4, 2}, {0, 5},  {3, 4},  {-3, 4}, {4, 3},  {-4, 3}, {5, 0},  {1, 5},  {-1, 5}, {5, 1},  {-5, 1}, {2, 5},
-      {-2, 5}, {5, 2},  {-5, 2}, {4, 4},  {-4, 4}, {3, 5},  {-3, 5}, {5, 3},  {-5, 3}, {0, 6},  {6, 0},  {1, 6},  {-1, 6}, {6, 1},  {-6, 1},
-      {2, 6},  {-2, 6}, {6, 2},  {-6, 2}, {4, 5},  {-4, 5}, {5, 4},  {-5, 4}, {3, 6},  {-3, 6}, {6, 3},  {-6, 3}, {0, 7},  {7, 0},  {1, 7},
-      {-1, 7}, {5, 5},  {-5, 5}, {7, 1},  {-7, 1}, {4, 6},  {-4, 6}, {6, 4},  {-6, 4}, {2, 7},  {-2, 7}, {7, 2},  {-7, 2}, {3, 7},  {-3, 7},
-      {7, 3},  {-7, 3}, {5, 6},  {-5, 6}, {6, 5},  {-6, 5}, {8, 0},  {4, 7},  {-4, 7}, {7, 4},  {-7, 4}, {8, 1},  {8, 2},  {6, 6},  {-6, 6},
-      {8, 3},  {5, 7},  {-5, 7}, {7, 5},  {-7, 5}, {8, 4},  {6, 7},  {-6, 7}, {7, 6},  {-7, 6}, {8, 5},  {7, 7},  {-7, 7}, {8, 6},  {8, 7},
+      {0, 1},  {1, 0},  {1, 1},  {-1, 1}, {0, 2},  {2, 0},  {1, 2},  {-1, 2}, {2, 1},  {-2, 1}, {2, 2}, {-2, 2},
+      {0, 3},  {3, 0},  {1, 3},  {-1, 3}, {3, 1},  {-3, 1}, {2, 3},  {-2, 3}, {3, 2},  {-3, 2}, {0, 4}, {4, 0},
+      {1, 4},  {-1, 4}, {4, 1},  {-4, 1}, {3, 3},  {-3, 3}, {2, 4},  {-2, 4}, {4, 2},  {-4, 2}, {0, 5}, {3, 4},
+      {-3, 4}, {4, 3},  {-4, 3}, {5, 0},  {1, 5},  {-1, 5}, {5, 1},  {-5, 1}, {2, 5},  {-2, 5}, {5, 2}, {-5, 2},
+      {4, 4},  {-4, 4}, {3, 5},  {-3, 5}, {5, 3},  {-5, 3}, {0, 6},  {6, 0},  {1, 6},  {-1, 6}, {6, 1}, {-6, 1},
+      {2, 6},  {-2, 6}, {6, 2},  {-6, 2}, {4, 5},  {-4, 5}, {5, 4},  {-5, 4}, {3, 6},  {-3, 6}, {6, 3}, {-6, 3},
+      {0, 7},  {7, 0},  {1, 7},  {-1, 7}, {5, 5},  {-5, 5}, {7, 1},  {-7, 1}, {4, 6},  {-4, 6}, {6, 4}, {-6, 4},
+      {2, 7},  {-2, 7}, {7, 2},  {-7, 2}, {3, 7},  {-3, 7}, {7, 3},  {-7, 3}, {5, 6},  {-5, 6}, {6, 5}, {-6, 5},
+      {8, 0},  {4, 7},  {-4, 7}, {7, 4},  {-7, 4}, {8, 1},  {8, 2},  {6, 6},  {-6, 6}, {8, 3},  {5, 7}, {-5, 7},
+      {7, 5},  {-7, 5}, {8, 4},  {6, 7},  {-6, 7}, {7, 6},  {-7, 6}, {8, 5},  {7, 7},  {-7, 7}, {8, 6}, {8, 7},
   };
   if (value > 120) return value - 120;
   const int64_t distance = near[value - 1][0] + near[value - 1][1] * width;
@@ -160,7 +164,8 @@ static uint32_t *read_image(struct decoder *d, int64_t width, int64_t height, bo
     const struct rt_prefix *codes = groups[numbers ? numbers[(y >> group_bits) * across + (x >> group_bits)] : 0].codes;
     const int32_t what = symbol(d, &codes[GREEN]);
     if (what < 256) {
-      const uint32_t red = (uint32_t)symbol(d, &codes[RED]), blue = (uint32_t)symbol(d, &codes[BLUE]), alpha = (uint32_t)symbol(d, &codes[ALPHA]);
+      const uint32_t red = (uint32_t)symbol(d, &codes[RED]), blue = (uint32_t)symbol(d, &codes[BLUE]),
+                     alpha = (uint32_t)symbol(d, &codes[ALPHA]);
       out[i++] = remember(&cache, alpha << 24 | red << 16 | (uint32_t)what << 8 | blue);
     } else if (what < 256 + LENGTHS) {
       int64_t length = read_value(d, what - 256);
@@ -198,13 +203,15 @@ static uint32_t closer(uint32_t left, uint32_t above, uint32_t corner) {
 
 static uint32_t full_gradient(uint32_t left, uint32_t above, uint32_t corner) {
   uint32_t sum = 0;
-  for (int32_t c = 0; c < 4; c++) sum |= (uint32_t)rt_clamp8(channel(left, c) + channel(above, c) - channel(corner, c)) << 8 * c;
+  for (int32_t c = 0; c < 4; c++)
+    sum |= (uint32_t)rt_clamp8(channel(left, c) + channel(above, c) - channel(corner, c)) << 8 * c;
   return sum;
 }
 
 static uint32_t half_gradient(uint32_t middle, uint32_t corner) {
   uint32_t sum = 0;
-  for (int32_t c = 0; c < 4; c++) sum |= (uint32_t)rt_clamp8(channel(middle, c) + (channel(middle, c) - channel(corner, c)) / 2) << 8 * c;
+  for (int32_t c = 0; c < 4; c++)
+    sum |= (uint32_t)rt_clamp8(channel(middle, c) + (channel(middle, c) - channel(corner, c)) / 2) << 8 * c;
   return sum;
 }
 
@@ -212,20 +219,20 @@ static uint32_t half_gradient(uint32_t middle, uint32_t corner) {
 static uint32_t guess(const uint32_t *p, int64_t row, uint32_t mode) {
   const uint32_t l = p[-1], t = p[-row], tl = p[-row - 1], tr = p[-row + 1];
   switch (mode) {
-    case 1: return l;
-    case 2: return t;
-    case 3: return tr;
-    case 4: return tl;
-    case 5: return average(average(l, tr), t);
-    case 6: return average(l, tl);
-    case 7: return average(l, t);
-    case 8: return average(tl, t);
-    case 9: return average(t, tr);
-    case 10: return average(average(l, tl), average(t, tr));
-    case 11: return closer(l, t, tl);
-    case 12: return full_gradient(l, t, tl);
-    case 13: return half_gradient(average(l, t), tl);
-    default: return 0xff000000;
+  case 1: return l;
+  case 2: return t;
+  case 3: return tr;
+  case 4: return tl;
+  case 5: return average(average(l, tr), t);
+  case 6: return average(l, tl);
+  case 7: return average(l, t);
+  case 8: return average(tl, t);
+  case 9: return average(t, tr);
+  case 10: return average(average(l, tl), average(t, tr));
+  case 11: return closer(l, t, tl);
+  case 12: return full_gradient(l, t, tl);
+  case 13: return half_gradient(average(l, t), tl);
+  default: return 0xff000000;
   }
 }
 
@@ -296,14 +303,16 @@ static void read_transform(struct decoder *d, int64_t *width, int64_t height) {
 }
 
 void rt_webp_lossless_sizes(struct webp_frame *frame) {
-  if (frame->size < 5 || frame->data[0] != 0x2f || frame->data[4] >> 5) rt_image_fail(frame->image, "its lossless header is unknown");
+  if (frame->size < 5 || frame->data[0] != 0x2f || frame->data[4] >> 5)
+    rt_image_fail(frame->image, "its lossless header is unknown");
   const uint32_t bits = rt_le32(frame->data + 1);
   frame->width = 1 + (bits & 0x3fff);
   frame->height = 1 + (bits >> 14 & 0x3fff);
 }
 
 void rt_webp_lossless(const struct webp_frame *frame) {
-  struct decoder d = {.frame = frame, .bits = {.image = frame->image, .data = frame->data, .at = 5, .size = frame->size}};
+  struct decoder d = {.frame = frame,
+                      .bits = {.image = frame->image, .data = frame->data, .at = 5, .size = frame->size}};
   int64_t width = frame->width;
   while (take(&d, 1)) read_transform(&d, &width, frame->height);
   uint32_t *packed = read_image(&d, width, frame->height, true), *pixels = packed;

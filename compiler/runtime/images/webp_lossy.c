@@ -21,7 +21,8 @@ static int32_t flag(struct header *h) { return rt_vp8_literal(&h->bools, 1); }
 
 void rt_webp_lossy_sizes(struct webp_frame *frame) {
   const uint8_t *p = frame->data;
-  if (frame->size < 10 || p[0] & 1 || p[3] != 0x9d || p[4] != 0x01 || p[5] != 0x2a) rt_image_fail(frame->image, "its lossy header is unknown");
+  if (frame->size < 10 || p[0] & 1 || p[3] != 0x9d || p[4] != 0x01 || p[5] != 0x2a)
+    rt_image_fail(frame->image, "its lossy header is unknown");
   frame->width = rt_le16(p + 6) & 0x3fff;
   frame->height = rt_le16(p + 8) & 0x3fff;
 }
@@ -84,22 +85,24 @@ static void find_partitions(const struct vp8 *v, struct header *h) {
 /* Quantizers from their numbers (section 14.1). */
 static int32_t of_first(int32_t number, int32_t most) {
   static const uint8_t table[128] = {
-      4,   5,   6,   7,   8,   9,   10,  10,  11,  12,  13,  14,  15,  16,  17,  17,  18,  19,  20,  20,  21,  21,  22,  22,  23,  23,
-      24,  25,  25,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  46,
-      47,  48,  49,  50,  51,  52,  53,  54,  55,  56,  57,  58,  59,  60,  61,  62,  63,  64,  65,  66,  67,  68,  69,  70,  71,  72,
-      73,  74,  75,  76,  76,  77,  78,  79,  80,  81,  82,  83,  84,  85,  86,  87,  88,  89,  91,  93,  95,  96,  98,  100, 101, 102,
-      104, 106, 108, 110, 112, 114, 116, 118, 122, 124, 126, 128, 130, 132, 134, 136, 138, 140, 143, 145, 148, 151, 154, 157,
+      4,   5,   6,   7,   8,   9,   10,  10,  11,  12,  13,  14,  15,  16,  17,  17,  18,  19,  20,  20,  21,  21,
+      22,  22,  23,  23,  24,  25,  25,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  37,  38,  39,
+      40,  41,  42,  43,  44,  45,  46,  46,  47,  48,  49,  50,  51,  52,  53,  54,  55,  56,  57,  58,  59,  60,
+      61,  62,  63,  64,  65,  66,  67,  68,  69,  70,  71,  72,  73,  74,  75,  76,  76,  77,  78,  79,  80,  81,
+      82,  83,  84,  85,  86,  87,  88,  89,  91,  93,  95,  96,  98,  100, 101, 102, 104, 106, 108, 110, 112, 114,
+      116, 118, 122, 124, 126, 128, 130, 132, 134, 136, 138, 140, 143, 145, 148, 151, 154, 157,
   };
   return table[clamp(number, most)];
 }
 
 static int32_t of_others(int32_t number) {
   static const uint16_t table[128] = {
-      4,   5,   6,   7,   8,   9,   10,  11,  12,  13,  14,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25,  26,  27,  28,  29,
-      30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51,  52,  53,  54,  55,
-      56,  57,  58,  60,  62,  64,  66,  68,  70,  72,  74,  76,  78,  80,  82,  84,  86,  88,  90,  92,  94,  96,  98,  100, 102, 104,
-      106, 108, 110, 112, 114, 116, 119, 122, 125, 128, 131, 134, 137, 140, 143, 146, 149, 152, 155, 158, 161, 164, 167, 170, 173, 177,
-      181, 185, 189, 193, 197, 201, 205, 209, 213, 217, 221, 225, 229, 234, 239, 245, 249, 254, 259, 264, 269, 274, 279, 284,
+      4,   5,   6,   7,   8,   9,   10,  11,  12,  13,  14,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25,
+      26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  47,
+      48,  49,  50,  51,  52,  53,  54,  55,  56,  57,  58,  60,  62,  64,  66,  68,  70,  72,  74,  76,  78,  80,
+      82,  84,  86,  88,  90,  92,  94,  96,  98,  100, 102, 104, 106, 108, 110, 112, 114, 116, 119, 122, 125, 128,
+      131, 134, 137, 140, 143, 146, 149, 152, 155, 158, 161, 164, 167, 170, 173, 177, 181, 185, 189, 193, 197, 201,
+      205, 209, 213, 217, 221, 225, 229, 234, 239, 245, 249, 254, 259, 264, 269, 274, 279, 284,
   };
   return table[clamp(number, 127)];
 }
@@ -135,7 +138,8 @@ static void read_header(struct vp8 *v, struct header *h) {
   memcpy(v->probabilities, rt_vp8_coefficient_probabilities, sizeof v->probabilities);
   for (int32_t i = 0; i < VP8_TYPES * VP8_BANDS * VP8_CONTEXTS; i++)
     for (int32_t t = 0; t < VP8_TOKENS; t++)
-      if (rt_vp8_bool(&h->bools, rt_vp8_update_probabilities[i][t])) v->probabilities[i][t] = (uint8_t)rt_vp8_literal(&h->bools, 8);
+      if (rt_vp8_bool(&h->bools, rt_vp8_update_probabilities[i][t]))
+        v->probabilities[i][t] = (uint8_t)rt_vp8_literal(&h->bools, 8);
   h->skip_probability = flag(h) ? rt_vp8_literal(&h->bools, 8) : -1;
 }
 
@@ -144,7 +148,8 @@ static void read_header(struct vp8 *v, struct header *h) {
 /* A path through a tree: rows are the next nodes, and leaves as -mode; each node has a probability of its own. */
 static uint8_t read_mode(struct vp8_bools *b, const uint8_t *probabilities) {
   static const int8_t tree[VP8_MODES - 1][2] = {
-      {-VP8_DC, 1}, {-VP8_TM, 2}, {-VP8_V, 3}, {4, 6}, {-VP8_H, 5}, {-VP8_RD, -VP8_VR}, {-VP8_LD, 7}, {-VP8_VL, 8}, {-VP8_HD, -VP8_HU},
+      {-VP8_DC, 1}, {-VP8_TM, 2}, {-VP8_V, 3},        {4, 6}, {-VP8_H, 5}, {-VP8_RD, -VP8_VR},
+      {-VP8_LD, 7}, {-VP8_VL, 8}, {-VP8_HD, -VP8_HU},
   };
   int32_t node = 0;
   do node = tree[node][rt_vp8_bool(b, probabilities[node])];
@@ -164,7 +169,8 @@ static void read_block_header(struct header *h, struct vp8_block *block, uint8_t
   if (!rt_vp8_bool(b, 145)) {
     block->mode = VP8_BLOCKS;
     for (int32_t i = 0; i < 16; i++)
-      block->modes[i] = above[i & 3] = left[i >> 2] = read_mode(b, rt_vp8_mode_probabilities[above[i & 3]][left[i >> 2]]);
+      block->modes[i] = above[i & 3] = left[i >> 2] = read_mode(b,
+                                                                rt_vp8_mode_probabilities[above[i & 3]][left[i >> 2]]);
   } else {
     if (rt_vp8_bool(b, 156)) block->mode = rt_vp8_bool(b, 128) ? VP8_TM : VP8_H;
     else block->mode = rt_vp8_bool(b, 163) ? VP8_V : VP8_DC;
@@ -179,7 +185,7 @@ static void read_block_header(struct header *h, struct vp8_block *block, uint8_t
 static void read_blocks(struct vp8 *v, struct header *h) {
   const struct rt_image *image = v->frame->image;
   struct vp8_context *above = rt_image_memory(image, v->columns * (int64_t)sizeof *above, true);
-  uint8_t(*modes)[4] = rt_image_memory(image, v->columns * (int64_t)sizeof *modes, true);
+  uint8_t (*modes)[4] = rt_image_memory(image, v->columns * (int64_t)sizeof *modes, true);
   int16_t coefficients[24][16];
   for (int64_t row = 0; row < v->rows; row++) {
     struct vp8_context left = {{0}};

@@ -65,12 +65,13 @@ struct vp8_context {
 };
 /* Reads, and multiplies, the coefficients of the 16 + 4 + 4 blocks of a macroblock; the means are in their places. Sets
  * block->inner. */
-void rt_vp8_coefficients(struct vp8 *v, struct vp8_bools *b, struct vp8_block *block, struct vp8_context *above, struct vp8_context *left,
-                         int16_t coefficients[24][16]);
+void rt_vp8_coefficients(struct vp8 *v, struct vp8_bools *b, struct vp8_block *block, struct vp8_context *above,
+                         struct vp8_context *left, int16_t coefficients[24][16]);
 
 /* ---- webp_predict.c ---- */
 
-void rt_vp8_reconstruct(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row, int16_t coefficients[24][16]);
+void rt_vp8_reconstruct(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row,
+                        int16_t coefficients[24][16]);
 
 /* ---- webp_filter.c ---- */
 

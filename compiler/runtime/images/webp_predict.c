@@ -109,13 +109,17 @@ static void predict_block(uint8_t *out, int64_t stride, int32_t mode, const stru
       if (mode == VP8_HU) {
         const int32_t k = x + 2 * y, i = k / 2; /* half a sample down with every column */
         const uint8_t *const l = e->left;
-        *p = k > 5 ? l[3] : k == 5 ? of3(l[2], l[3], l[3]) : k & 1 ? of3(l[i], l[i + 1], l[i + 2]) : of2(l[i], l[i + 1]);
+        *p = k > 5    ? l[3]
+             : k == 5 ? of3(l[2], l[3], l[3])
+             : k & 1  ? of3(l[i], l[i + 1], l[i + 2])
+                      : of2(l[i], l[i + 1]);
       }
     }
   }
 }
 
-static void reconstruct_blocks(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row, int16_t coefficients[24][16]) {
+static void reconstruct_blocks(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row,
+                               int16_t coefficients[24][16]) {
   const struct vp8_plane *plane = &v->planes[0];
   const uint8_t *over = plane->samples + (16 * row - 1) * plane->stride + 16 * column;
   uint8_t beyond[4]; /* above the macroblock to the right; all its rows take them from there */
@@ -133,13 +137,15 @@ static void reconstruct_blocks(const struct vp8 *v, const struct vp8_block *bloc
   }
 }
 
-void rt_vp8_reconstruct(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row, int16_t coefficients[24][16]) {
+void rt_vp8_reconstruct(const struct vp8 *v, const struct vp8_block *block, int64_t column, int64_t row,
+                        int16_t coefficients[24][16]) {
   if (block->mode == VP8_BLOCKS) reconstruct_blocks(v, block, column, row, coefficients);
   else predict(&v->planes[0], 16 * column, 16 * row, 16, block->mode);
   for (int32_t p = 1; p < 3; p++) predict(&v->planes[p], 8 * column, 8 * row, 8, block->chroma);
   for (int32_t i = block->mode == VP8_BLOCKS ? 16 : 0; i < 24; i++) {
     const struct vp8_plane *plane = &v->planes[i < 16 ? 0 : 1 + (i - 16) / 4];
-    const int64_t x = i < 16 ? 16 * column + 4 * (i & 3) : 8 * column + 4 * (i & 1), y = i < 16 ? 16 * row + 4 * (i >> 2) : 8 * row + 4 * (i >> 1 & 1);
+    const int64_t x = i < 16 ? 16 * column + 4 * (i & 3) : 8 * column + 4 * (i & 1),
+                  y = i < 16 ? 16 * row + 4 * (i >> 2) : 8 * row + 4 * (i >> 1 & 1);
     add_block(coefficients[i], plane->samples + y * plane->stride + x, plane->stride);
   }
 }

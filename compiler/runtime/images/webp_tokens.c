@@ -45,7 +45,10 @@ int32_t rt_vp8_signed(struct vp8_bools *b, int32_t n) {
 
 /* A number above 1 (13.2). */
 static int32_t large(struct vp8_bools *b, const uint8_t *p) {
-  static const uint8_t extra[4][12] = {{173, 148, 140}, {176, 155, 140, 135}, {180, 157, 141, 134, 130}, {254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129}};
+  static const uint8_t extra[4][12] = {{173, 148, 140},
+                                       {176, 155, 140, 135},
+                                       {180, 157, 141, 134, 130},
+                                       {254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129}};
   if (!rt_vp8_bool(b, p[3])) {
     if (!rt_vp8_bool(b, p[4])) return 2;
     return 3 + rt_vp8_bool(b, p[5]);
@@ -62,10 +65,11 @@ static int32_t large(struct vp8_bools *b, const uint8_t *p) {
 }
 
 /* The coefficients of a block from `first` on; returns the place behind the last token. */
-static int32_t read_block(const struct vp8 *v, struct vp8_bools *b, int32_t type, int32_t context, int32_t first, const int32_t quantizer[2], int16_t *out) {
+static int32_t read_block(const struct vp8 *v, struct vp8_bools *b, int32_t type, int32_t context, int32_t first,
+                          const int32_t quantizer[2], int16_t *out) {
   static const uint8_t bands[17] = {0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0};
   static const uint8_t zigzag[16] = {0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15};
-  const uint8_t(*of_type)[VP8_TOKENS] = v->probabilities + type * VP8_BANDS * VP8_CONTEXTS;
+  const uint8_t (*of_type)[VP8_TOKENS] = v->probabilities + type * VP8_BANDS * VP8_CONTEXTS;
   const uint8_t *p = of_type[bands[first] * VP8_CONTEXTS + context];
   for (int32_t n = first; n < 16;) {
     if (!rt_vp8_bool(b, p[0])) return n;
@@ -96,8 +100,8 @@ static void spread_means(const int16_t *in, int16_t coefficients[24][16]) {
   }
 }
 
-void rt_vp8_coefficients(struct vp8 *v, struct vp8_bools *b, struct vp8_block *block, struct vp8_context *above, struct vp8_context *left,
-                         int16_t coefficients[24][16]) {
+void rt_vp8_coefficients(struct vp8 *v, struct vp8_bools *b, struct vp8_block *block, struct vp8_context *above,
+                         struct vp8_context *left, int16_t coefficients[24][16]) {
   const struct vp8_quantizer *q = &v->quantizers[block->segment];
   const bool means = block->mode != VP8_BLOCKS;
   bool any = false;
@@ -116,9 +120,11 @@ void rt_vp8_coefficients(struct vp8 *v, struct vp8_bools *b, struct vp8_block *b
   }
   for (int32_t i = 0; i < 24; i++) {
     const bool luma = i < 16;
-    const int32_t x = luma ? i & 3 : 4 + (i - 16) / 4 * 2 + (i & 1), y = luma ? i >> 2 : 4 + (i - 16) / 4 * 2 + (i >> 1 & 1);
+    const int32_t x = luma ? i & 3 : 4 + (i - 16) / 4 * 2 + (i & 1),
+                  y = luma ? i >> 2 : 4 + (i - 16) / 4 * 2 + (i >> 1 & 1);
     const int32_t first = luma && means, type = !luma ? 2 : means ? 0 : 3;
-    const int32_t end = read_block(v, b, type, above->around[x] + left->around[y], first, luma ? q->y : q->uv, coefficients[i]);
+    const int32_t end = read_block(v, b, type, above->around[x] + left->around[y], first, luma ? q->y : q->uv,
+                                   coefficients[i]);
     above->around[x] = left->around[y] = end > first;
     any |= end > 1 || coefficients[i][0];
   }

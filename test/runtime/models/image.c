@@ -11,7 +11,8 @@ static int model_main(void *ctx, void **buffers, const int64_t *dims, const char
   int64_t sizes[3] = {0, 0, LAYOUT == 2 ? 1 : 3};
   aicc_image_sizes(ctx, buffers[0], sizes, 2, dims[0], "node 'decode'");
   uint8_t *out = aicc_output_allocate(ctx, 0, sizes);
-  aicc_image_decode(ctx, buffers[0], out, sizes[0] * sizes[1] * sizes[2], dims[0], sizes[0], sizes[1], LAYOUT, "node 'decode'");
+  aicc_image_decode(ctx, buffers[0], out, sizes[0] * sizes[1] * sizes[2], dims[0], sizes[0], sizes[1], LAYOUT,
+                    "node 'decode'");
   return 0;
 }
 
@@ -27,5 +28,6 @@ static const struct aicc_tensor_desc inputs[] = {{{"x", U8, 1, file, names}, NUL
 static const struct aicc_tensor_desc outputs[] = {{{"y", U8, 3, image, sides}, NULL}};
 
 const struct aicc_model_desc aicc_model = {
-    HEADER("image"), .n_inputs = 1, .n_outputs = 1, .inputs = inputs, .outputs = outputs, .main = model_main, .shapes = shapes,
+    HEADER("image"),    .n_inputs = 1,      .n_outputs = 1,   .inputs = inputs,
+    .outputs = outputs, .main = model_main, .shapes = shapes,
 };
