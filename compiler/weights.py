@@ -135,12 +135,13 @@ class WeightStore:
         return frozenset(root for i in load.inputs if i is not None for root in self.roots(i))
 
     def layout(self, names: Iterable[str]) -> tuple[dict[str, int], int]:
-        """Offsets in bytes of `names` in the blob, and the blob's size; each is 64-byte aligned."""
+        """Offsets in bytes of `names` in the blob, and the blob's size; each is 64-byte aligned, and has 64 bytes at
+        least: there is something to read where an empty one lies."""
         offsets: dict[str, int] = {}
         end = 0
         for name in names:
             offsets[name] = end
-            end += math.ceil(self.nbytes(name) / ALIGNMENT) * ALIGNMENT
+            end += _room(self.nbytes(name))
         return offsets, end
 
     def write_blob(self, names: Iterable[str], file: Writable) -> int:
@@ -149,7 +150,7 @@ class WeightStore:
         for name in names:
             array = np.ascontiguousarray(self.load(name))
             file.write(memoryview(array.reshape(-1).view(np.uint8)))
-            pad = -array.nbytes % ALIGNMENT
+            pad = _room(array.nbytes) - array.nbytes
             file.write(memoryview(bytes(pad)))
             end += array.nbytes + pad
             del array
@@ -200,6 +201,11 @@ class WeightStore:
             else:
                 store.entries[name] = Entry(t, open_origin(row["origin"], t), row["origin"])
         return store
+
+
+def _room(size: int) -> int:
+    """The bytes of the blob for a weight of `size` bytes."""
+    return max(math.ceil(size / ALIGNMENT), 1) * ALIGNMENT
 
 
 @dataclass(frozen=True)

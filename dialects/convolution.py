@@ -78,7 +78,7 @@ class Conv(Op, name="conv"):
             win.output(dilated(n, d))
             for win, n, d in zip(conv_windows(kernel, attrs), spatial, input_dilations(attrs), strict=True)
         ]
-        check_sizes(out)
+        check_sizes(out, attrs["auto_pad"])
         return TensorType(with_spatial(x.shape[0], out_channels, out, attrs["layout"]), x.dtype)
 
 

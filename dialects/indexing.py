@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from aicc.dialects.attributes import Int, Str
 from aicc.dialects.numerics import Array, normalize_axis
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.sizes import elements
-from aicc.dialects.symbolic import fresh_dim
+from aicc.dialects.symbolic import DimLike, fresh_dim
 from aicc.dialects.types import ANY, INDEX, NUMERIC, WIDE, DType, TensorType
 
 REDUCTIONS = ("none", "add", "mul", "max", "min")
@@ -19,7 +20,7 @@ REDUCTIONS = ("none", "add", "mul", "max", "min")
 class Gather(Op, name="gather"):
     """`y = take(x, indices, axis)`: `axis` gives way to the dims of `indices`. Negative indices count from the end.
 
-    Indices out of range read the nearest element.
+    Indices out of range read the nearest element, here and in the other gathers; scatters write it.
     """
 
     operands = (Operand("x"), Operand("indices", INDEX))
@@ -65,6 +66,8 @@ class GatherNd(Op, name="gather_nd"):
     @staticmethod
     def infer(x: TensorType, indices: TensorType, *, batch_dims: int) -> TensorType:
         depth = index_depth(x, indices, batch_dims)
+        what = f"operands 'x' {x} and 'indices' {indices} differ in their {batch_dims} batch dims"
+        _check_equal(x.shape[:batch_dims], indices.shape[:batch_dims], what)
         return x.with_shape(*indices.shape[:-1], *x.shape[batch_dims + depth :])
 
     @staticmethod
@@ -90,8 +93,10 @@ class ScatterElements(Op, name="scatter_elements"):
     ) -> TensorType:
         _check_elements(x, indices, axis)
         _check_reduction(reduction, x.dtype)
+        what = f"operands 'indices' {indices} and 'updates' {updates} differ in shape"
         if updates.rank != indices.rank:
-            raise TypeRuleError(f"operands 'indices' {indices} and 'updates' {updates} differ in shape")
+            raise TypeRuleError(what)
+        _check_equal(indices.shape, updates.shape, what)
         return x.plain()
 
     @staticmethod
@@ -111,8 +116,10 @@ class ScatterNd(Op, name="scatter_nd"):
     def infer(x: TensorType, indices: TensorType, updates: TensorType, *, reduction: str) -> TensorType:
         depth = index_depth(x, indices, 0)
         _check_reduction(reduction, x.dtype)
+        what = f"operand 'updates' {updates} does not fit indices {indices} into {x}"
         if updates.rank != indices.rank - 1 + x.rank - depth:
-            raise TypeRuleError(f"operand 'updates' {updates} does not fit indices {indices} into {x}")
+            raise TypeRuleError(what)
+        _check_equal(updates.shape, (*indices.shape[:-1], *x.shape[depth:]), what)
         return x.plain()
 
     @staticmethod
@@ -164,6 +171,15 @@ def _check_elements(x: TensorType, indices: TensorType, axis: int) -> None:
     normalize_axis(axis, x.rank)
     if indices.rank != x.rank:
         raise TypeRuleError(f"operand 'indices' {indices} must have the rank of {x}")
+    for d, (n, most) in enumerate(zip(indices.shape, x.shape, strict=True)):
+        if d != axis and isinstance(n, int) and isinstance(most, int) and n > most:
+            raise TypeRuleError(f"operand 'indices' {indices} must not be larger than {x} in dim {d}")
+
+
+def _check_equal(a: Sequence[DimLike], b: Sequence[DimLike], what: str) -> None:
+    """Raises TypeRuleError for sizes that are known to differ."""
+    if any(isinstance(x, int) and isinstance(y, int) and x != y for x, y in zip(a, b, strict=True)):
+        raise TypeRuleError(what)
 
 
 def _check_reduction(reduction: str, dtype: DType) -> None:

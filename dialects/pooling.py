@@ -52,7 +52,7 @@ class Pool(Op):
                 f"attribute 'kernel' has {len(attrs['kernel'])} entries, expected {len(spatial)}"
             )
         out = [w.output(n) for w, n in zip(pool_windows(attrs), spatial, strict=True)]
-        check_sizes(out)
+        check_sizes(out, attrs["auto_pad"])
         channels = x.shape[channel_axis(attrs["layout"], x.rank)]
         return TensorType(with_spatial(x.shape[0], channels, out, attrs["layout"]), x.dtype)
 

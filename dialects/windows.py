@@ -114,7 +114,7 @@ def with_spatial(
     return (batch, channels, *spatial) if layout == "NCHW" else (batch, *spatial, channels)
 
 
-def check_sizes(out: Sequence[DimLike]) -> None:
-    """Raises TypeRuleError when a window is larger than the padded input."""
-    if any(isinstance(n, int) and n < 0 for n in out):
+def check_sizes(out: Sequence[DimLike], auto_pad: str) -> None:
+    """Raises TypeRuleError when a window is larger than the padded input: then none is in it."""
+    if auto_pad == "NOTSET" and any(isinstance(n, int) and n < 1 for n in out):
         raise TypeRuleError("the window is larger than the padded input")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from aicc.dialects import OPS
 from aicc.dialects.contraction import Einsum, MatMul
 from aicc.dialects.elementwise import Add, Mul
+from aicc.dialects.shape import Reshape
+from aicc.dialects.types import TensorType
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -29,7 +32,22 @@ def gemm(n: Node) -> Any:
     c, beta = n.input(2), n.attr("beta", 1.0)
     if c is None or beta == 0:
         return y
-    return n.build(Add, y, _scaled(n, c, beta))
+    _check_addend(n, n.info(y), n.info(c))
+    total = n.build(Add, y, _scaled(n, c, beta))
+    if n.info(total).shape == n.info(y).shape:
+        return total
+    # the sizes of C are 1 or those of the product, which the run checks: the sum has them, too
+    return n.build(Reshape, total, n.build(OPS["shape"], y, start=0, end=2))
+
+
+def _check_addend(n: Node, product: TensorType, c: TensorType) -> None:
+    """Raises ImportError_ AICC-1005 when C does not broadcast to the product."""
+    pairs = zip(reversed(c.shape), reversed(product.shape), strict=False)
+    fits = c.rank <= 2 and all(
+        s in (1, d) or not (isinstance(s, int) and isinstance(d, int)) for s, d in pairs
+    )
+    if not fits:
+        raise n.error("AICC-1005", f"C is {c}, which does not broadcast to the product, {product}.")
 
 
 def _scaled(n: Node, value: Any, factor: float) -> Any:

@@ -35,6 +35,15 @@ def if_(n: Node) -> Any:
     condition = n.constant(0)
     if condition is not None:
         return n.importer.subgraph(branches[0 if bool(condition.item()) else 1], [])
+    n.importer.undecided += 1
+    try:
+        return _of_a_run(n, branches)
+    finally:
+        n.importer.undecided -= 1
+
+
+def _of_a_run(n: Node, branches: list[onnx.GraphProto]) -> list[Any]:
+    """Branches that a run chooses from."""
     if all(_is_small(b) for b in branches):
         sides = [n.importer.subgraph(b, []) for b in branches]
         pairs = list(zip(*sides, strict=True))

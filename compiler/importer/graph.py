@@ -76,6 +76,8 @@ class GraphImporter:
         """The programs being built inside one another, the innermost last."""
         self.numbers = itertools.count()
         """Tells apart ops that are never the same."""
+        self.undecided = 0
+        """How many branches there are around the node that a run may not take."""
         self.strings: dict[str, int] = {}
         """Strings that the model names, and their numbers."""
         self.opsets = {normalize_domain(o.domain): o.version for o in model.opset_import}

@@ -17,7 +17,7 @@ import onnx
 from aicc.dialects import OPS
 from aicc.dialects.movement import Concat, Slice, Transpose
 from aicc.dialects.programs import Control
-from aicc.dialects.shape import Squeeze, Unsqueeze
+from aicc.dialects.shape import Reshape, Squeeze, Unsqueeze
 from aicc.dialects.symbolic import Dim, DimLike, fresh_dim, has_elements
 from aicc.dialects.types import DType, TensorType
 from aicc.importer.compound import Element, OptionalValue, RunTimeSequence, TensorSequence, is_compound
@@ -39,7 +39,10 @@ Body = Callable[[list[Any]], list[Any]]
 """From (round, condition, carried values) to (condition, carried values, rows)."""
 
 
-@onnx_op("Loop", limits="of rounds that only the run knows: carried values keep their rank; no optionals")
+@onnx_op(
+    "Loop",
+    limits="of rounds that only the run knows: carried values keep their rank; optionals are never empty",
+)
 def loop(n: Node) -> Any:
     graph: onnx.GraphProto = n.required_attr("body")
     carried = [n.anything(2 + i) for i in range(len(n.inputs) - 2)]
@@ -60,10 +63,15 @@ def loop(n: Node) -> Any:
     reason = _obstacle(n, carried)
     if reason is None:
         names = [o.name for o in graph.output]
-        typed = [_typed(n, v, i) for v, i in zip(carried, graph.input[2:], strict=True)]
-        found = Rounds(n, body, names, scans).run(trip, scalar(n, condition), typed)
+        optional = {k for k, v in enumerate(carried) if isinstance(v, OptionalValue)}
+        bare = [v.value if isinstance(v, OptionalValue) else v for v in carried]
+        typed = [_typed(n, v, i) for v, i in zip(bare, graph.input[2:], strict=True)]
+        rounds_of = Rounds(
+            n, lambda values: _bare(body(_wrapped(values, 2, optional)), optional), names, scans
+        )
+        found = rounds_of.run(trip, scalar(n, condition), typed)
         if isinstance(found, list):
-            return found
+            return _wrapped(found, 0, optional)
         reason = found
     if rounds is not None and rounds <= MOST_ROUNDS:
         unrolled = _unrolled(n, body, rounds, condition, carried, scans)
@@ -100,9 +108,19 @@ def _declared(n: Node, output: onnx.ValueInfoProto) -> TensorType | None:
 def _obstacle(n: Node, carried: Sequence[Any]) -> str | None:
     """Why values cannot be carried by a run."""
     for k, value in enumerate(carried):
-        if value is None or isinstance(value, OptionalValue):
-            return f"carried value {k} is an optional"
+        if value is None or (isinstance(value, OptionalValue) and value.value is None):
+            return f"carried value {k} is an empty optional"
     return None
+
+
+def _wrapped(values: Sequence[Any], first: int, optional: set[int]) -> list[Any]:
+    """`values`, of which the carried ones begin at `first`, with optionals of what they hold."""
+    return [OptionalValue(v) if k - first in optional else v for k, v in enumerate(values)]
+
+
+def _bare(out: list[Any], optional: set[int]) -> list[Any]:
+    """What a round gives, with what is in its optionals; None for an empty one."""
+    return [v.value if k - 1 in optional and isinstance(v, OptionalValue) else v for k, v in enumerate(out)]
 
 
 def _typed(n: Node, value: Any, declared: onnx.ValueInfoProto) -> Any:
@@ -223,8 +241,9 @@ class Rounds:
 
     def _unfit(self, arguments: list[Any], out: list[Any]) -> str | None:
         n = self.n
-        if any(v is None or is_compound(v) for v in out):
-            return "the body gives what is no tensor"
+        for k, value in enumerate(out):
+            if value is None or is_compound(value):
+                return f"output '{self.names[k]}' of the body is no tensor, or an optional that is empty after a round"
         for k, (before, after) in enumerate(zip(arguments, out[1:], strict=False)):
             a, b = n.info(before), n.info(after)
             if a.dtype is not b.dtype:
@@ -285,25 +304,27 @@ def _is_true(known: Any) -> bool:
 # ---- Scan --------------------------------------------------------------------------------------
 
 
-@onnx_op("Scan", limits="opset 8: a static batch, no `sequence_lens`")
+@onnx_op("Scan", limits="opset 8: a static batch")
 def scan(n: Node) -> Any:
     """Opset 8 scans each entry of a batch by itself."""
     if n.opset >= 9:
         return _scan(n, [n.required(i) for i in range(len(n.inputs))])
-    if n.input(0) is not None:
-        raise n.error("AICC-1005", "input 'sequence_lens' is not supported.")
     values = [n.required(i) for i in range(1, len(n.inputs))]
     batch = n.info(values[0]).shape[0]
     if not isinstance(batch, int) or batch > MOST_ROUNDS:
         raise n.error("AICC-1005", "the batch of Scan must have a static size.")
     entries = [n.const(np.int64(b)) for b in range(batch)]
-    rows = [_scan(n, [_at(n, v, 0, b) for v in values]) for b in entries]
+    lengths = [None if n.input(0) is None else _at(n, n.required(0), 0, b) for b in entries]
+    rows = [_scan(n, [_at(n, v, 0, b) for v in values], s) for b, s in zip(entries, lengths, strict=True)]
     columns = [[n.build(Unsqueeze, r[k], axes=[0]) for r in rows] for k in range(len(rows[0]))]
     return [c[0] if len(c) == 1 else n.build(Concat, *c, dim=0) for c in columns]
 
 
-def _scan(n: Node, values: list[Any]) -> list[Any]:
-    """A loop over the entries of the scan inputs, whose rows are put where and in the order they belong."""
+def _scan(n: Node, values: list[Any], only: Any | None = None) -> list[Any]:
+    """A loop over the entries of the scan inputs, whose rows are put where and in the order they belong.
+
+    There are `only` so many entries, a scalar; behind the rows of these are zeros.
+    """
     graph: onnx.GraphProto = n.required_attr("body")
     count = n.required_attr("num_scan_inputs")
     states, inputs = values[: len(values) - count], values[len(values) - count :]
@@ -317,9 +338,18 @@ def _scan(n: Node, values: list[Any]) -> list[Any]:
     out_axes = n.attr("scan_output_axes", [0] * len(outputs))
     true = n.const(np.bool_(True))
     size = n.build(OPS["shape"], inputs[0], start=axes[0], end=axes[0] + 1)
-    size = scalar(n, size)
+    size = whole = scalar(n, size)
+    if only is not None:
+        size = only if n.info(only).dtype is DType.I64 else n.build(OPS["cast"], only, to=DType.I64)
     last = n.build(OPS["sub"], size, n.const(np.int64(1)))
-    length = n.info(inputs[0]).shape[axes[0]]
+    length: DimLike | None = n.info(inputs[0]).shape[axes[0]]
+    if only is not None:
+        known = n.importer.constant_of(size)
+        if known is not None and isinstance(length, int) and not 0 <= int(known) <= length:
+            raise n.error(
+                "AICC-1005", f"a sequence of {int(known)} entries is impossible: there are {length}."
+            )
+        length = None if known is None else int(known)
     level = len(n.importer.programs)
 
     def body(carried: list[Any]) -> list[Any]:
@@ -339,11 +369,25 @@ def _scan(n: Node, values: list[Any]) -> list[Any]:
         found = Rounds(n, body, names, scans).run(size, true, states)
     if isinstance(found, str):
         raise n.error("AICC-1005", f"{found}.")
+    if only is not None:
+        found[len(states) :] = [_filled(n, value, size, whole) for value in found[len(states) :]]
     rows = [
         _placed(n, value, axis, bool(reverse))
         for value, axis, reverse in zip(found[len(states) :], out_axes, reverse_out, strict=True)
     ]
     return [*found[: len(states)], *rows]
+
+
+def _filled(n: Node, rows: Any, size: Any, whole: Any) -> Any:
+    """`size` rows, and zeros up to `whole` of them; ends the run when there are more."""
+    zero = n.const(np.int64(0))
+    missing = n.build(OPS["max"], n.build(OPS["sub"], whole, size), zero)
+    pads = n.build(Concat, n.ints([0]), n.build(Reshape, missing, n.ints([1])), dim=0)
+    padded = n.build(OPS["pad"], rows, pads, None, mode="constant", axes=[0])
+    shape = [n.build(Reshape, whole, n.ints([1]))]
+    if n.info(rows).rank > 1:
+        shape.append(n.build(OPS["shape"], rows, start=1, end=n.info(rows).rank))
+    return n.build(Reshape, padded, n.build(Concat, *shape, dim=0) if len(shape) > 1 else shape[0])
 
 
 def _placed(n: Node, rows: Any, axis: int, reverse: bool) -> Any:

@@ -64,6 +64,9 @@ static int32_t check_form(const char *kind, int32_t status, const aicc_tensor_in
   return AICC_OK;
 }
 
+/* Stands for tensors without elements: where an index is brought into range, it is that of the first one. */
+static _Alignas(RT_LINE) char nothing[RT_LINE];
+
 static int32_t check_memory(const aicc_context *ctx, const char *kind, int32_t status, const aicc_tensor_info *info, const DLTensor *t, void **out) {
   int32_t placed = rt_device_check(ctx, t->device, kind, info->name, status);
   if (placed != AICC_OK) return placed;
@@ -77,7 +80,7 @@ static int32_t check_memory(const aicc_context *ctx, const char *kind, int32_t s
   int alignment = rt_is_string(info->dtype) ? (int)_Alignof(aicc_string) : (info->dtype.bits + 7) / 8;
   if ((uintptr_t)data % (uintptr_t)alignment)
     return rt_error(status, "%s '%s' is not aligned to its element of %d bytes", kind, info->name, alignment);
-  *out = data;
+  *out = bytes || (int)t->device.device_type != kDLCPU ? data : nothing;
   return AICC_OK;
 }
 

@@ -277,6 +277,10 @@ void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *wh
   require(ctx, first == second, first, second, what);
 }
 
+void aicc_require_at_least(void *ctx, int64_t size, int64_t least, const char *what) {
+  require(ctx, size >= least, size, least, what);
+}
+
 void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what) {
   require(ctx, size == 1 || size == over, size, over, what);
 }

@@ -120,6 +120,8 @@ void aicc_fail(void *ctx, int32_t status, const char *message);
 
 /* Ends the run with AICC_ERROR_MODEL unless two sizes are equal; does not come back then. `what` must be equal. */
 void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what);
+/* Ends the run with AICC_ERROR_MODEL unless a size is at least `least`. `what` must hold. */
+void aicc_require_at_least(void *ctx, int64_t size, int64_t least, const char *what);
 /* Ends the run with AICC_ERROR_MODEL unless a size is 1 or `over`. `what` must hold. */
 void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what);
 

@@ -29,6 +29,7 @@ from aicc.passes.linalg.dilated_convolution import batched_phases
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.few_channels import products_first
 from aicc.passes.linalg.grouped_convolution import grouped_lanes
+from aicc.passes.linalg.requirements import require_windows
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.transposed_convolution import phase_convolution
 from aicc.passes.linalg.views import insert_slice, pad, pad_value
@@ -37,6 +38,7 @@ from aicc.passes.linalg.visible_taps import visible_taps
 
 @lowering("conv")
 def conv(b: Builder, n: Lowered) -> Any:
+    require_windows(b, n)
     n = one_each(b, n)
     for special in (products_first, phase_convolution, visible_taps, batched_phases, grouped_lanes):
         if (result := special(b, n)) is not None:

@@ -10,10 +10,12 @@ import numpy as np
 from aicc.bindings import arith, ir, tensor
 from aicc.dialects.indexing import index_depth
 from aicc.dialects.sizes import elements
+from aicc.dialects.symbolic import product
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.loops import loop_nest
+from aicc.passes.linalg.requirements import require_equal, require_readable, require_within
 from aicc.passes.linalg.scalars import Scalars, cast
 from aicc.passes.linalg.shape import name_symbol
 from aicc.passes.linalg.views import extract_slice, index_of, static_elements, stored, wrap_index
@@ -26,6 +28,7 @@ def gather(b: Builder, n: Lowered) -> Any:
     if view is not None:
         return view
     out = stored(n.results[0])
+    require_readable(b, x_t.shape[axis], product(out.shape))
     rank = i_t.rank
     at = ir.AffineMap.get(out.rank, 0, [ir.AffineExpr.get_dim(axis + k) for k in range(rank)])
 
@@ -65,6 +68,7 @@ def _gathered_view(b: Builder, n: Lowered) -> Any | None:
 def gather_elements(b: Builder, n: Lowered) -> Any:
     x, x_t, axis = n.operands[0], n.typed(0), n.attrs["axis"]
     out = stored(n.results[0])
+    _require_elements(b, x_t, out, axis)
 
     def element(i: Any, _: Any) -> Any:
         where = [index_of(k) for k in range(x_t.rank)]
@@ -82,6 +86,10 @@ def gather_nd(b: Builder, n: Lowered) -> Any:
     depth = index_depth(x_t, i_t, batch)
     out = stored(n.results[0])
     lead = i_t.rank - 1
+    for d in range(batch):
+        require_equal(b, x_t.shape[d], i_t.shape[d], "batch dims agree")
+    for j in range(depth):
+        require_readable(b, x_t.shape[batch + j], product(out.shape))
 
     def element(_: Any) -> Any:
         position = [index_of(k) for k in range(lead)]
@@ -101,6 +109,9 @@ def scatter_elements(b: Builder, n: Lowered) -> Any:
     for i… in updates: y[i… with indices[i…] at axis] op= updates[i…]
     """
     x_t, i_t, axis = n.typed(0), n.typed(1), n.attrs["axis"]
+    _require_elements(b, x_t, i_t, axis)
+    for d, (size, given) in enumerate(zip(i_t.shape, n.typed(2).shape, strict=True)):
+        require_equal(b, given, size, f"updates are as many as indices in dim {d}")
 
     def body(position: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
         raw = tensor.ExtractOp(n.operands[1], list(position)).result
@@ -120,7 +131,12 @@ def scatter_nd(b: Builder, n: Lowered) -> Any:
     x_t, i_t = n.typed(0), n.typed(1)
     depth = index_depth(x_t, i_t, 0)
     lead = i_t.rank - 1
-    extents = [b.size(d) for d in (*i_t.shape[:-1], *x_t.shape[depth:])]
+    shape = (*i_t.shape[:-1], *x_t.shape[depth:])
+    for size, given in zip(shape, n.typed(2).shape, strict=True):
+        require_equal(b, given, size, "updates are slices of the data, one for each tuple of indices")
+    for j in range(depth):
+        require_readable(b, x_t.shape[j], product(shape))
+    extents = [b.size(d) for d in shape]
 
     def body(position: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
         where = []
@@ -131,6 +147,14 @@ def scatter_nd(b: Builder, n: Lowered) -> Any:
         return [_written(n, carried[0], [*where, *position[lead:]], value)]
 
     return loop_nest(b, extents, [_copy(b, n)], body)[0]
+
+
+def _require_elements(b: Builder, x: TensorType, indices: TensorType, axis: int) -> None:
+    """Indices along `axis`, in a tensor that is no larger than `x` in the other dims."""
+    require_readable(b, x.shape[axis], product(indices.shape))
+    for d, (size, over) in enumerate(zip(indices.shape, x.shape, strict=True)):
+        if d != axis:
+            require_within(b, size, over, f"indices are no more than the data in dim {d}")
 
 
 def _copy(b: Builder, n: Lowered) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aicc.bindings import arith, tensor
 from aicc.dialects.sizes import elements
+from aicc.dialects.symbolic import DimLike, product
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.shape import name_symbol
 from aicc.passes.linalg.views import clamp_index, move, pad, pad_value
@@ -43,6 +45,7 @@ def _by_position(b: Builder, n: Lowered, low: list[Any], high: list[Any]) -> Any
     """`y[i] = x[f(i − low)]`, `f` by mode; what is cropped is gone before anything is mirrored or wrapped."""
     x, x_t, mode = n.operands[0], n.typed(0), n.attrs["mode"]
     fill = _fill(b, n) if mode == "constant" else None
+    nonempty = _has_elements(b, x_t.shape)
     source = {"constant": _nearest, "edge": _nearest, "reflect": _mirrored, "wrap": _wrapped}[mode]
 
     def element(*at: Any) -> Any:
@@ -60,10 +63,19 @@ def _by_position(b: Builder, n: Lowered, low: list[Any], high: list[Any]) -> Any
                 # one unsigned comparison: a negative position is a large one
                 ok = arith.CmpIOp(arith.CmpIPredicate.ult, position, size).result
                 inside = ok if inside is None else arith.AndIOp(inside, ok).result
+        if nonempty is not None:  # of nothing, the first element: a line of memory is always there
+            where = [arith.SelectOp(nonempty, position, b.index(0)).result for position in where]
         value = tensor.ExtractOp(x, where).result
         return value if inside is None else arith.SelectOp(inside, value, fill).result
 
     return move(b, n.results[0], element)
+
+
+def _has_elements(b: Builder, shape: Sequence[DimLike]) -> Any | None:
+    """Whether a tensor has any, as an i1; None where it is known to."""
+    if all(isinstance(d, int) and d > 0 for d in shape):
+        return None
+    return arith.CmpIOp(arith.CmpIPredicate.sgt, b.size(product(shape)), b.index(0)).result
 
 
 def _split(b: Builder, amount: Any) -> tuple[Any, Any]:

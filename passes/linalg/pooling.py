@@ -21,6 +21,7 @@ from aicc.dialects.types import DType, TensorType
 from aicc.dialects.windows import Window, channel_axis, spatial_axes
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.elementwise import compute_dtype
+from aicc.passes.linalg.requirements import require_windows
 from aicc.passes.linalg.scalars import Scalars, cast
 from aicc.passes.linalg.views import index_of, pad, pad_value
 
@@ -37,6 +38,7 @@ def _axes(n: Lowered) -> range:
 
 
 def _padded(b: Builder, n: Lowered, fill: float | int) -> tuple[Any, TensorType]:
+    require_windows(b, n)
     x_t = n.typed(0)
     low: list[DimLike] = [0] * x_t.rank
     high: list[DimLike] = [0] * x_t.rank

@@ -20,6 +20,7 @@ from aicc.passes.linalg.builder import Body, Builder, Lowered, lowering
 from aicc.passes.linalg.contraction import contract, matmul_terms
 from aicc.passes.linalg.convolution import one_each, padded_input, sum_of_products
 from aicc.passes.linalg.convolution_dims import Dims
+from aicc.passes.linalg.requirements import require_windows
 from aicc.passes.linalg.scalars import Scalars, cast, scalar_type
 
 _FEW_CHANNELS = 7
@@ -72,6 +73,7 @@ def integer_matmul(b: Builder, n: Lowered) -> Any:
 
 @lowering("integer_conv")
 def integer_conv(b: Builder, n: Lowered) -> Any:
+    require_windows(b, n)
     n = one_each(b, replace(n, attrs={**n.attrs, "input_dilations": None}))
     if n.operands[2] is not None:
         # the pads first, which the zero point is subtracted from as well

@@ -224,3 +224,38 @@ def test_an_error_in_a_loop_ends_the_run_and_not_the_process() -> None:
         with pytest.raises(AiccError, match="equal"):
             run(x=_array(3), y=_array(4), t=_int(2))
         np.testing.assert_allclose(run(x=_array(3), y=_array(3), t=_int(2)), 3 * _array(3), rtol=1e-6)
+
+
+def test_an_optional_through_the_rounds_of_a_run() -> None:
+    text = """g (float[n] x, int64 t) => (float[n] y, bool has) <bool T = {1}> {
+      o = Optional(x)
+      r = Loop(t, T, o) <body = b (int64 i, bool c, optional(float[n]) v) => (bool d, optional(float[n]) w) {
+        d = Identity(c)  e = OptionalGetElement(v)  f = Add(e, e)  w = Optional(f) }>
+      y = OptionalGetElement(r)  has = OptionalHasElement(r) }"""
+    exe = aicc.compile(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> {text}'))
+    x = np.arange(3, dtype=np.float32)
+    for rounds in (0, 1, 5):
+        y, has = exe(x, np.array(rounds))
+        np.testing.assert_array_equal(y, x * 2**rounds)
+        assert has
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "message"),
+    [
+        ("Optional<type = float[n]>()", "Optional(x)", "carried value 0 is an empty optional"),
+        ("Optional(x)", "Optional<type = float[n]>()", "empty after a round"),
+        ("Identity(x)", "Unsqueeze(x, axis)", "carried value 0 has rank 1, after a round it has 2"),
+    ],
+)
+def test_what_no_run_carries(first: str, after: str, message: str) -> None:
+    kind = "float" if "Identity" in first else "optional"
+    held = "float[n]" if kind == "float" else "optional(float[n])"
+    text = f"""g (float[n] x, int64 t) => (int64 y) <bool T = {{1}}, int64[1] axis = {{0}}> {{
+      o = {first}
+      [n1] r = Loop(t, T, o) <body = b (int64 i, bool c, {held} v) => (bool d, {held} w) {{
+        d = Identity(c)  w = {after} }}>
+      y = Identity(t) }}"""
+    with pytest.raises(AiccError, match=message) as caught:
+        aicc.compile(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> {text}'))
+    assert caught.value.code == "AICC-1005" and "n1" in str(caught.value.node)
