@@ -42,6 +42,10 @@ OPS: dict[str, type[Op]] = {}
 _BY_MLIR_NAME: dict[str, type[Op]] = {}
 
 
+_MOST = 1 << 62
+"""No size is as large."""
+
+
 class TypeRuleError(Exception):
     """Operands or attributes that do not fit the op; the text says what was expected and found."""
 
@@ -111,6 +115,9 @@ class Op:
         attrs = cls.complete_attributes(attrs)
         infos = [None if v is None else shapes.info(v) for v in operands]
         types = cls.result_types(infos, attrs)
+        for t in types:
+            if any(isinstance(d, int) and not 0 <= d < _MOST for d in t.shape):
+                raise TypeRuleError(f"the result would be {t}, which no tensor can be")
         values = [none_value() if v is None else v for v in operands]
         n_fixed = len(cls.operands) - (1 if cls.operands and cls.operands[-1].variadic else 0)
         values += [none_value() for _ in range(n_fixed - len(values))]

@@ -20,6 +20,10 @@ from aicc.importer.registry import onnx_op
 @onnx_op("Attention")
 def attention(n: Node) -> Any:
     q, k, v = (n.required(i) for i in range(3))
+    ranks = {n.info(v).rank for v in (q, k, v)}
+    if len(ranks) != 1 or not ranks <= {3, 4}:
+        found = ", ".join(str(n.info(v)) for v in (q, k, v))
+        raise n.error("AICC-1005", f"query, key and value must all have rank 3 or all 4; they are {found}.")
     flat = n.info(q).rank == 3
     if flat:
         kv_heads = n.required_attr("kv_num_heads")
@@ -44,7 +48,12 @@ def attention(n: Node) -> Any:
         out[0] = merge_heads(n, out[0])
     out += [k, v]
     if n.has_output(3):
-        stage = STAGES[n.attr("qk_matmul_output_mode", 0)]
+        mode = n.attr("qk_matmul_output_mode", 0)
+        if not 0 <= mode < len(STAGES):
+            raise n.error(
+                "AICC-1006", f"attribute 'qk_matmul_output_mode' is {mode}, expected 0 to {len(STAGES) - 1}."
+            )
+        stage = STAGES[mode]
         out.append(n.build(AttentionScores, q, k, mask, lengths, stage=stage, **attrs))
     return out
 

@@ -69,6 +69,8 @@ def conv_transpose(n: Node) -> Any:
     group = n.attr("group", 1)
     strides, dilations = ints(n, "strides", ones), ints(n, "dilations", ones)
     extra = ints(n, "output_padding", [0] * rank)
+    if group < 1 or min(strides) < 1 or min(dilations) < 1:
+        raise n.error("AICC-1006", "attributes 'group', 'strides' and 'dilations' must be positive.")
     turned = _reversed(n, _output_first(n, w, group), rank)
     pads = None if kernel is None else _transpose_pads(n, kernel, strides, dilations, extra)
     if kernel is None or pads is None:
@@ -102,6 +104,10 @@ def _transpose_pads(
     output_shape = n.attr("output_shape")
     if output_shape is None and auto_pad in ("NOTSET", "VALID"):
         return ints(n, "pads", [0] * (2 * rank)) if auto_pad == "NOTSET" else [0] * (2 * rank)
+    if output_shape is not None and len(output_shape) not in (rank, rank + 2):
+        raise n.error(
+            "AICC-1006", f"attribute 'output_shape' has {len(output_shape)} entries, expected {rank}."
+        )
     spatial = n.info(n.required(0)).shape[2:]
     begin, end = [], []
     for i in range(rank):

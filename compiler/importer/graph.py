@@ -18,7 +18,7 @@ from aicc.dialects.sequences import SequencePack, SequenceUnpack
 from aicc.dialects.shapes import Shapes
 from aicc.dialects.strings import STRINGS, StringOf
 from aicc.dialects.types import DType, TensorType
-from aicc.errors import ImportError_
+from aicc.errors import AiccError, ImportError_
 from aicc.importer.compound import (
     Element,
     OptionalValue,
@@ -320,6 +320,15 @@ class GraphImporter:
             out = rule(node)
         except TypeRuleError as error:
             raise node.error("AICC-1005", f"{error}.") from error
+        except AiccError:
+            raise
+        except Exception as error:
+            text = str(error).split("\n")[0]
+            raise node.error(
+                "AICC-9001",
+                f"{type(error).__name__}: {text}",
+                hint="this is a defect of aicc, please report it with the model.",
+            ) from error
         results = list(out) if isinstance(out, (list, tuple)) else [out]
         for name, value in zip(proto.output, results, strict=False):
             if name and value is not None:

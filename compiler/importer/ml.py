@@ -147,6 +147,8 @@ def _encoded(n: Node, keys: Any, values: Any, default: Any) -> Any:
     """Each element's value in a table. Of numbers, all keys are compared."""
     c, x = Compose(n), n.required(0)
     dtype = n.info(x).dtype
+    if keys.shape != values.shape or not keys.size:
+        raise n.error("AICC-1006", f"the table has {keys.size} keys and {values.size} values.")
     if (keys.dtype.kind == "O") != (dtype is DType.STRING):
         raise n.error("AICC-1004", f"the keys of the table do not fit the input, {n.info(x)}.")
     if dtype is DType.STRING:

@@ -16,6 +16,7 @@ import onnx.numpy_helper
 from aicc.dialects.narrow import INTEGER_BITS
 from aicc.dialects.types import DType
 from aicc.errors import ImportError_
+from aicc.importer.element_types import dtype_of
 from aicc.importer.lazy import MalformedFile, read_without_weights
 from aicc.signature import DimChoice, ShapeChoice
 from aicc.weights import WeightStore
@@ -44,6 +45,8 @@ def load_model(path: Path) -> onnx.ModelProto:
 
 def check_model(model: onnx.ModelProto, what: str) -> None:
     """The parts of a model that everything else relies on."""
+    from aicc.importer.wellformed import check_names
+
     if not model.HasField("graph") or not model.opset_import:
         raise ImportError_("AICC-1001", f"{what} is not an ONNX model: it has no graph or no opset.")
     for opset in model.opset_import:
@@ -53,6 +56,7 @@ def check_model(model: onnx.ModelProto, what: str) -> None:
                 f"{what} uses opset {opset.version}; supported are {OPSETS.start} to {OPSETS.stop - 1}.",
                 hint="onnx.version_converter can convert it.",
             )
+    check_names(model.graph)
 
 
 _PACKED = {**INTEGER_BITS, DType.F4E2M1: 4}
@@ -94,7 +98,7 @@ def _external_loader(proto: onnx.TensorProto, directory: Path) -> Callable[[], A
         raise _misplaced(proto, str(error)) from error
     if not info.location or offset < 0:
         raise _misplaced(proto, f"file '{info.location}', offset {offset}")
-    dtype = DType.from_onnx(proto.data_type)
+    dtype = dtype_of(proto.data_type, f"tensor '{proto.name}'")
     count = int(np.prod(list(proto.dims), dtype=np.int64))
     bits = _PACKED.get(dtype)
     size = count * dtype.numpy.itemsize if bits is None else -(-count * bits // 8)

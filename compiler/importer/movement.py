@@ -54,7 +54,11 @@ def split(n: Node) -> Any:
     """Slices one after the other: of the sizes given, else equal ones, the last smaller."""
     x = n.required(0)
     axis = axis_of(n, n.attr("axis", 0), n.info(x).rank)
-    count = n.attr("num_outputs", len(n.outputs))
+    count = len(n.outputs)
+    if n.attr("num_outputs", count) != count:
+        raise n.error(
+            "AICC-1006", f"attribute 'num_outputs' is {n.attr('num_outputs')}; outputs are {count}."
+        )
     given = n.attr("split") if n.opset < 13 else n.constant(1)
     sizes = None if given is None else np.asarray(given).reshape(-1).tolist()
     size = n.info(x).shape[axis]
@@ -94,9 +98,9 @@ def slice_(n: Node) -> Any:
         axes = n.constant(3)
         if axes is None and n.input(3) is not None:
             return slice_along(n, x, starts, ends, n.input(3), steps)
-    count = n.info(starts).shape[0]
+    count = n.info(starts).shape[0] if n.info(starts).rank == 1 else None
     if not isinstance(count, int):
-        raise n.error("AICC-1005", "inputs 'starts' and 'ends' must have a static size.")
+        raise n.error("AICC-1005", "inputs 'starts' and 'ends' must be vectors of static size.")
     given = list(range(count)) if axes is None else np.asarray(axes).reshape(-1).tolist()
     normalized(n, given, rank)
     return n.build(Slice, x, starts, ends, steps, axes=[a % rank for a in given])

@@ -66,15 +66,19 @@ class Node:
             return default
         a = self._attrs[name]
         value = onnx.helper.get_attribute_value(a)
-        if a.type == onnx.AttributeProto.STRING:
-            return value.decode()
-        if a.type == onnx.AttributeProto.STRINGS:
-            return [s.decode() for s in value]
+        if a.type in (onnx.AttributeProto.STRING, onnx.AttributeProto.STRINGS):
+            return self._decoded(name, value)
         if a.type == onnx.AttributeProto.TENSOR:
             return self.importer.tensor_array(value)
         if a.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
             return list(value)
         return value
+
+    def _decoded(self, name: str, value: Any) -> Any:
+        try:
+            return value.decode() if isinstance(value, bytes) else [s.decode() for s in value]
+        except UnicodeDecodeError:
+            raise self.error("AICC-1006", f"attribute '{name}' is not UTF-8: {value!r}.") from None
 
     def replace_attr(self, name: str, value: Any) -> None:
         """Sets an attribute for the rule to see; the model stays as it is."""
@@ -90,7 +94,13 @@ class Node:
 
         For defaults that changed: `n.attr("axis", n.by_opset({1: 1, 13: -1}))`.
         """
-        return table[max(v for v in table if v <= self.opset)]
+        fitting = [v for v in table if v <= self.opset]
+        if not fitting:
+            raise self.error(
+                "AICC-1003",
+                f"opset {self.opset} has no such operator; it is of opset {min(table)} and later.",
+            )
+        return table[max(fitting)]
 
     def info(self, value: Any) -> TensorType:
         """What is known of a value: symbolic shape, dtype, constant value."""

@@ -10,8 +10,8 @@ from aicc.dialects.elementwise import Add, Div, Mul, Pow, Reciprocal, Sqrt, Sub,
 from aicc.dialects.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
 from aicc.dialects.numerics import normalize_axis
 from aicc.dialects.reduction import ReduceL1, ReduceL2, ReduceMean
-from aicc.dialects.types import DType
 from aicc.importer.cast import cast
+from aicc.importer.element_types import dtype_of
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 
@@ -52,7 +52,7 @@ def layer_norm(n: Node) -> Any:
     y = n.build(LayerNorm, x, n.required(1), n.input(2), axis=axis, epsilon=epsilon)
     if not (n.has_output(1) or n.has_output(2)):
         return y
-    wide = cast(n, x, DType.from_onnx(n.attr("stash_type", 1)))
+    wide = cast(n, x, dtype_of(n.attr("stash_type", 1), f"attribute 'stash_type' of {n.title}"))
     axes = tuple(range(axis, n.info(x).rank))
     mean = n.build(ReduceMean, wide, axes=axes)
     centered = n.build(Sub, wide, mean)

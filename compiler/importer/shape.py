@@ -92,7 +92,7 @@ def flatten(n: Node) -> Any:
     return n.build(Reshape, x, n.build(Concat, *sizes, dim=0), allowzero=True)
 
 
-@onnx_op("Squeeze")
+@onnx_op("Squeeze", limits="without axes: dims that only a run knows to be 1 stay")
 def squeeze(n: Node) -> Any:
     """Without axes every dim that is 1 at compile time goes."""
     x = n.required(0)

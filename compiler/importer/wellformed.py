@@ -15,6 +15,22 @@ from aicc.importer.initializers import initializers_of
 _KINDS = onnx.AttributeProto.AttributeType
 
 
+def check_names(graph: onnx.GraphProto) -> None:
+    """Raises ImportError_ AICC-1001 for a name that is not UTF-8: protocol buffers give its bytes."""
+    names: list[Any] = [v.name for v in (*graph.input, *graph.output)]
+    names += [t.name for t in graph.initializer] + [s.values.name for s in graph.sparse_initializer]
+    names += [d.dim_param for i in graph.input for d in i.type.tensor_type.shape.dim]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        for attribute in node.attribute:
+            names.append(attribute.name)
+            for inner in (attribute.g, *attribute.graphs):
+                check_names(inner)
+    wrong = next((name for name in names if isinstance(name, bytes)), None)
+    if wrong is not None:
+        raise ImportError_("AICC-1001", f"a name in the model is not UTF-8: {wrong!r}.", stage="import")
+
+
 def unique(values: Sequence[onnx.ValueInfoProto], what: str) -> None:
     """Raises ImportError_ AICC-1001 when two values of a graph have one name."""
     seen: set[str] = set()
