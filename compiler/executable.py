@@ -37,8 +37,8 @@ class Executable:
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
     to write the outputs to: one array, or a sequence with None where the result should be new. An output that is no
     tensor in the ONNX model is a list of arrays (a sequence), a list of dicts (ZipMap) or None (an empty optional):
-    see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`. An input that
-    `has_default` may be left out, or None.
+    see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`. An input that is
+    a map there is a dict, given by name: `exe(m={1: 0.5})`. An input that `has_default` may be left out, or None.
 
     A model compiled for CUDA also reads and writes arrays on its device in place (torch, CuPy); with
     `outputs_on_device` the results are `DeviceArray`s, which torch.from_dlpack and cupy.from_dlpack take as they are:

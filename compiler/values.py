@@ -19,7 +19,7 @@ VALUES = "aicc.values"
 INPUT_VALUES = "aicc.input_values"
 """The same of its inputs."""
 
-TENSOR, SEQUENCE, EMPTY, MAPS, PACKED = KINDS = ("tensor", "sequence", "empty", "maps", "packed")
+TENSOR, SEQUENCE, EMPTY, MAPS, PACKED, MAP = KINDS = ("tensor", "sequence", "empty", "maps", "packed", "map")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Value:
 
     It is made of the compiled model's outputs (inputs) `first … first + count - 1`: the one it is, the items of a
     sequence, the table `[n, len(keys)]` of `n` maps with one set of keys, or (packed) the sizes `[n, rank]` of the
-    items of a sequence and their elements, one item after the other.
+    items of a sequence and their elements, one item after the other; of a map, its keys and its values.
     """
 
     name: str

@@ -12,7 +12,6 @@ import click
 import onnx.defs
 
 from aicc.errors import CATALOGUE
-from aicc.importer.compound import OF_MAPS
 from aicc.importer.registry import LIMITS, normalize_domain, rules
 from aicc.knobs import markdown_table
 from aicc.passes.loops.math.accuracy import markdown_table as accuracy_table
@@ -56,9 +55,9 @@ def operators() -> str:
         "Complex numbers (complex64, complex128) are moved, not computed with: by the operators whose types in ONNX",
         f"include them, but for {', '.join(NO_COMPLEX)}, and for scatters that combine.",
         "",
-        "Results may be sequences, optionals and, from ZipMap, sequences of maps; inputs tensors and sequences: see",
-        "`aicc_value` in aicc.h, `Executable.values` and `Executable.input_values`. All tensors of a sequence whose",
-        "length only a run knows have one rank.",
+        "Results may be sequences, optionals and, from ZipMap, sequences of maps; inputs tensors, sequences and maps:",
+        "see `aicc_value` in aicc.h, `Executable.values` and `Executable.input_values`. All tensors of a sequence",
+        "whose length only a run knows have one rank.",
     ]
     for domain in sorted({key[0] for key in names}):
         lines += [
@@ -78,9 +77,7 @@ def _operator(key: tuple[str, str], versions: list[Any]) -> str:
     domain, name = key
     opsets = ", ".join(str(s.since_version) for s in versions) or "1"
     limits = LIMITS.get(key, "")
-    if name in OF_MAPS:
-        limits = "**not supported**: maps are no inputs"
-    elif key not in rules():
+    if key not in rules():
         defined = versions and _has_definition(versions[-1])
         limits = "by its definition" if defined else "**not supported**"
     return f"| {name} | {opsets} | {_types(key, versions[-1]) if versions else ''} | {limits} |"

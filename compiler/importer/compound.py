@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 
 from aicc.dialects.types import DType
-from aicc.values import EMPTY, MAPS, PACKED, SEQUENCE, TENSOR, Value
+from aicc.values import EMPTY, MAP, MAPS, PACKED, SEQUENCE, TENSOR, Value
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,16 @@ class RowMaps:
     table: Any
 
 
+@dataclass(frozen=True)
+class MapValue:
+    """A map: `keys[n]` and its `values[n]`, in the order of the keys where those are numbers."""
+
+    keys: Any
+    values: Any
+
+
 def is_compound(value: Any) -> bool:
-    return isinstance(value, (TensorSequence, RunTimeSequence, OptionalValue, RowMaps))
-
-
-OF_MAPS = {
-    "CastMap": "pass the map's values as a tensor.",
-    "DictVectorizer": "pass the values as a tensor of one column per entry of the vocabulary.",
-}
-"""Operators that read maps, which are refused, and what to do instead."""
+    return isinstance(value, (TensorSequence, RunTimeSequence, OptionalValue, RowMaps, MapValue))
 
 
 def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -88,6 +89,8 @@ def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from zip(packed_names(name), (value.sizes, value.elements), strict=True)
     elif isinstance(value, RowMaps):
         yield name, value.table
+    elif isinstance(value, MapValue):
+        yield from zip(map_names(name), (value.keys, value.values), strict=True)
     else:
         yield name, value
 
@@ -111,6 +114,9 @@ def described(name: str, value: Any, of: onnx.TypeProto, first: int, dtype: Call
         key = "string" if isinstance(value.keys[0], str) else "int64"
         text = f"seq(map({key},{tensor_text(dtype(value.table).onnx)}))"
         return Value(name, MAPS, text, first, 1, value.keys)
+    if isinstance(value, MapValue):
+        text = map_text(dtype(value.keys), dtype(value.values))
+        return Value(name, MAP, text, first, 2)
     return Value(name, TENSOR, tensor_text(dtype(value).onnx), first, 1)
 
 
@@ -127,6 +133,16 @@ def type_text(of: onnx.TypeProto) -> str:
 def packed_names(name: str) -> tuple[str, str]:
     """What the two tensors of the sequence `name`, whose length only a run knows, are called in a compiled model."""
     return f"{name}.sizes", f"{name}.elements"
+
+
+def map_text(keys: DType, values: DType) -> str:
+    """The type of a map in ONNX's words."""
+    return f"map({'string' if keys is DType.STRING else 'int64'},{tensor_text(values.onnx)})"
+
+
+def map_names(name: str) -> tuple[str, str]:
+    """What the two tensors of a map are called in a compiled model."""
+    return f"{name}.keys", f"{name}.values"
 
 
 def item_name(name: str, i: int) -> str:

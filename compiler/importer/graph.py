@@ -21,6 +21,7 @@ from aicc.dialects.types import DType, TensorType
 from aicc.errors import AiccError, ImportError_
 from aicc.importer.compound import (
     Element,
+    MapValue,
     OptionalValue,
     PackedSequence,
     RunTimeSequence,
@@ -46,7 +47,7 @@ from aicc.importer.programs import Program, Scope
 from aicc.importer.registry import normalize_domain, rules
 from aicc.importer.wellformed import check_node, in_order, unique
 from aicc.signature import DimChoice, ShapeChoice, io_attributes, write_bounds
-from aicc.values import INPUT_VALUES, PACKED, Value, write_values
+from aicc.values import INPUT_VALUES, MAP, PACKED, Value, write_values
 from aicc.weights import WeightStore
 
 Array = np.ndarray[Any, Any]
@@ -213,7 +214,7 @@ class GraphImporter:
         inputs = [
             overridable_input(i, initializers.pop(i.name), fixed)
             if i.name in wanted
-            else graph_input(i, fixed, graph)
+            else graph_input(i, fixed)
             for i in given
         ]
         tensors = [tensor for i in inputs for tensor in i.tensors]
@@ -266,6 +267,8 @@ class GraphImporter:
                 with ir.Location.name(i.name):
                     number = SequenceUnpack.build(*own, shape=i.shape, shapes=self.shapes)
                 self.scopes[0][i.name] = RunTimeSequence(number, Element(i.shape, i.tensors[1][1].dtype))
+            elif i.kind == MAP:
+                self.scopes[0][i.name] = MapValue(*own)
             else:
                 (self.scopes[0][i.name],) = own
         return described_inputs

@@ -11,11 +11,11 @@ import onnx
 from aicc.dialects.symbolic import Dim
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
-from aicc.importer.compound import OF_MAPS, packed_names, tensor_text
+from aicc.importer.compound import map_names, map_text, packed_names, tensor_text
 from aicc.importer.element_types import dtype_of
 from aicc.importer.initializers import Initializer
 from aicc.signature import DimChoice, ShapeChoice
-from aicc.values import PACKED, TENSOR, Value
+from aicc.values import MAP, PACKED, TENSOR, Value
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,18 @@ class GraphInput:
         return Value(self.name, self.kind, self.type, first, len(self.tensors))
 
 
-def graph_input(value: onnx.ValueInfoProto, dims: Mapping[str, int], graph: onnx.GraphProto) -> GraphInput:
+def graph_input(value: onnx.ValueInfoProto, dims: Mapping[str, int]) -> GraphInput:
     """Reads one; `dims` are sizes of symbolic dims. Raises ImportError_ AICC-1004, AICC-1005."""
     kind, what = value.type.WhichOneof("value"), f"input '{value.name}'"
-    if kind == "map_type":
-        raise _map_error(value, graph)
+    if kind == "map_type" and value.type.map_type.value_type.HasField("tensor_type"):
+        of = value.type.map_type
+        keys, values = (dtype_of(c, what) for c in (of.key_type, of.value_type.tensor_type.elem_type))
+        if keys not in (DType.I64, DType.STRING):
+            raise ImportError_("AICC-1004", f"{what} is a map with keys of {keys.mlir}.", stage="import")
+        length = Dim.symbol(f"{value.name}.length")
+        types = (TensorType((length,), keys), TensorType((length,), values))
+        tensors = tuple(zip(map_names(value.name), types, strict=True))
+        return GraphInput(value.name, MAP, map_text(keys, values), tensors)
     inner = value.type.sequence_type.elem_type
     if kind == "sequence_type" and inner.HasField("tensor_type"):
         dtype = dtype_of(inner.tensor_type.elem_type, what)
@@ -53,7 +60,7 @@ def graph_input(value: onnx.ValueInfoProto, dims: Mapping[str, int], graph: onnx
     if kind != "tensor_type":
         raise ImportError_(
             "AICC-1004",
-            f"{what} is a {kind}; only tensors and sequences of tensors are supported.",
+            f"{what} is a {kind}; only tensors, sequences of tensors and maps to numbers or strings are supported.",
             stage="import",
         )
     tensor = value.type.tensor_type
@@ -69,7 +76,7 @@ def overridable_input(
     what = f"input '{value.name}'"
     if not value.type.tensor_type.HasField("shape"):
         value = with_shapes([value], {value.name: default.shape})[0][0]
-    found = graph_input(value, dims, onnx.GraphProto())
+    found = graph_input(value, dims)
     ((_, t),) = found.tensors
     if t.dtype is DType.STRING:
         raise ImportError_("AICC-1004", f"{what} cannot have strings as its default.", stage="import")
@@ -196,18 +203,6 @@ def _give(value: onnx.ValueInfoProto, shape: ShapeChoice, known: Mapping[str, in
         if not fits:
             raise ImportError_("AICC-1008", f"{given}; in the model dim {k} is {found}.", stage="import")
     return sizes
-
-
-def _map_error(value: onnx.ValueInfoProto, graph: onnx.GraphProto) -> ImportError_:
-    """For an input that is a map: AICC-1004, with what to do about the node that reads it."""
-    reader = next((n for n in graph.node if value.name in n.input), None)
-    return ImportError_(
-        "AICC-1004",
-        f"input '{value.name}' is a map; only tensors and sequences of tensors are supported.",
-        node=reader and f'"{reader.name or reader.output[0]}" ({reader.op_type})',
-        stage="import",
-        hint=reader and OF_MAPS.get(reader.op_type),
-    )
 
 
 def fixed_and_bounded(

@@ -8,7 +8,7 @@ import numpy as np
 
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
-from aicc.importer.compound import OF_MAPS, RowMaps
+from aicc.importer.compound import RowMaps
 from aicc.importer.node import Node
 from aicc.importer.registry import onnx_op
 from aicc.importer.strings import looked_up
@@ -128,12 +128,6 @@ def zip_map(n: Node) -> Any:
             "AICC-1005", f"the input is {info}; expected a column per class, of which there are {len(keys)}."
         )
     return RowMaps(keys, x)
-
-
-@onnx_op(*OF_MAPS, domain=DOMAIN)
-def of_maps(n: Node) -> Any:
-    """Refused: a compiled model's inputs are tensors, and maps can come from nowhere else."""
-    raise n.error("AICC-1004", "maps are no tensors, and are not supported.", hint=OF_MAPS[n.op_type])
 
 
 @onnx_op("LabelEncoder", domain=DOMAIN)

@@ -18,7 +18,7 @@ from aicc.dialects.op import declaration, operand_values
 from aicc.dialects.programs import Control
 from aicc.dialects.symbolic import Dim, DimLike, substitute, symbols
 from aicc.dialects.types import TensorType
-from aicc.importer.compound import OptionalValue, RowMaps, RunTimeSequence, TensorSequence
+from aicc.importer.compound import MapValue, OptionalValue, RowMaps, RunTimeSequence, TensorSequence
 from aicc.signature import io_attributes
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Program:
             return TensorSequence(tuple(self.capture(v) for v in value.items))
         if isinstance(value, RunTimeSequence):
             return RunTimeSequence(self.capture(value.number), value.element)
+        if isinstance(value, MapValue):
+            return MapValue(self.capture(value.keys), self.capture(value.values))
         if isinstance(value, RowMaps):
             return RowMaps(value.keys, self.capture(value.table))
         if isinstance(value, OptionalValue):

@@ -148,8 +148,9 @@ typedef enum aicc_value_kind {
   AICC_VALUE_SEQUENCE = 1, /* its tensors are the items */
   AICC_VALUE_EMPTY = 2,    /* an optional that is always empty: no tensor */
   AICC_VALUE_MAPS = 3,     /* a sequence of maps (ZipMap): element [i, j] of its tensor is map i at key j */
-  AICC_VALUE_PACKED = 4    /* a sequence whose length only a run knows, two tensors: int64 [n, rank], the dims of each of
+  AICC_VALUE_PACKED = 4,   /* a sequence whose length only a run knows, two tensors: int64 [n, rank], the dims of each of
                               its n tensors, and all their elements, one tensor after the other */
+  AICC_VALUE_MAP = 5       /* a map, two tensors [n]: its keys, which differ, integers in ascending order; its values */
 } aicc_value_kind;
 
 typedef struct aicc_value {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from aicc.errors import RuntimeError_
 from aicc.runtime.library import TensorInfo
 from aicc.runtime.tensors import as_input
-from aicc.runtime.values import PACKED, ValueInfo
+from aicc.runtime.values import MAP, PACKED, ValueInfo
 
 Array = np.ndarray[Any, Any]
 
@@ -23,8 +23,33 @@ def input_tensors(
     found: list[Any] = []
     for value, info in zip(values, infos, strict=True):
         own = tensors[info.first : info.first + info.count]
-        found += _packed(info.name, value, *own) if info.kind == PACKED else [value]
+        make = {PACKED: _packed, MAP: _map}.get(info.kind)
+        found += make(info.name, value, *own) if make else [value]
     return found
+
+
+def _map(name: str, value: Any, keys: TensorInfo, values: TensorInfo) -> tuple[Array, Array]:
+    """The keys, integers in ascending order, and values of a dict."""
+    if not isinstance(value, Mapping):
+        raise RuntimeError_(
+            "AICC-5002", f"Input '{name}' is a {type(value).__name__}; the model wants a dict."
+        )
+    kind, want = (str, "strings") if keys.element.is_string else ((int, np.integer), "integers")
+    wrong = next((k for k in value if not isinstance(k, kind) or isinstance(k, bool)), None)
+    if wrong is not None:
+        raise RuntimeError_("AICC-5002", f"Input '{name}' has the key {wrong!r}; the model wants {want}.")
+    order = list(value) if keys.element.is_string else sorted(value)
+    given = [value[k] for k in order]
+    odd = next((v for v in given if isinstance(v, str) != values.element.is_string), None)
+    if odd is not None:
+        raise RuntimeError_("AICC-5002", f"Input '{name}' has the value {odd!r}; the model wants {values}.")
+    try:
+        return (
+            np.array(order, object if keys.element.is_string else np.int64),
+            np.array(given, object if values.element.is_string else values.dtype),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RuntimeError_("AICC-5002", f"Input '{name}' is no map of numbers: {error}.") from None
 
 
 def _packed(name: str, value: Any, sizes: TensorInfo, elements: TensorInfo) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-TENSOR, SEQUENCE, EMPTY, MAPS, PACKED = range(5)
+TENSOR, SEQUENCE, EMPTY, MAPS, PACKED, MAP = range(6)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class ValueInfo:
             return list(own)
         if self.kind == PACKED:
             return _unpacked(own[0], own[1])
+        if self.kind == MAP:
+            return dict(zip(own[0].tolist(), own[1].tolist(), strict=True))
         return None if self.kind == EMPTY else self._maps(own[0])
 
     def _maps(self, table: Any) -> list[dict[Any, Any]]:

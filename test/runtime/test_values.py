@@ -126,21 +126,6 @@ def test_sequences_and_optionals() -> None:
     assert [i.name for i in session.executable.outputs] == ["rows[0]", "rows[1]", "rows[2]", "something", "y"]
 
 
-def test_maps_as_inputs_are_refused() -> None:
-    vectorizer = helper.make_node(
-        "DictVectorizer", ["m"], ["y"], "vec", domain="ai.onnx.ml", int64_vocabulary=[1]
-    )
-    maps = helper.make_map_type_proto(TensorProto.INT64, TENSOR_TYPE)
-    graph = helper.make_graph(
-        [vectorizer], "g", [helper.make_value_info("m", maps)], [helper.make_value_info("y", TENSOR_TYPE)]
-    )
-    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 1)]
-    with pytest.raises(AiccError, match="'m' is a map") as caught:
-        aicc.compile(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
-    assert caught.value.code == "AICC-1004" and "vec" in str(caught.value.node)
-    assert "one column per entry of the vocabulary" in str(caught.value.hint)
-
-
 def test_kept_in_the_library(tmp_path: Path) -> None:
     path = tmp_path / "model.so"
     aicc.compile(classifier(["a", "b", "c"])).save(path)
