@@ -85,7 +85,7 @@ def _arranged(kernel: Any, target: Target) -> Arrangement:
 
 def _kernel(arrangement: Arrangement, target: Target, config: RowsConfig, lanes: int) -> Kernel:
     lanes = lanes or lanes_for(arrangement, target, config.lanes)
-    masked = can_mask(arrangement, target)
+    masked = can_mask(arrangement, target, lanes)
     unrolled = _unrolled(arrangement, target, config, lanes)
     splits = all(step.splits for step in arrangement.tree.steps)
     chains = (config.chains or 4) if splits else 1

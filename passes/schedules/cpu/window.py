@@ -90,7 +90,7 @@ def _arranged(kernel: Any, target: Target) -> Arrangement:
 
 def _kernel(arrangement: Arrangement, target: Target, config: WindowConfig, lanes: int) -> Kernel:
     lanes = lanes or lanes_for(arrangement, target, config.lanes)
-    masked = can_mask(arrangement, target)
+    masked = can_mask(arrangement, target, lanes)
     kept = arrangement.kept
     rows, columns = (kept[-2] if len(kept) > 1 else None), (kept[-1] if kept else None)
     broadcasts = _broadcasts(arrangement, lanes)

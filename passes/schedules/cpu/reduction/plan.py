@@ -40,9 +40,9 @@ def lanes_for(arrangement: Arrangement, target: Target, wanted: int) -> int:
     return lanes
 
 
-def can_mask(arrangement: Arrangement, target: Target) -> bool:
-    """Whether loads and stores of all its types have masked forms."""
-    if not target.triple.startswith("x86_64"):
+def can_mask(arrangement: Arrangement, target: Target, lanes: int) -> bool:
+    """Whether loads and stores of all its types have masked forms; a single lane has no use for them."""
+    if lanes == 1 or not target.triple.startswith("x86_64"):
         return False
     if "avx512bw" in target.features:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
+import aicc
 from aicc.bindings import ir
 from aicc.codegen.jit import LoadedKernel
 from aicc.codegen.kernel_build import Attempt, build
@@ -241,3 +244,29 @@ def test_values_between_passes_of_another_type_are_in_scratch() -> None:
         str(softmax((8, 4000), element="f16")), SCHEDULE, Target.cpu_named("x86-64-v3")
     )
     assert kernel.scratch == 16000 // 64 * 64
+
+
+def test_outputs_apart_in_memory_at_sizes_of_a_run() -> None:
+    """Vectors fit neither direction: one lane, whose tails need no mask."""
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["p"]),
+        helper.make_node("Add", ["y", "p"], ["s"]),
+        helper.make_node("Unsqueeze", ["p", "last"], ["p1"]),
+        helper.make_node("Unsqueeze", ["s", "last"], ["s1"]),
+        helper.make_node("Concat", ["p1", "s1"], ["z"], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "stacked",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "m"]) for name in ("x", "y")],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.array([2]), "last")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exe = aicc.compile(model, jobs=0, cache=False)
+    for shape in (3, 21), (1, 1), (5, 16):
+        x, y = floats(shape, 1), floats(shape, 2)
+        p = reference_softmax(x)
+        np.testing.assert_allclose(exe(x, y), np.stack([p, p + y], -1), rtol=2e-6, atol=1e-6)
