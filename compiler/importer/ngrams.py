@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from aicc.importer.strings import number
 def tf_idf(n: Node) -> Any:
     """For each length and skip, every window is compared with every n-gram of the pool.
 
-    A window of an n-gram of length g and skip s is `x[t], x[t + s + 1], …`; single words know no skips.
+    A window of an n-gram of length g and skip s is `x[t], x[t + s + 1], …`; single words know no skips. Beyond the
+    end of a row stands a word that no n-gram has.
     """
     c, x = Compose(n), number(n, n.required(0))
     texts = n.attr("pool_strings")
@@ -28,28 +30,38 @@ def tf_idf(n: Node) -> Any:
         raise n.error("AICC-1004", f"the pool does not fit the input, {n.info(n.required(0))}.")
     single = n.info(x).rank < 2
     rows = c.reshape(x, 1, -1) if single else x
-    length = n.info(rows).shape[1]
+    nothing = next(word for word in itertools.count(-1, -1) if word not in pool)
     indexes = n.required_attr("ngram_indexes")
     counts: list[Any] = []
-    targets: list[int] = []
+    columns: list[int] = []
     for size, grams, first in _pool(n, pool):
-        found = []
-        for skip in range(n.required_attr("max_skip_count") + 1 if size > 1 else 1):
-            windows = length - (size - 1) * (skip + 1)
-            if not isinstance(windows, int) or windows > 0:
-                found.append(_count(c, rows, grams, skip + 1))
-        if found:
-            counts.append(functools.reduce(lambda a, b: c("add", a, b), found))
-            targets += indexes[first : first + len(grams)]
+        skips = range(n.required_attr("max_skip_count") + 1 if size > 1 else 1)
+        found = [_count(c, rows, grams, skip + 1, nothing) for skip in skips]
+        counts.append(functools.reduce(lambda a, b: c("add", a, b), found))
+        columns += range(first, first + len(grams))
+    if not counts:  # the pool has none of the lengths that are counted
+        counts = [c.cast(c.slice(rows, 1, 0, 0), DType.F32)]
     width = max(indexes) + 1
-    if not counts:  # rows are shorter than every n-gram
-        counts, targets = [c("mul", c.cast(c.slice(rows, 1, 0, 0), DType.F32), 0.0)], []
-    # to the columns that the model names
-    place = np.zeros((len(targets), width), np.float32)
-    place[np.arange(len(targets)), targets] = 1
-    y = c("matmul", c.concat(counts, 1), c.constant(place))
-    y = _weighted(c, y)
+    y = _weighted(c, c.concat(counts, 1), columns)
+    y = _columns(c, y, [indexes[k] for k in columns], width)
     return c.reshape(y, width) if single else y
+
+
+def _columns(c: Compose, counts: Any, targets: list[int], width: int) -> Any:
+    """Column `j` is the sum of those of `counts` whose target is `j`."""
+    if targets == list(range(width)):
+        return counts
+    rounds: list[Any] = [np.full(width, len(targets), np.int64)]
+    taken = [0] * width
+    for column, target in enumerate(targets):
+        if taken[target] == len(rounds):
+            rounds.append(np.full(width, len(targets), np.int64))
+        rounds[taken[target]][target] = column
+        taken[target] += 1
+    # one column of zeros at the end, for what no n-gram counts
+    padded = c("pad", counts, c.n.ints([0, 1]), axes=[1])
+    found = [c("gather", padded, c.constant(each), axis=1) for each in rounds]
+    return functools.reduce(lambda a, b: c("add", a, b), found)
 
 
 def _pool(n: Node, pool: list[int]) -> list[tuple[int, Any, int]]:
@@ -64,31 +76,23 @@ def _pool(n: Node, pool: list[int]) -> list[tuple[int, Any, int]]:
     return out
 
 
-def _count(c: Compose, rows: Any, grams: Any, distance: int) -> Any:
-    """How often each n-gram occurs, its words `distance` apart: `[B, grams]` as f32."""
-    dtype, size = c.n.info(rows).dtype, grams.shape[1]
+def _count(c: Compose, rows: Any, grams: Any, distance: int, nothing: int) -> Any:
+    """How often each n-gram occurs: `[B, grams]` as f32."""
+    dtype = c.n.info(rows).dtype
     hits: Any = None
-    for k in range(size):
-        word = c.unsqueeze(_windows(c, rows, k * distance, (size - 1) * distance), 2)
-        hit = c("equal", word, c.n.const(grams[:, k], dtype))
+    for k in range(grams.shape[1]):
+        ahead = k * distance
+        word = c("pad", rows, c.n.ints([-ahead, ahead]), nothing, axes=[1]) if ahead else rows
+        hit = c("equal", c.unsqueeze(word, 2), c.n.const(grams[:, k], dtype))
         hits = hit if hits is None else c("and", hits, hit)
     return c.sum(c.cast(hits, DType.F32), 1)
 
 
-def _windows(c: Compose, rows: Any, offset: int, reach: int) -> Any:
-    """`rows[:, offset : length - reach + offset]`: of each window that is `reach + 1` wide, one word."""
-    length = c.n.info(rows).shape[1]
-    if isinstance(length, int):
-        return c.slice(rows, 1, offset, length - reach + offset)
-    count = c("max", c("sub", c.reshape(c("shape", rows, start=1, end=2)), reach), 0)
-    at = c("range", c.constant(np.int64(0)), count, c.constant(np.int64(1)))
-    return c("gather", rows, c("add", at, offset), axis=1)
-
-
-def _weighted(c: Compose, y: Any) -> Any:
+def _weighted(c: Compose, y: Any, grams: list[int]) -> Any:
+    """Counts of n-grams, given by their numbers, as the mode wants them."""
     mode, weights = c.n.required_attr("mode"), c.n.attr("weights")
     if mode not in ("TF", "IDF", "TFIDF"):
         raise c.n.error("AICC-1006", f"attribute 'mode' is '{mode}'.")
     if mode == "IDF":
         y = c.cast(c("less", c.n.const(0.0, DType.F32), y), DType.F32)
-    return c("mul", y, c.n.const(np.asarray(weights), DType.F32)) if weights and mode != "TF" else y
+    return c("mul", y, c.n.const(np.asarray(weights)[np.asarray(grams, int)], DType.F32)) if weights and mode != "TF" else y

@@ -334,6 +334,39 @@ def test_strings_to_features_to_dense() -> None:
         assert found[2].tolist() == want[2].tolist()
 
 
+@pytest.mark.parametrize("kind", [TEXT, TensorProto.INT32, TensorProto.INT64])
+@pytest.mark.parametrize("mode", ["TF", "IDF", "TFIDF"])
+def test_ngrams_in_rows_of_any_length(kind: int, mode: str) -> None:
+    """Rows shorter than an n-gram, columns in another order, one that nothing counts, one that two n-grams count."""
+    rng = np.random.default_rng(4)
+    words = [0, 1, 2, -1, *(0, 1), *(1, 1), *(2, -1), *(0, 1, 2)]
+    pool = {"pool_strings": [f"w{k}" for k in words]} if kind == TEXT else {"pool_int64s": words}
+    node = helper.make_node(
+        "TfIdfVectorizer",
+        ["x"],
+        ["y"],
+        mode=mode,
+        min_gram_length=1,
+        max_gram_length=3,
+        max_skip_count=2,
+        ngram_counts=[0, 4, 10],
+        ngram_indexes=[4, 0, 1, 6, 3, 2, 7, 5 if mode == "IDF" else 2],  # IDF says nothing of equal ones
+        weights=rng.random(8).tolist(),
+        **pool,
+    )
+    for shape in ["n"], ["b", "n"]:
+        m = model([node], {"x": (kind, shape)}, {"y": TensorProto.FLOAT})
+        exe = aicc.compile(m, jobs=0, cache=False)
+        for length in 1, 2, 3, 40:
+            x: Array = rng.integers(-1, 4, (length,) if len(shape) == 1 else (3, length))
+            x = (
+                np.vectorize(lambda k: f"w{k}", [object])(x)
+                if kind == TEXT
+                else x.astype(helper.tensor_dtype_to_np_dtype(kind))
+            )
+            np.testing.assert_allclose(exe(x), ort(m, x=x)[0], rtol=1e-6)
+
+
 def test_labels_to_strings_and_back() -> None:
     nodes = [
         helper.make_node(

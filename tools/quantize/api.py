@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
+from onnx import TensorProto
 
 from aicc.errors import CompileError, ImportError_
 from aicc.tools.inputs import random_inputs
 from aicc.tools.quantize.activations import quantize_dynamic, quantize_static
 from aicc.tools.quantize.graph import PRODUCTS, TARGETS, Layer, Rewriting, require_opset
-from aicc.tools.quantize.measure import LayerError, Sample, layer_errors, observe, read_samples
+from aicc.tools.quantize.measure import LayerError, layer_errors, observe
 from aicc.tools.quantize.options import QuantizeOptions
+from aicc.tools.quantize.samples import Sample, samples_of
 from aicc.tools.quantize.weights import quantize_weights
 
 _COMPARED = 2
@@ -60,20 +62,17 @@ def quantize(
         from aicc.driver import check_writable
 
         check_writable(Path(output))
+    _check_patterns(options, source)
     changed = onnx.ModelProto()
     changed.CopyFrom(source)
     changed = require_opset(changed, _opset(options))
     rewriting = Rewriting(changed)
-    layers = rewriting.layers(
-        options, PRODUCTS if options.mode == "dynamic" or options.format == "nbits" else TARGETS
-    )
+    kinds = PRODUCTS if options.mode == "dynamic" or options.format == "nbits" else TARGETS
+    layers = rewriting.layers(options, kinds)
     if not layers:
-        raise CompileError(
-            "AICC-4004",
-            "nothing to quantize: no MatMul, Gemm or Conv has constant f32 weights, or all are excluded.",
-        )
+        raise CompileError("AICC-4004", f"nothing to quantize: {_why_nothing(source, kinds)}")
     titles = {layer.node.output[0]: (layer.name, layer.node.op_type) for layer in layers}
-    samples = list(_samples(data, source)) if data is not None else None
+    samples = list(samples_of(data, source)) if data is not None else None
     _rewrite(rewriting, layers, options, source, samples)
     quantized = rewriting.finish()
     found: list[LayerError] = []
@@ -88,6 +87,30 @@ def quantize(
     if output is not None:
         write(quantized, Path(output))
     return result
+
+
+def _check_patterns(options: QuantizeOptions, model: onnx.ModelProto) -> None:
+    """Raises CompileError AICC-4002 for a pattern that no node fits: it was meant to keep one as it is."""
+    for pattern in options.exclude:
+        if not any(options.fits(pattern, node) for node in model.graph.node):
+            known = [text for node in model.graph.node for text in (node.name, node.op_type) if text]
+            near = difflib.get_close_matches(pattern, list(dict.fromkeys(known)), 3)
+            raise CompileError(
+                "AICC-4002",
+                f"no node has a name or an operator like '{pattern}', which is to be excluded.",
+                hint=f"close are: {', '.join(near)}." if near else "patterns are those of shells: '*head*'.",
+            )
+
+
+def _why_nothing(model: onnx.ModelProto, wanted: Sequence[str]) -> str:
+    """What a model without layers to quantize has instead."""
+    kinds = {node.op_type for node in model.graph.node}
+    half = any(t.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16) for t in model.graph.initializer)
+    if "DequantizeLinear" in kinds or any(kind.startswith("QLinear") for kind in kinds):
+        return "the model is quantized already. Quantize the f32 model it was made from."
+    if half and kinds & set(wanted):
+        return "the weights are f16 or bf16. Quantize the f32 model it was made from."
+    return f"no {' or '.join(wanted)} has constant f32 weights, or all are excluded."
 
 
 def _opset(options: QuantizeOptions) -> int:
@@ -131,12 +154,6 @@ def _read(model: Any) -> onnx.ModelProto:
         raise ImportError_("AICC-1002", f"external data of {path} cannot be read: {error}") from error
     except Exception as error:  # protobuf's DecodeError has no public base
         raise ImportError_("AICC-1001", f"{path} is no ONNX model: {error}") from error
-
-
-def _samples(data: Any, model: onnx.ModelProto) -> Iterable[Sample]:
-    if isinstance(data, (str, os.PathLike)):
-        return read_samples(Path(data), model)
-    return ({name: np.asarray(array) for name, array in sample.items()} for sample in data)
 
 
 def write(model: onnx.ModelProto, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+from onnx.version_converter import ConvertError
 
 from aicc.errors import CompileError
 from aicc.tools.quantize.options import QuantizeOptions
@@ -160,16 +161,25 @@ def _read(graph: onnx.GraphProto) -> list[str]:
 
 
 def require_opset(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
-    """The model, converted when its opset is older. Raises CompileError AICC-4004 when that fails."""
+    """The model, converted when its opset is older. Raises CompileError AICC-4004 when that fails.
+
+    Models of IR 3 and before list all initializers as inputs, which no caller may give: those stop being inputs.
+    """
+    old = model.ir_version < 4
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and entry.version < version:
             try:
                 model = onnx.version_converter.convert_version(model, version)
-            except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+            except (RuntimeError, ValueError, onnx.checker.ValidationError, ConvertError) as error:
                 raise CompileError(
                     "AICC-4004",
                     f"the model has opset {entry.version}, and cannot be converted to {version}: {error}",
                     hint="--format nbits needs no newer opset.",
                 ) from error
+    if old:
+        constants = {t.name for t in model.graph.initializer}
+        kept = [v for v in model.graph.input if v.name not in constants]
+        del model.graph.input[:]
+        model.graph.input.extend(kept)
     model.ir_version = max(model.ir_version, 10 if version >= 21 else 8)
     return model

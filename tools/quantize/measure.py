@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ import onnx
 import aicc
 from aicc.errors import CompileError
 from aicc.tools.quantize.ranges import Observed
+from aicc.tools.quantize.samples import Sample
 
 Array = np.ndarray[Any, Any]
-Sample = dict[str, Array]
 
 
 def tensors_of(model: onnx.ModelProto, names: Sequence[str], samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -36,7 +35,7 @@ def tensors_of(model: onnx.ModelProto, names: Sequence[str], samples: Iterable[S
 
 
 def observe(model: onnx.ModelProto, names: Sequence[str], samples: Iterable[Sample]) -> dict[str, Observed]:
-    """What the tensors are over all samples. Raises CompileError AICC-4004 when there are none."""
+    """What the tensors are over all samples. Raises CompileError AICC-4004 where no number is known."""
     seen = {name: Observed() for name in names}
     count = 0
     for found in tensors_of(model, names, samples):
@@ -45,6 +44,13 @@ def observe(model: onnx.ModelProto, names: Sequence[str], samples: Iterable[Samp
             seen[name].see(array)
     if not count:
         raise CompileError("AICC-4004", "there is no calibration data: no ranges can be known.")
+    for name, observed in seen.items():
+        if not observed.finite:
+            raise CompileError(
+                "AICC-4004",
+                f"'{name}' has no finite number in any sample: no range can be known.",
+                hint="the samples hold NaN or infinities, or the model makes them of these samples.",
+            )
     return seen
 
 
@@ -78,24 +84,3 @@ def layer_errors(
         length = np.sqrt(signal[name] * other[name])
         rows.append(LayerError(title, op, float(snr), float(dot[name] / length) if length else 1.0))
     return rows
-
-
-def read_samples(path: Path, model: onnx.ModelProto) -> Iterator[Sample]:
-    """Samples from a .npz file or a folder of them, an array for each input. Raises CompileError AICC-4004."""
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
-    constants = {t.name for t in model.graph.initializer}
-    wanted = [v.name for v in model.graph.input if v.name not in constants]
-    if not files:
-        raise CompileError("AICC-4004", f"there is no .npz file in {path}.")
-    for file in files:
-        try:
-            with np.load(file) as arrays:
-                sample = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError) as error:
-            raise CompileError("AICC-4004", f"{file} cannot be read as .npz: {error}") from error
-        missing = [name for name in wanted if name not in sample]
-        if missing:
-            raise CompileError(
-                "AICC-4004", f"{file} has no array '{missing[0]}'.", hint=f"inputs: {', '.join(wanted)}."
-            )
-        yield {name: sample[name] for name in wanted}

@@ -48,6 +48,9 @@ class QuantizeOptions:
                 )
         if self.block < 0 or (self.block and (self.block < 16 or self.block & (self.block - 1))):
             raise CompileError("AICC-4002", f"block {self.block}: expected 0, or a power of two from 16 on.")
+        if self.mode != "weights" and (self.format == "nbits" or not self.symmetric):
+            what = "format nbits is" if self.format == "nbits" else "weights with zero points are"
+            raise CompileError("AICC-4002", f"{what} of mode weights, and the mode is {self.mode}.")
         if self.format == "nbits" and not self.block:
             raise CompileError("AICC-4002", "format nbits needs blocks: block 0 is one scale for a column.")
         if not 50 < self.percentile <= 100:
@@ -57,8 +60,9 @@ class QuantizeOptions:
 
     def excludes(self, node: onnx.NodeProto) -> bool:
         """Whether a node stays as it is."""
-        return any(
-            fnmatch.fnmatchcase(text, pattern)
-            for pattern in self.exclude
-            for text in (node.name, node.op_type)
-        )
+        return any(self.fits(pattern, node) for pattern in self.exclude)
+
+    @staticmethod
+    def fits(pattern: str, node: onnx.NodeProto) -> bool:
+        """Whether a pattern of `exclude` is about this node."""
+        return any(fnmatch.fnmatchcase(text, pattern) for text in (node.name, node.op_type))

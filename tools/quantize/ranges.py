@@ -16,11 +16,13 @@ _CUTS = np.linspace(1.0, 0.2, 81)
 
 @dataclass
 class Observed:
-    """Least and greatest of all that was seen, and how often each of `_BINS` parts of that range."""
+    """Least and greatest of all that was seen, how often each of `_BINS` parts of that range, and whether any number
+    was finite."""
 
     low: float = 0.0
     high: float = 0.0
     counts: Array = field(default_factory=lambda: np.zeros(_BINS))
+    finite: bool = False
 
     def see(self, array: Array) -> None:
         """Numbers of one run; infinities and NaN are not counted."""
@@ -28,6 +30,7 @@ class Observed:
         values = values[np.isfinite(values)]
         if not values.size:
             return
+        self.finite = True
         low, high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         if (low, high) != (self.low, self.high):
             old = self.low + (np.arange(_BINS) + 0.5) * (self.high - self.low) / _BINS

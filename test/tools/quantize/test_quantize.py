@@ -59,6 +59,10 @@ def samples(count: int = 6) -> list[dict[str, Array]]:
     return [{"x": rng.normal(size=(2, 3, 8, 8)).astype(np.float32)} for _ in range(count)]
 
 
+def static(data: Any) -> Any:
+    return aicc.quantize(a_model(), mode="static", data=data)
+
+
 def by_peer(model: onnx.ModelProto, sample: dict[str, Array]) -> list[Array]:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -154,6 +158,14 @@ def test_ranges():
         ("AICC-4002", lambda: QuantizeOptions(mode="half")),
         ("AICC-4004", lambda: aicc.quantize(a_model(), mode="static")),
         ("AICC-4004", lambda: aicc.quantize(a_model(), exclude=("*",))),
+        ("AICC-4002", lambda: aicc.quantize(a_model(), exclude=("secnd",))),
+        ("AICC-4002", lambda: QuantizeOptions(mode="dynamic", format="nbits")),
+        ("AICC-4002", lambda: QuantizeOptions(mode="static", symmetric=False)),
+        ("AICC-4004", lambda: aicc.quantize(aicc.quantize(a_model(), errors=False).model)),
+        ("AICC-4004", lambda: static([{"x": np.full((2, 3, 8, 8), np.nan, np.float32)}])),
+        ("AICC-4004", lambda: static([np.zeros((2, 3, 8, 8), np.float32)])),
+        ("AICC-4004", lambda: static(samples(1)[0])),
+        ("AICC-4004", lambda: static([])),
         ("AICC-1001", lambda: aicc.quantize("no-such-model.onnx")),
     ],
 )
@@ -161,6 +173,56 @@ def test_errors_have_codes(code: str, call: Any):
     with pytest.raises(AiccError) as caught:
         call()
     assert caught.value.code == code
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "name": ({"z": np.zeros((2, 3, 8, 8), np.float32)}, "no array 'x'"),
+    "dtype": ({"x": np.zeros((2, 3, 8, 8))}, "float64, the model wants float32"),
+    "size": ({"x": np.zeros((2, 3, 8, 9), np.float32)}, "[2, 3, 8, 9]"),
+    "batch": ({"x": np.zeros((5, 3, 8, 8), np.float32)}, "[5, 3, 8, 8]"),
+    "rank": ({"x": np.zeros((3, 8, 8), np.float32)}, "[3, 8, 8]"),
+    "objects": ({"x": np.array([object()])}, "cannot be read"),
+    "nothing": ({}, "no array 'x'"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_samples_are_named(tmp_path: Path, case: str):
+    """Before anything is compiled, and nothing is written."""
+    arrays, said = BROKEN[case]
+    file, out = tmp_path / "broken.npz", tmp_path / "q.onnx"
+    np.savez(file, allow_pickle=True, **arrays)
+    with pytest.raises(AiccError, match="broken.npz") as caught:
+        aicc.quantize(a_model(), out, mode="static", data=tmp_path)
+    assert caught.value.code == "AICC-4004" and said in str(caught.value) and not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["cut", "text", "npy", "missing"])
+def test_files_that_are_no_samples(tmp_path: Path, kind: str):
+    file = tmp_path / "broken.npz"
+    np.savez(file, **samples(1)[0])
+    whole = file.read_bytes()
+    if kind == "npy":
+        np.save(tmp_path / "a.npy", samples(1)[0]["x"])
+        whole = (tmp_path / "a.npy").read_bytes()
+    file.write_bytes({"cut": whole[:200], "text": b"hello", "npy": whole, "missing": b""}[kind])
+    if kind == "missing":
+        file.unlink()
+    with pytest.raises(AiccError, match="broken.npz") as caught:
+        aicc.quantize(a_model(), mode="static", data=file)
+    assert caught.value.code == "AICC-4004"
+
+
+def test_initializers_of_old_models_are_constants():
+    """Until IR 3 all of them are inputs too, which no caller gives."""
+    model = a_model()
+    model.ir_version = 3
+    for tensor in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    result = aicc.quantize(model, errors=False)
+    assert [v.name for v in result.model.graph.input] == ["x"]
+    assert not {"c", "m", "g", "t"} & {t.name for t in result.model.graph.initializer}
+    assert aicc.quantize(a_model(), errors=False).model.graph.node == result.model.graph.node
 
 
 def test_command(tmp_path: Path):
