@@ -38,9 +38,13 @@ class PlanArena(Pass):
         block = main.regions[0].blocks[0]
         allocs = [o for o in nested_ops(main.operation) if o.name == "memref.alloc"]
         static = [o for o in allocs if ir.MemRefType(o.results[0].type).has_static_shape]
-        for o in allocs:
-            if not ir.MemRefType(o.results[0].type).has_static_shape:
-                _acquire(module, main, o)
+        dynamic = [o for o in allocs if not ir.MemRefType(o.results[0].type).has_static_shape]
+        if dynamic:
+            i64 = ir.IntegerType.get_signless(64)
+            _declare(module, "aicc_buffer_acquire", [pointer_type(), i64], [pointer_type()])
+            _declare(module, "aicc_buffer_release", [pointer_type(), pointer_type()], [])
+        for o in dynamic:
+            _acquire(main, o)
         position = {o.operation: i for i, o in enumerate(block.operations)}
         lives = [_live_range(o, block, position) for o in static]
         sizes = [_bytes(o) for o in static]
@@ -113,18 +117,16 @@ def _bytes(alloc: Any) -> int:
     return -(-max(n, 1) // ALIGNMENT) * ALIGNMENT
 
 
-def _acquire(module: Any, main: Any, alloc: Any) -> None:
+def _acquire(main: Any, alloc: Any) -> None:
     """A buffer of the context's pool instead of `alloc`, released after its last use in the block."""
     index, i64 = ir.IndexType.get(), ir.IntegerType.get_signless(64)
     t = ir.MemRefType(alloc.results[0].type)
     context = main.regions[0].blocks[0].arguments[0]
-    _declare(module, "aicc_buffer_acquire", [pointer_type(), i64], [pointer_type()])
-    _declare(module, "aicc_buffer_release", [pointer_type(), pointer_type()], [])
-    block = alloc.block
-    users = [ancestor_in(u, block) for u in _touching(alloc.results[0])]
-    ops = list(block.operations)  # as they are now: what is built below shifts positions
-    order = {o.operation: i for i, o in enumerate(ops)}
-    last = max((u for u in users if u is not None), key=lambda u: order[u], default=alloc)
+    last = alloc
+    for user in _touching(alloc.results[0]):
+        top = ancestor_in(user, alloc.block)
+        if top is not None and last.is_before_in_block(top):
+            last = top
     with ir.InsertionPoint(alloc), alloc.location:
         static = element_bytes(t.element_type)
         for d in range(t.rank):
@@ -137,10 +139,8 @@ def _acquire(module: Any, main: Any, alloc: Any) -> None:
             [pointer_type()], ir.FlatSymbolRefAttr.get("aicc_buffer_acquire"), [context, bytes_]
         ).results[0]
         root = pointer_to_memref(pointer, t, list(alloc.operands))
-    where = order[last] + 1
-    if ops[order[last]].operation.name not in ("func.return", "scf.yield"):
-        following = next(o for i, o in enumerate(ops) if i == where)
-        with ir.InsertionPoint(following), alloc.location:
+    if last.name not in ("func.return", "scf.yield"):
+        with ir.InsertionPoint.after(last), alloc.location:
             func.CallOp([], ir.FlatSymbolRefAttr.get("aicc_buffer_release"), [context, pointer])
     alloc.results[0].replace_all_uses_with(root)
     alloc.erase()
