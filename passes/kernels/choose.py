@@ -14,6 +14,7 @@ from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.schedules import registry
+from aicc.passes.schedules.cpu.nest import analyzed_once
 from aicc.passes.schedules.schedule import (
     TRANSFORM,
     Choice,
@@ -85,6 +86,18 @@ def predictions(
     `weights` are the arguments that are weights in every call: others cannot be transformed.
     Raises CompileError AICC-3001 when nothing matches.
     """
+    with analyzed_once(kernel):
+        return _predictions(kernel, target, opt_level, only, weights, excluded)
+
+
+def _predictions(
+    kernel: Any,
+    target: Target,
+    opt_level: int,
+    only: str,
+    weights: Collection[int],
+    excluded: Collection[str],
+) -> dict[Choice, float]:
     schedules = [s for s in registry.for_target(target) if s.name not in excluded]
     matching = [s for s in schedules if s.matches(kernel, target)]
     if opt_level <= 1:

@@ -6,13 +6,15 @@ questions asked of a schedule before bufferization see what its `lower` will see
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from aicc.passes.schedules.cpu.indexing import Expr, floordiv, remainder
 from aicc.passes.schedules.cpu.sizes import Size
-from aicc.passes.schedules.schedule import PackLayout
+from aicc.passes.schedules.schedule import NoMatch, PackLayout
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,8 +192,43 @@ class Nest:
                     break
 
 
+@dataclass
+class _Asked:
+    """A kernel that schedules are asked about in turn, and what was found of it."""
+
+    kernel: Any
+    found: Nest | NoMatch | None = None
+
+
+_asked: ContextVar[_Asked | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def analyzed_once(kernel: Any) -> Iterator[None]:
+    """Inside, `kernel` stays as it is: all schedules that analyze it share one nest, which none of them changes."""
+    token = _asked.set(_Asked(kernel.operation))
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
 def analyze(func: Any) -> Nest:
     """The nest of a kernel (`func.func`). Raises NoMatch on ops that kernels do not hold."""
+    asked = _asked.get()
+    if asked is None or asked.kernel != func.operation:
+        return _read(func)
+    if asked.found is None:
+        try:
+            asked.found = _read(func)
+        except NoMatch as error:
+            asked.found = error
+    if isinstance(asked.found, NoMatch):
+        raise NoMatch(*asked.found.args)
+    return asked.found
+
+
+def _read(func: Any) -> Nest:
     from aicc.passes.schedules.cpu.nest_reader import Reader
 
     return Reader(func).read()
