@@ -82,7 +82,10 @@ def _count(c: Compose, rows: Any, grams: Any, distance: int, nothing: int) -> An
     hits: Any = None
     for k in range(grams.shape[1]):
         ahead = k * distance
-        word = c("pad", rows, c.n.ints([-ahead, ahead]), nothing, axes=[1]) if ahead else rows
+        word = rows
+        if ahead:  # longer first: a row may be shorter than what is cut off
+            word = c("pad", rows, c.n.ints([0, ahead]), nothing, axes=[1])
+            word = c("pad", word, c.n.ints([-ahead, 0]), axes=[1])
         hit = c("equal", c.unsqueeze(word, 2), c.n.const(grams[:, k], dtype))
         hits = hit if hits is None else c("and", hits, hit)
     return c.sum(c.cast(hits, DType.F32), 1)
@@ -95,4 +98,8 @@ def _weighted(c: Compose, y: Any, grams: list[int]) -> Any:
         raise c.n.error("AICC-1006", f"attribute 'mode' is '{mode}'.")
     if mode == "IDF":
         y = c.cast(c("less", c.n.const(0.0, DType.F32), y), DType.F32)
-    return c("mul", y, c.n.const(np.asarray(weights)[np.asarray(grams, int)], DType.F32)) if weights and mode != "TF" else y
+    return (
+        c("mul", y, c.n.const(np.asarray(weights)[np.asarray(grams, int)], DType.F32))
+        if weights and mode != "TF"
+        else y
+    )
