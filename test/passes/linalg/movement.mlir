@@ -86,3 +86,16 @@ func.func @main(%x: tensor<6x4xf32>, %s: tensor<3xi64>) -> tensor<?x?x?xf32> {
   %0 = "aicc.reshape"(%x, %s) {allowzero = false} : (tensor<6x4xf32>, tensor<3xi64>) -> tensor<?x?x?xf32>
   return %0 : tensor<?x?x?xf32>
 }
+
+// -----
+
+// A size with a name that has to be a number: the run compares it once, and the tensor is of static size from there on.
+// CHECK-LABEL: func.func @main
+// CHECK: tensor.dim %arg0
+// CHECK: %[[M:.*]] = tensor.dim %arg0
+// CHECK: call @aicc_require_equal(%[[M]], %{{.*}}) {aicc.message = "{{.*}}another size than expected"}
+// CHECK: return %{{.*}} : tensor<?x4xf32>
+func.func @main(%x: tensor<?x?xf32> {aicc.dims = ["n", "m"]}) -> tensor<?x4xf32> {
+  %0 = "aicc.sized"(%x) {sizes = array<i64: -1, 4>} : (tensor<?x?xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
