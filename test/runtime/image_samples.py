@@ -3,6 +3,7 @@ where Pillow says what they are."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import struct
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from .image_foreign import FILES
 
 Array = np.ndarray[Any, Any]
 Sample = tuple[bytes, Array | None]
@@ -458,6 +461,9 @@ sample("jpeg 2000 with packet lengths", "RGB", "jpeg2000", plt=True)(saved)
 def jpeg2000_deep() -> Sample:
     return saved("I;16", "jpeg2000"), np.repeat(picture(37, 53, 1), 3, -1)
 
+
+for name, text in FILES.items():
+    sample(name, text)(base64.b64decode)
 
 REAL: dict[str, Callable[[], Sample]] = {}
 """Files whose pixels are sums of real numbers, which may be rounded to either side."""

@@ -38,6 +38,7 @@ static int64_t next_number(struct text *t) {
 
 /* value / most as a fraction of 255, half to even. */
 static uint8_t scaled(int64_t value, int64_t most) {
+  if (most == 255) return (uint8_t)value;
   int64_t whole = value * 255 / most, rest = 2 * (value * 255 % most);
   return (uint8_t)(whole + (rest > most || (rest == most && (whole & 1))));
 }

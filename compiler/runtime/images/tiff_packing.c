@@ -30,17 +30,20 @@ struct entry {
 int64_t rt_tiff_lzw(const struct rt_image *image, const uint8_t *data, int64_t size, uint8_t *out, int64_t room) {
   struct entry *entries = rt_image_memory(image, CODES * (int64_t)sizeof *entries, false);
   for (int32_t i = 0; i < 256; i++) entries[i] = (struct entry){-1, (uint8_t)i, (uint8_t)i, 1};
-  int64_t used = 0, bit = 0;
-  int32_t count = FIRST, width = 9, before = -1;
-  while (used < room && bit + width <= 8 * size) {
-    int32_t code = 0;
-    for (int32_t i = 0; i < width; i++, bit++) code = code << 1 | (data[bit >> 3] >> (7 - (bit & 7)) & 1);
+  int64_t used = 0, at = 0;
+  uint32_t bits = 0; /* the lowest `ready`, the first one highest */
+  int32_t ready = 0, count = FIRST, width = 9, before = -1;
+  while (used < room) {
+    for (; ready < width && at < size; ready += 8) bits = bits << 8 | data[at++];
+    if (ready < width) break;
+    ready -= width;
+    const int32_t code = (int32_t)(bits >> ready & ((1u << width) - 1));
     if (code == END) break;
     if (code == CLEAR) {
       count = FIRST, width = 9, before = -1;
       continue;
     }
-    if (code > count || code == 257 || (code == count && before < 0) || (before < 0 && code > 255))
+    if (code > count || (code == count && before < 0) || (before < 0 && code > 255))
       rt_image_fail(image, "an LZW code is unknown");
     if (before >= 0 && count < CODES) {
       const uint8_t last = code == count ? entries[before].first : entries[code].first;
