@@ -12,8 +12,8 @@ from aicc.importer.registry import onnx_op
 
 @onnx_op(
     "ImageDecoder",
-    limits="BMP, PNM, PNG, JPEG (neither arithmetic-coded nor lossless), TIFF (not as a fax or of JPEG), WebP and JPEG 2000; "
-    "a file that cannot be decoded ends the run with an error",
+    limits="BMP, PNM, PNG, JPEG (neither arithmetic-coded nor lossless), TIFF (not as a fax or of JPEG), "
+    "WebP and JPEG 2000; a file that cannot be decoded ends the run with an error",
 )
 def image_decoder(n: Node) -> Any:
     x, pixels = n.required(0), n.attr("pixel_format", "RGB")
