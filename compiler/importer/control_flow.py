@@ -32,6 +32,9 @@ _CHEAP = {
 @onnx_op("If", limits="by a condition of the run: outputs of one rank; no optionals")
 def if_(n: Node) -> Any:
     branches = [n.required_attr(b) for b in ("then_branch", "else_branch")]
+    counts = {len(b.output) for b in branches} | {len(n.outputs)}
+    if len(counts) != 1 or any(b.input for b in branches):
+        raise n.error("AICC-1005", "both branches have no inputs, and as many outputs as the node.")
     condition = n.constant(0)
     if condition is not None:
         return n.importer.subgraph(branches[0 if bool(condition.item()) else 1], [])

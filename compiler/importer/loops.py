@@ -46,6 +46,7 @@ Body = Callable[[list[Any]], list[Any]]
 def loop(n: Node) -> Any:
     graph: onnx.GraphProto = n.required_attr("body")
     carried = [n.anything(2 + i) for i in range(len(n.inputs) - 2)]
+    _check_body(n, graph, 2 + len(carried), 1 + len(carried))
     scans = [_declared(n, o) for o in graph.output[1 + len(carried) :]]
 
     def body(values: list[Any]) -> list[Any]:
@@ -81,6 +82,16 @@ def loop(n: Node) -> Any:
         "AICC-1005",
         f"{reason}: the number of rounds of such a loop must be a constant, of at most {MOST_ROUNDS}.",
     )
+
+
+def _check_body(n: Node, graph: onnx.GraphProto, inputs: int, fewest: int) -> None:
+    """Raises ImportError_ AICC-1005 when a body has not so many inputs, or fewer outputs."""
+    if len(graph.input) != inputs or len(graph.output) < fewest:
+        raise n.error(
+            "AICC-1005",
+            f"the body has {len(graph.input)} inputs and {len(graph.output)} outputs; "
+            f"expected were {inputs} inputs, and {fewest} outputs or more.",
+        )
 
 
 def _is_short(graph: onnx.GraphProto, rounds: int) -> bool:
@@ -327,6 +338,19 @@ def _scan(n: Node, values: list[Any], only: Any | None = None) -> list[Any]:
     """
     graph: onnx.GraphProto = n.required_attr("body")
     count = n.required_attr("num_scan_inputs")
+    if not 1 <= count <= len(values):
+        raise n.error("AICC-1006", f"attribute 'num_scan_inputs' is {count}, of {len(values)} inputs.")
+    _check_body(n, graph, len(values), len(values) - count)
+    for name, entries in (
+        ("scan_input_axes", count),
+        ("scan_input_directions", count),
+        ("directions", count),
+        ("scan_output_axes", len(graph.output) - len(values) + count),
+        ("scan_output_directions", len(graph.output) - len(values) + count),
+    ):
+        given = n.attr(name)
+        if given is not None and len(given) != entries:
+            raise n.error("AICC-1006", f"attribute '{name}' has {len(given)} entries, expected {entries}.")
     states, inputs = values[: len(values) - count], values[len(values) - count :]
     outputs = graph.output[len(states) :]
     axes = [

@@ -14,6 +14,7 @@ from aicc.dialects.op import TypeRuleError
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import ImportError_
 from aicc.importer.compound import is_compound
+from aicc.importer.wellformed import title
 
 if TYPE_CHECKING:
     from aicc.importer.graph import GraphImporter
@@ -36,7 +37,7 @@ class Node:
     @property
     def title(self) -> str:
         """For messages: `"name" (Op)`."""
-        return f'"{self.proto.name or self.outputs[0]}" ({self.op_type})'
+        return title(self.proto)
 
     def input(self, i: int) -> Any | None:
         """Input `i`, a tensor; None when absent. Raises ImportError_ AICC-1004 for a sequence or an optional."""
@@ -134,7 +135,7 @@ class Node:
     def const(self, array: Any, dtype: DType | None = None) -> Any:
         """A constant value: `aicc.constant`, or a weight when it is large."""
         a = np.asarray(array, dtype=dtype.numpy if dtype else None)
-        return self.importer.constant(a, self.proto.name or self.outputs[0])
+        return self.importer.constant(a, self.proto.name or next(iter(self.outputs), self.op_type))
 
     def ints(self, values: Sequence[int]) -> Any:
         """A 1-D i64 constant."""

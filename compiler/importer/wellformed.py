@@ -102,6 +102,7 @@ def check_node(node: onnx.NodeProto, domain: str, opset: int) -> None:
     """
     declared = _schema(node.op_type, opset, domain)
     if declared is None:
+        _check_kinds(node, _schema(node.op_type, onnx.defs.onnx_opset_version(), domain))
         return
     for values, fewest, most, what in (
         (node.input, declared.min_input, declared.max_input, "input"),
@@ -128,12 +129,29 @@ def check_node(node: onnx.NodeProto, domain: str, opset: int) -> None:
                 f"its attributes are: {names}.",
             )
         if attribute.type != known.type.value:
-            raise _error(
-                node,
-                "AICC-1006",
-                f"attribute '{attribute.name}' is of kind {_KINDS.Name(attribute.type)}; "
-                f"the operator takes {known.type.name}.",
-            )
+            raise _kind_error(node, attribute, known)
+
+
+def _check_kinds(node: onnx.NodeProto, newest: Any | None) -> None:
+    """The kinds of attributes of an operator that ONNX has in later opsets only, as some writers use them.
+
+    Raises ImportError_ AICC-1006.
+    """
+    if newest is None:
+        return
+    for attribute in node.attribute:
+        known = newest.attributes.get(attribute.name)
+        if known is not None and attribute.type != known.type.value:
+            raise _kind_error(node, attribute, known)
+
+
+def _kind_error(node: onnx.NodeProto, attribute: onnx.AttributeProto, known: Any) -> ImportError_:
+    return _error(
+        node,
+        "AICC-1006",
+        f"attribute '{attribute.name}' is of kind {_KINDS.Name(attribute.type)}; "
+        f"the operator takes {known.type.name}.",
+    )
 
 
 @cache
