@@ -138,8 +138,11 @@ class Node:
         return self.importer.constant(a, self.proto.name or next(iter(self.outputs), self.op_type))
 
     def ints(self, values: Sequence[int]) -> Any:
-        """A 1-D i64 constant."""
-        return self.build(Constant, value=np.asarray(values, dtype=np.int64))
+        """A 1-D i64 constant. Raises ImportError_ AICC-1005 for numbers of more bits."""
+        try:
+            return self.build(Constant, value=np.asarray(values, dtype=np.int64))
+        except OverflowError:
+            raise self.error("AICC-1005", f"sizes or positions are too large: {list(values)}.") from None
 
     def error(
         self, code: str, message: str, hint: str | None = None, notes: list[str] | None = None
