@@ -74,10 +74,13 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
 
 
 def _fold_casts(target: Target) -> list[Pass]:
-    """Contractions multiply 16-bit operands as they are on GPUs, and on CPUs that have tile registers for bf16."""
+    """Contractions multiply 16-bit operands as they are on GPUs, and on CPUs that have tile registers for bf16. Other
+    CPUs read weights as they are stored, and convert them in registers, which those without F16C cannot do with f16."""
     if target.is_device or target.kind == "simt":
         return [FoldCasts()]
-    return [FoldCasts("bf16", weights=True)] if "amx-bf16" in target.features else []
+    tiles: list[Pass] = [FoldCasts("bf16", weights=True)] if "amx-bf16" in target.features else []
+    halves = not target.triple.startswith("x86_64") or "f16c" in target.features
+    return [*tiles, FoldCasts("f16+bf16" if halves else "bf16", alone=True), FoldWeightViews()]
 
 
 def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:

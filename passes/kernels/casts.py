@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from aicc.bindings import arith, ir, tensor
 from aicc.passes.base import Pass, PassContext
@@ -21,6 +21,9 @@ from aicc.passes.kernels.ir_tools import (
 )
 from aicc.passes.kernels.weights import weight_symbol
 
+# A 16-bit tensor, and the map its conversion reads it by, if that is not the identity.
+_Narrow: TypeAlias = tuple[Any, Any | None]
+
 _MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
 
 
@@ -33,18 +36,24 @@ class FoldCasts(Pass):
       %c = linalg.generic ins(%w, %v) { mulf, addf }  --> %c = linalg.generic ins(%x, %v) { extf, mulf, addf }
 
     `elements`: the types that are folded, f16 and bf16 in the option's text separated by "+"; `weights`: only where one
-    operand is a weight.
+    operand is a weight; `alone`: only the second operand, where it is a weight: the first stays f32.
     """
 
     pass_name: ClassVar[str] = "fold-casts"
     elements: str = "f16+bf16"
     weights: bool = False
+    alone: bool = False
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
         count = 0
         for op in [o for o in nested_ops(main.operation) if is_generic(o)]:
-            if is_contraction(op) and (not self.weights or _has_weight(op)):
+            if not is_contraction(op):
+                continue
+            if self.alone:
+                # a recurrence reads its weights in every step, and has schedules of its own
+                count += _fold_weight(op, self.elements.split("+")) if op.parent == main.operation else 0
+            elif not self.weights or _has_weight(op):
                 count += _fold(op, self.elements.split("+"))
         ctx.stats["folded_casts"] = count
         _erase_unused(main.operation)
@@ -52,8 +61,11 @@ class FoldCasts(Pass):
 
 def _has_weight(op: Any) -> bool:
     """Whether an operand of a contraction is the conversion of a weight, perhaps under views."""
-    sources = [_narrow(op.operands[i]) for i in range(2)]
-    return any(source is not None and weight_symbol(_origin(source[0])) is not None for source in sources)
+    return any(_is_weight(_narrow(op.operands[i])) for i in range(2))
+
+
+def _is_weight(source: _Narrow | None) -> bool:
+    return source is not None and weight_symbol(_origin(source[0])) is not None
 
 
 def _origin(value: Any) -> Any:
@@ -65,6 +77,15 @@ def _origin(value: Any) -> Any:
     return value
 
 
+def _fold_weight(op: Any, elements: Collection[str]) -> int:
+    """Folds the cast of the second operand, if that is a weight."""
+    source = _narrow(op.operands[1])
+    if source is None or not _is_weight(source) or str(source[0].type.element_type) not in elements:
+        return 0
+    _take(op, 1, source)
+    return 1
+
+
 def _fold(op: Any, elements: Collection[str]) -> int:
     """Folds the casts of both operands or none: products have one type."""
     sources = [_narrow(op.operands[i]) for i in range(2)]
@@ -73,20 +94,24 @@ def _fold(op: Any, elements: Collection[str]) -> int:
     kinds = {str(source[0].type.element_type) for source in sources if source is not None}
     if len(kinds) != 1 or not kinds <= set(elements):
         return 0
-    block = body_of(op)
     for number, source in enumerate(sources):
         assert source is not None
-        value, m = source
-        with ir.InsertionPoint(op), op.location:
-            value = _rebuilt(op.operands[number], value)
-        op.operands[number] = value
-        if m is not None:
-            _compose(op, number, m)
-        _retype(block, number, value.type.element_type)
+        _take(op, number, source)
     return 2
 
 
-def _narrow(value: Any) -> tuple[Any, Any | None] | None:
+def _take(op: Any, number: int, source: _Narrow) -> None:
+    """Operand `number` becomes the 16-bit tensor, which the body converts."""
+    value, m = source
+    with ir.InsertionPoint(op), op.location:
+        value = _rebuilt(op.operands[number], value)
+    op.operands[number] = value
+    if m is not None:
+        _compose(op, number, m)
+    _retype(body_of(op), number, value.type.element_type)
+
+
+def _narrow(value: Any) -> _Narrow | None:
     """The 16-bit tensor that `value` is a conversion of, under views and padding with zeros, and the map of the
     conversion; None if it is none."""
     op = defining_op(value)

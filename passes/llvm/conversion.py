@@ -14,6 +14,7 @@ from aicc.target import Target
 
 _BEFORE = "canonicalize,cse,convert-vector-to-scf,lower-affine,convert-scf-to-cf,expand-strided-metadata,lower-affine"
 _VECTOR = "convert-vector-to-llvm{{reassociate-fp-reductions=1{x86}}}"
+_MASKED_LOAD, _MASKED_STORE = "llvm.intr.masked.load", "llvm.intr.masked.store"
 _AFTER = "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-to-llvm,reconcile-unrealized-casts"
 
 # Arithmetic on 16-bit floats in float; conversions from and to bfloat in integer operations, since no
@@ -38,7 +39,9 @@ def convert(module: Any, target: Target, small_floats: bool | None = None) -> No
     """
     if not _has_fma(target):
         split_fma(module)
-    text = pipeline(target, _uses_small_floats(module) if small_floats is None else small_floats)
+    if small_floats is None:
+        small_floats = _uses_small_floats(module)
+    text = pipeline(target, small_floats)
     try:
         PassManager.parse(f"builtin.module({text})").run(module.operation)
     except ir.MLIRError as error:
@@ -46,6 +49,40 @@ def convert(module: Any, target: Target, small_floats: bool | None = None) -> No
             "AICC-2002", f"lowering to the llvm dialect failed: {error}", stage="llvm"
         ) from error
     check_llvm_only(module)
+    if small_floats:
+        move_as_integers(module)
+
+
+def move_as_integers(module: Any) -> None:
+    """Masked loads and stores of 16-bit floats move integers: where LLVM takes them apart, each element would go
+    through float, by helpers that old compiler libraries lack.
+
+    llvm.intr.masked.store %v, %p, %m : vector<8xbf16> --> %i = llvm.bitcast %v; llvm.intr.masked.store %i, %p, %m
+    """
+    for op in _collect(module, {_MASKED_LOAD, _MASKED_STORE}):
+        value = op.operands[0] if op.name == _MASKED_STORE else op.results[0]
+        kind = ir.VectorType(value.type)
+        if str(kind.element_type) not in ("bf16", "f16"):
+            continue
+        integers = ir.VectorType.get(kind.shape, ir.IntegerType.get_signless(16))
+        with ir.InsertionPoint(op), op.location:
+            if op.name == _MASKED_STORE:
+                op.operands[0] = _bitcast(value, integers)
+                continue
+            pointer, mask, *rest = op.operands
+            names = [a if isinstance(a, str) else a.name for a in op.attributes]
+            load = ir.Operation.create(
+                op.name,
+                results=[integers],
+                operands=[pointer, mask, *(_bitcast(x, integers) for x in rest)],
+                attributes={name: op.attributes[name] for name in names},
+            )
+            value.replace_all_uses_with(_bitcast(load.results[0], kind))
+        op.erase()
+
+
+def _bitcast(value: Any, kind: Any) -> Any:
+    return ir.Operation.create("llvm.bitcast", results=[kind], operands=[value]).results[0]
 
 
 def check_llvm_only(module: Any) -> None:

@@ -57,12 +57,15 @@ class Grid:
         self._width = axes.rows[-1] if axes.rows else None
         self._height = axes.rows[-2] if len(axes.rows) > 1 else None
         self._others = (*axes.outer, *axes.rows[:-2])
-        rows = config.mr or tile_rows(target, self.vectors)
-        self.shapes = self._shapes(rows)
+        self.shapes = self._shapes(config.mr or self._most_rows(target))
         self._block = self._block_size(target)
         self._ahead = self._wants_ahead(target)
         self._parts = self._sum_parts(target)
         self._streams = self._panels_at_once(target)
+
+    def _most_rows(self, target: Target) -> int:
+        """Rows of a register tile."""
+        return tile_rows(target, self.vectors)
 
     def _extent(self, axis: int | None) -> Size:
         return Size.of(1) if axis is None else self.roles.axes.extents[axis]

@@ -106,26 +106,26 @@ class Roles:
 
 
 def find_root(nest: Nest) -> Generic:
-    """The one stage that reduces, `acc + a * b`, both perhaps widened to the type of `acc` first. Raises NoMatch."""
+    """The one stage that reduces, `acc + a * b`, either perhaps widened to the type of `acc` first. Raises NoMatch."""
     roots = [stage for stage in nest.stages if stage.reduces]
     if len(roots) != 1:
         raise NoMatch(f"{len(roots)} reductions")
     root = roots[0]
     operations = [op.operation for op in root.block.operations]
     names = [op.name for op in operations]
-    wide = names[:2] == ["arith.extf", "arith.extf"]
+    wide = sum(name == "arith.extf" for name in names[:2])
     known = (["arith.mulf", "arith.addf", "linalg.yield"], ["arith.muli", "arith.addi", "linalg.yield"])
-    if root.inputs != 2 or len(root.inits) != 1 or names[2 * wide :] not in known:
+    if root.inputs != 2 or len(root.inits) != 1 or names[wide:] not in known:
         raise NoMatch("the reduction is no sum of products")
     if any(extent.static == 0 for extent in root.extents):
         raise NoMatch("nothing to compute")
-    product_op, sum_op, end = operations[2 * wide :]
+    product_op, sum_op, end = operations[wide:]
     a, b, acc = root.block.arguments
     factors = {a, b}
-    if wide:
-        if {op.operands[0] for op in operations[:2]} != factors:
+    for widened in operations[:wide]:
+        if widened.operands[0] not in factors:
             raise NoMatch("the reduction is no sum of products")
-        factors = {op.results[0] for op in operations[:2]}
+        factors = (factors - {widened.operands[0]}) | {widened.results[0]}
     if set(product_op.operands) != factors or set(sum_op.operands) != {acc, product_op.results[0]}:
         raise NoMatch("the reduction is no sum of products")
     if end.operands[0] != sum_op.results[0]:

@@ -134,7 +134,7 @@ class Contraction(Schedule):
         if element not in _ELEMENTS:
             raise NoMatch(f"a contraction of {element}")
         elements = {roles.a.buffer.element, roles.b.buffer.element}
-        if len(elements) != 1 or not elements <= {element, *(_NARROW if element == "f32" else ())}:
+        if not elements <= {element, *(_NARROW if element == "f32" else ())}:
             raise NoMatch("a contraction of mixed types")
         lanes = _lanes(roles, target)
         if roles.panel % lanes:

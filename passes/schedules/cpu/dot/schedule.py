@@ -31,6 +31,12 @@ class DotGrid(Grid):
         self._instruction = instruction_for(target)
         super().__init__(roles, target, config)
 
+    def _most_rows(self, target: Target) -> int:
+        """Rows of a register tile; both halves of B take registers, those of a row of A, and a product."""
+        rows, parts = super()._most_rows(target), self._instruction.parts
+        room = (target.registers - 1 - parts - parts * self.vectors) // self.vectors
+        return rows if parts == 1 else max(1, min(rows, room))
+
     def _sum_parts(self, target: Target) -> int:
         """A sum with a tail, or one that starts at the columns' sums, is taken whole."""
         assert isinstance(self.roles, DotRoles)

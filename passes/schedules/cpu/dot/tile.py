@@ -68,10 +68,10 @@ class DotTile(TileEmitter):
                 result[at] = dot.dot(e, acc[at], left, columns[v])
         return result
 
-    def _left(self, at: Index, count: int) -> str:
+    def _left(self, at: Index, count: int) -> tuple[str, ...]:
         e, dot = self._e, self._dot
         if self._ones:
-            return e.splat("1", "i8", dot.elements)
+            return (e.splat("1", "i8", dot.elements),)
         base, element = self._a
         if count == dot.group:
             return dot.left(e, e.load(base, at, element, count))
