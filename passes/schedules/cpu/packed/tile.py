@@ -23,6 +23,11 @@ _AHEAD = 8192
 _TABLE = "llvm.x86.avx512.permvar.sf.512"
 
 
+def sums_apart(accumulators: int, registers: int) -> bool:
+    """Whether so many sums of a block have registers of their own, beside those of all blocks."""
+    return 2 * accumulators + 6 <= registers
+
+
 class PackedTile(TileEmitter):
     """Emits register tiles of one product with packed weights."""
 
@@ -43,7 +48,7 @@ class PackedTile(TileEmitter):
         sums = acc[:count]
         # a column is summed alike in every tile: what a whole tile does decides
         whole = len(self._rows) * self._vectors
-        apart = 2 * whole + 6 <= self._registers
+        apart = sums_apart(whole, self._registers)
         self._copies = max(1, min(_ENOUGH // whole, max(roles.numbers, 4))) if apart else 1
         steps = e.size(axes.extents[axes.sums[-1]])
 
@@ -147,7 +152,7 @@ class PackedTile(TileEmitter):
         e, vectors, lanes = self._e, self._place.vectors, self._lanes
         base, element = self._b
         stored = [e.load(base, e.add(b_at, self._in_panels(v)), element, lanes) for v in range(vectors)]
-        self._prefetch_panels(self._roles.b, b_at)
+        self._prefetch_panels(self._roles.b, b_at, step)
         a_base, a_element = self._a
         count = len(self._rows) * vectors
         result = list(acc)
@@ -161,12 +166,15 @@ class PackedTile(TileEmitter):
                     result[at] = e.fma(left, weights[v], result[at], "f32", lanes)
         return result
 
-    def _prefetch_panels(self, access: Access, at: Index) -> None:
-        """The lines of each panel that are wanted after `_AHEAD` bytes more of it. Unpacking keeps so many operations
-        in flight that loads of the next lines do not enter the machine soon enough on their own."""
+    def _prefetch_panels(self, access: Access, at: Index, step: int) -> None:
+        """The lines of each panel that are wanted after `_AHEAD` bytes more of it, in steps that start a line.
+        Unpacking keeps so many operations in flight that loads of the next lines do not enter the machine soon enough
+        on their own."""
         e, element = self._e, access.buffer.element
         size = element_bits(element) // 8
         stride, per_panel = e.size(access.coefs[-2]), self._roles.panel // self._lanes
+        if step * self._roles.panel * size % _LINE:
+            return
         for panel in range(self._place.vectors // per_panel):
             for line in range(0, self._roles.panel * size, _LINE):
                 place = e.add(at, e.mul(panel, stride), (line + _AHEAD) // size)
