@@ -12,6 +12,7 @@ from aicc.dialects.types import TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
+from aicc.passes.kernels.narrow import NarrowWeights
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.cpu.nest import analyzed_once
@@ -48,10 +49,12 @@ class ChooseSchedules(Pass):
         kernels = [f for f in module.body.operations if "aicc.kernel" in f.attributes]
         calls = _calls(main_of(module))
         layouts = _Layouts(module, ctx)
+        narrow = NarrowWeights(ctx.target, ctx.weights)
         chosen: dict[str, str] = {}
         for kernel in kernels:
             name = kernel.sym_name.value
             weights = _weights(kernel, calls[name])
+            narrow.mark(kernel, calls[name], weights)
             costs = predictions(kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded)
             choice = best(costs)
             choice.write(kernel)

@@ -72,6 +72,23 @@ def read_costs(func: Any) -> dict[str, float]:
     return {a.name: float(ir.FloatAttr(a.attr).value) for a in ir.DictAttr(func.attributes[COSTS])}
 
 
+# The attribute of a kernel that holds which of its arguments are weights of small bytes.
+NARROW = "aicc.narrow"
+
+
+def write_narrow(func: Any, arguments: Sequence[int]) -> None:
+    """Sets `aicc.narrow = array<i64: 1>`, or nothing when there are none."""
+    if arguments:
+        func.attributes[NARROW] = ir.DenseI64ArrayAttr.get(list(arguments), func.context)
+
+
+def narrow_arguments(func: Any) -> tuple[int, ...]:
+    """What `write_narrow` wrote."""
+    if NARROW not in func.attributes:
+        return ()
+    return tuple(ir.DenseI64ArrayAttr(func.attributes[NARROW]))
+
+
 # The attribute of the cast that stands for what undoes a `Transform` in a kernel.
 TRANSFORM = "aicc.transform"
 

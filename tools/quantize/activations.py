@@ -29,7 +29,7 @@ def quantize_static(
             inputs[name] = _rounded_input(rewriting, layer, ranges[name])
         key = (layer.weight, layer.channel_axis)
         if key not in weights:
-            weights[key] = dequantized_channels(rewriting, layer, options.per_channel, node)
+            weights[key] = dequantized_channels(rewriting, layer, options.per_channel, node, options.largest)
         if len(node.input) > 2 and node.input[2] and rewriting.tensor(node.input[2]) is not None:
             _rounded_bias(rewriting, layer, inputs[name][1], options)
         node.input[0], node.input[1] = inputs[name][0], weights[key]
@@ -54,7 +54,8 @@ def _rounded_bias(rewriting: Rewriting, layer: Layer, input_scale: float, option
     bias = rewriting.array(layer.node.input[2])
     if bias.ndim != 1:
         return
-    _, scale = channel_bytes(rewriting.array(layer.weight), layer.channel_axis, options.per_channel)
+    array = rewriting.array(layer.weight)
+    _, scale = channel_bytes(array, layer.channel_axis, options.per_channel, options.largest)
     unit = np.asarray(scale * np.float32(input_scale), np.float32)
     numbers = np.rint(bias.astype(np.float64) / unit)
     if unit.ndim and len(unit) != len(bias) or np.abs(numbers).max(initial=0) > 2**30:
@@ -87,7 +88,8 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
         key = (layer.weight, layer.channel_axis)
         if key not in weights:
             array = rewriting.array(layer.weight)
-            q, scale = channel_bytes(array.T if layer.transposed else array, 1, options.per_channel)
+            matrix = array.T if layer.transposed else array
+            q, scale = channel_bytes(matrix, 1, options.per_channel, options.largest)
             weights[key] = (
                 rewriting.add_array(f"{layer.weight}_quantized", q),
                 rewriting.add_array(f"{layer.weight}_scale", scale),

@@ -20,7 +20,8 @@ class QuantizeOptions:
     each run's own numbers (dynamic).
 
     `block` numbers of a column share a scale in mode weights (0: the whole column); `symmetric`: without zero points;
-    `per_channel`: a scale for each output channel in modes static and dynamic. `exclude` holds patterns of node names
+    `per_channel`: a scale for each output channel in modes static and dynamic; `reduce_range`: weights there have 7
+    bits, from -64 to 64, whose products CPUs with AVX2 and no VNNI sum sooner. `exclude` holds patterns of node names
     and operators that stay as they are. `format` of mode weights: qdq, which is standard ONNX, or nbits, which is
     com.microsoft's MatMulNBits. Raises CompileError AICC-4002.
     """
@@ -30,6 +31,7 @@ class QuantizeOptions:
     block: int = 32
     symmetric: bool = True
     per_channel: bool = True
+    reduce_range: bool = False
     calibration: str = "minmax"
     percentile: float = 99.99
     format: str = "qdq"
@@ -51,12 +53,19 @@ class QuantizeOptions:
         if self.mode != "weights" and (self.format == "nbits" or not self.symmetric):
             what = "format nbits is" if self.format == "nbits" else "weights with zero points are"
             raise CompileError("AICC-4002", f"{what} of mode weights, and the mode is {self.mode}.")
+        if self.mode == "weights" and self.reduce_range:
+            raise CompileError("AICC-4002", "weights of 7 bits are of modes static and dynamic.")
         if self.format == "nbits" and not self.block:
             raise CompileError("AICC-4002", "format nbits needs blocks: block 0 is one scale for a column.")
         if not 50 < self.percentile <= 100:
             raise CompileError(
                 "AICC-4002", f"percentile {self.percentile}: expected more than 50, up to 100."
             )
+
+    @property
+    def largest(self) -> int:
+        """The largest weight in modes static and dynamic."""
+        return 64 if self.reduce_range else 127
 
     def excludes(self, node: onnx.NodeProto) -> bool:
         """Whether a node stays as it is."""

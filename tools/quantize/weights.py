@@ -36,11 +36,11 @@ def quantize_weights(rewriting: Rewriting, layers: list[Layer], options: Quantiz
 
 
 def dequantized_channels(
-    rewriting: Rewriting, layer: Layer, per_channel: bool, before: onnx.NodeProto
+    rewriting: Rewriting, layer: Layer, per_channel: bool, before: onnx.NodeProto, most: int = 127
 ) -> str:
     """Weights as signed bytes without zero points; the name of what DequantizeLinear makes of them."""
     array, axis = rewriting.array(layer.weight), layer.channel_axis
-    q, scale = channel_bytes(array, axis, per_channel)
+    q, scale = channel_bytes(array, axis, per_channel, most)
     names = [
         rewriting.add_array(f"{layer.weight}_quantized", q),
         rewriting.add_array(f"{layer.weight}_scale", scale),
@@ -52,12 +52,12 @@ def dequantized_channels(
     return out
 
 
-def channel_bytes(array: Array, axis: int, per_channel: bool) -> tuple[Array, Array]:
-    """`array ≈ q · scale` with q in -127 to 127; scale a vector along `axis`, or a scalar."""
+def channel_bytes(array: Array, axis: int, per_channel: bool, most: int = 127) -> tuple[Array, Array]:
+    """`array ≈ q · scale` with q in -most to most; scale a vector along `axis`, or a scalar."""
     others = tuple(d for d in range(array.ndim) if d != axis) if per_channel else None
     largest = np.abs(array).max(others, keepdims=per_channel)
-    scale = np.where(largest == 0, 1, largest / 127).astype(np.float32)
-    q = np.clip(np.rint(array / scale), -127, 127).astype(np.int8)
+    scale = np.where(largest == 0, 1, largest / most).astype(np.float32)
+    q = np.clip(np.rint(array / scale), -most, most).astype(np.int8)
     return q, np.asarray(scale.reshape(-1) if per_channel else scale.reshape(()))
 
 

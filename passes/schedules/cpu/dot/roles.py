@@ -20,10 +20,12 @@ from aicc.passes.schedules.schedule import NoMatch, PackLayout
 
 @dataclass(frozen=True, eq=False)
 class DotRoles(Roles):
-    """`tail`: elements of the innermost sum that fill no step; `layout` how B is, or is to be, packed."""
+    """`tail`: elements of the innermost sum that fill no step; `layout` how B is, or is to be, packed; `narrow`: B's
+    bytes are small (`kernels/narrow.py`)."""
 
     tail: int = 0
     layout: PackLayout | None = None
+    narrow: bool = False
 
 
 def find_dot_roles(

@@ -9,6 +9,7 @@ The whole sum is accumulated in registers. B is packed, four bytes of each colum
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aicc.passes.schedules.cpu.contraction.grid import Grid
@@ -20,7 +21,7 @@ from aicc.passes.schedules.cpu.dot.roles import DotRoles, find_dot_roles
 from aicc.passes.schedules.cpu.dot.tile import DotTile
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.sizes import Size
-from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout
+from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout, narrow_arguments
 from aicc.target import Target
 
 
@@ -28,14 +29,17 @@ class DotGrid(Grid):
     """The loops around register tiles of dot products."""
 
     def __init__(self, roles: DotRoles, target: Target, config: ContractionConfig) -> None:
-        self._instruction = instruction_for(target)
+        self._instruction = instruction_for(target, roles.narrow)
         super().__init__(roles, target, config)
 
     def _most_rows(self, target: Target) -> int:
-        """Rows of a register tile; both halves of B take registers, those of a row of A, and a product."""
-        rows, parts = super()._most_rows(target), self._instruction.parts
-        room = (target.registers - 1 - parts - parts * self.vectors) // self.vectors
-        return rows if parts == 1 else max(1, min(rows, room))
+        """Rows of a register tile where a step takes several instructions: B in halves, or B and the next one, take
+        registers, and so do both halves of A, or A and ones, and a product."""
+        rows = super()._most_rows(target)
+        if not (self._instruction.widened or self._instruction.pairs):
+            return rows
+        room = (target.registers - 3 - 2 * self.vectors) // self.vectors
+        return max(1, min(rows, room))
 
     def _sum_parts(self, target: Target) -> int:
         """A sum with a tail, or one that starts at the columns' sums, is taken whole."""
@@ -81,7 +85,7 @@ class Dot(Contraction):
         roles = find_dot_roles(kernel, panel_for, instruction.group, before_packing)
         if roles.panel % instruction.lanes:
             raise NoMatch("the panels of the second operand do not fit this target's vectors")
-        return roles
+        return replace(roles, narrow=roles.b.buffer.number in narrow_arguments(kernel))
 
 
 SCHEDULE = Dot()

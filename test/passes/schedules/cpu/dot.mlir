@@ -1,5 +1,6 @@
 // RUN: aicc-opt %s --apply-schedules --mcpu=znver5 | filecheck %s
 // RUN: aicc-opt %s --apply-schedules --mcpu=x86-64-v3 | filecheck %s --check-prefix=PAIRS
+// RUN: sed 's/aicc.kernel,/aicc.kernel, aicc.narrow = array<i64: 1>,/' %s | aicc-opt - --apply-schedules --mcpu=x86-64-v3 | filecheck %s --check-prefix=NARROW
 
 // A product of bytes, 70 of them: 17 steps of four, and two that A ends with. Rounding and saturation are done on
 // the accumulators, before the only store. A CPU that multiplies pairs of 16 bits takes words apart where they lie:
@@ -33,6 +34,14 @@
 // PAIRS: arith.addi
 // PAIRS: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[AO]], %[[BO]])
 // PAIRS: arith.addi
+
+// Weights that are marked as narrow: no sum of two products saturates.
+
+// NARROW-LABEL: func.func @k0(
+// NARROW: %[[ONES:.*]] = arith.constant dense<1> : vector<16xi16>
+// NARROW: %[[TWO:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"({{.*}}) : (vector<32xi8>, vector<32xi8>) -> vector<16xi16>
+// NARROW-NEXT: %[[SUMS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[TWO]], %{{.*}}) : (vector<16xi16>, vector<16xi16>) -> vector<8xi32>
+// NARROW-NEXT: arith.addi %{{.*}}, %[[SUMS]] : vector<8xi32>
 func.func @k0(%a0: memref<12x70xi8>, %a1: memref<2x18x32x4xi8>, %o0: memref<12x64xi8>)
     attributes {aicc.kernel, aicc.schedule = "dot", aicc.config = "", aicc.outputs = 1 : i64} {
   %x = bufferization.to_tensor %a0 restrict : memref<12x70xi8> to tensor<12x70xi8>
