@@ -853,3 +853,19 @@ func.func @determinant(%arg0: tensor<2x3x4xf32>) -> tensor<2xf32> {
   %0 = "aicc.determinant"(%arg0) : (tensor<2x3x4xf32>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// -----
+
+func.func @image_decode_pixels(%arg0: tensor<?xui8>) -> tensor<?x?x3xui8> {
+  // expected-error @+1 {{'aicc.image_decode' op attribute 'pixels' is 'yuv', expected rgb, bgr, grayscale}}
+  %0 = "aicc.image_decode"(%arg0) {pixels = "yuv"} : (tensor<?xui8>) -> tensor<?x?x3xui8>
+  return %0 : tensor<?x?x3xui8>
+}
+
+// -----
+
+func.func @image_decode_rank(%arg0: tensor<2x3xui8>) -> tensor<?x?x3xui8> {
+  // expected-error @+1 {{'aicc.image_decode' op operand 'x' must have rank 1}}
+  %0 = "aicc.image_decode"(%arg0) {pixels = "rgb"} : (tensor<2x3xui8>) -> tensor<?x?x3xui8>
+  return %0 : tensor<?x?x3xui8>
+}

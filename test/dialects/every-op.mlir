@@ -761,3 +761,11 @@ func.func @determinant(%arg0: tensor<2x3x3xf32>) -> tensor<2xf32> {
   %0 = "aicc.determinant"(%arg0) : (tensor<2x3x3xf32>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// CHECK-LABEL: func.func @image_decode(
+// CHECK: "aicc.image_decode"(
+// CHECK-SAME: pixels = "grayscale"
+func.func @image_decode(%arg0: tensor<?xui8>) -> tensor<?x?x1xui8> {
+  %0 = "aicc.image_decode"(%arg0) {pixels = "grayscale"} : (tensor<?xui8>) -> tensor<?x?x1xui8>
+  return %0 : tensor<?x?x1xui8>
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import ml_dtypes
@@ -64,6 +65,9 @@ NBITS = [
     ([2, 33], 256, 200, 32, 4, True),
     (["n"], 256, 300, 64, 4, True),
     ([1], 2048, 640, 32, 8, False),
+    ([40], 512, 96, 512, 4, False),
+    ([65], 128, 50, 64, 8, True),
+    ([130], 64, 33, 16, 4, True),
 ]
 
 
@@ -88,6 +92,23 @@ def test_matmul_nbits(rows: list[Any], depth: int, columns: int, block: int, bit
     want = peer(m, x)
     np.testing.assert_allclose(aicc.compile(m)(x), want, atol=2e-6 * np.abs(want).max(), rtol=1e-5)
     assert schedules(m) == {"packed"}
+
+
+def test_many_rows_share_the_unpacking():
+    """A panel of f32 in the scratch, where enough rows use it and their number is known."""
+
+    def scratch(rows: int | str) -> set[int]:
+        w = {"w": RNG.integers(0, 256, (512, 8, 16), np.uint8), "s": np.ones(4096, np.float32)}
+        node = helper.make_node(
+            "MatMulNBits", ["x", *w], ["y"], domain="com.microsoft", K=256, N=512, bits=4, block_size=32
+        )
+        options = Options(target=Target.cpu_named("x86-64-v4"), stop_after="schedule")
+        text = compile_model(model([node], [rows, 256], [rows, 512], w), None, options).text
+        assert 'aicc.schedule = "packed"' in text
+        return {int(size) for size in re.findall(r"aicc.scratch = (\d+)", text)}
+
+    assert scratch(64) == {256 * 32 * 4}
+    assert scratch(16) == scratch("n") == {0}
 
 
 def test_a_column_is_the_same_whichever_tile_it_is_in():
@@ -184,14 +205,15 @@ def test_precision(precision: str, rows: int):
     assert wanted & schedules(m, precision=precision)
 
 
+@pytest.mark.parametrize("rows", [3, 70])
 @pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3", "x86-64-v4"])
-def test_other_cpus(cpu: str):
+def test_other_cpus(cpu: str, rows: int):
     target = Target.named("cpu", cpu)
     host = Target.host()
     if not target.features <= host.features:
         pytest.skip(f"this CPU is no {cpu}")
-    w, x = normal(256, 200), normal(3, 256)
-    m = model([helper.make_node("MatMul", ["x", "w"], ["y"])], [3, 256], [3, 200], {"w": w})
+    w, x = normal(256, 200), normal(rows, 256)
+    m = model([helper.make_node("MatMul", ["x", "w"], ["y"])], [rows, 256], [rows, 200], {"w": w})
     for precision in PRECISIONS if cpu != "x86-64-v2" else PRECISIONS[2:]:
         want = x @ rounded(w, precision)
         got = aicc.compile(m, target=target, precision=precision)(x)

@@ -40,6 +40,8 @@ _TILES_PER_CORE = 4
 
 # (line, start, shape, number among shares, shares)
 Emit: TypeAlias = Callable[[Index, Index, RowTile, Index, Index], None]
+# (where, panel)
+Fill: TypeAlias = Callable[[dict[int, Index], Index], None]
 
 
 class Grid:
@@ -209,12 +211,18 @@ class Grid:
         """What emits register tiles."""
         return TileEmitter(e, roles, self.lanes, self._config.ku, self.vectors * self._streams)
 
+    def _staging(self, e: KernelEmitter) -> tuple[Roles, Fill | None]:
+        """The roles that register tiles have, and what fills a panel of the scratch for them."""
+        roles = self.roles
+        if not self._stage:
+            return roles, None
+        inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
+        return inside, PanelCopy(e, roles, inside, self.lanes).emit
+
     def emit(self, e: KernelEmitter) -> None:
         """The whole kernel."""
         roles, axes = self.roles, self.roles.axes
-        inside = roles
-        if self._stage:
-            inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
+        inside, fill = self._staging(e)
         tile = self.tile(e, inside)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
@@ -230,8 +238,8 @@ class Grid:
                 extent = e.size(self._extent(axis))
                 at[axis] = e.rem(rest, extent) if number else rest
                 rest = e.div(rest, extent)
-            if self._stage:
-                PanelCopy(e, roles, inside, self.lanes).emit(at, first)
+            if fill is not None:
+                fill(at, first)
             if self._streams == 1:
                 self._one_panel(e, tile, at, first, block, full, panels)
             else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.grid import Fill, Grid
 from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, vectors_for
 from aicc.passes.schedules.cpu.contraction.roles import Roles
 from aicc.passes.schedules.cpu.contraction.schedule import Contraction
@@ -19,6 +19,13 @@ from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.op_costs import stage_seconds
 from aicc.passes.schedules.cpu.packed.roles import PackedRoles, find_packed_roles
+from aicc.passes.schedules.cpu.packed.stage import (
+    PanelUnpack,
+    UnpackedTile,
+    panel_numbers,
+    staged,
+    wants_stage,
+)
 from aicc.passes.schedules.cpu.packed.tile import PackedTile, sums_apart
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.machine import machine
@@ -40,6 +47,15 @@ class PackedGrid(Grid):
         """Packed panels are small: a sum is taken whole."""
         return 1
 
+    def unpacks(self) -> bool:
+        """Whether a panel is unpacked for all rows of a block at once."""
+        assert isinstance(self.roles, PackedRoles)
+        return wants_stage(self.roles, self._target, self.shapes[0].rows)
+
+    def _wants_ahead(self, target: Target) -> bool:
+        """What is unpacked is prefetched there, line by line."""
+        return False
+
     def _panels_at_once(self, target: Target) -> int:
         """As many as leave room for the sums of a block. Words of 4 bits are read in one stream, beside that of their
         scales (Emerald Rapids: 12.4 GB/s, 11.8 in four), bytes in several (12.5 GB/s, 9.1 in one)."""
@@ -59,7 +75,18 @@ class PackedGrid(Grid):
         """What emits register tiles."""
         assert isinstance(roles, PackedRoles)
         vectors = self.vectors * self._streams
+        if roles.staged:
+            return UnpackedTile(e, roles, self.lanes, self._config.ku, vectors)
         return PackedTile(e, roles, self.lanes, self._config.ku, vectors, self._target)
+
+    def _staging(self, e: KernelEmitter) -> tuple[Roles, Fill | None]:
+        """See `unpacks`."""
+        roles = self.roles
+        assert isinstance(roles, PackedRoles)
+        if not self.unpacks():
+            return roles, None
+        inside = staged(roles, e.reserve(panel_numbers(roles), "f32"))
+        return inside, PanelUnpack(e, roles, inside, self.lanes, self._target).emit_panel
 
 
 class Packed(Contraction):
@@ -71,12 +98,12 @@ class Packed(Contraction):
         """Multiply-adds and unpacking, or the bytes of the weights."""
         assert isinstance(config, ContractionConfig)
         roles = self._roles(kernel, target, config, before_packing=True)
-        grid = self._grid(roles, target, config)
+        grid = PackedGrid(roles, target, config)
         rates, element = machine(target), roles.b.buffer.element
         columns = roles.axes.extents[roles.axes.column].guess()
         rows, stored = roles.rows_total().guess(), roles.depth().guess() * columns
         numbers = stored * roles.numbers
-        shared = -(-rows // max(shape.rows for shape in grid.shapes))
+        shared = 2 if grid.unpacks() else -(-rows // max(shape.rows for shape in grid.shapes))
         operations = numbers * (rows / rates.fmas + shared * _UNPACKING[element] / (2 * rates.ops))
         work = operations / (grid.lanes * rates.clock * rates.share)
         work += stage_seconds(roles.epilogue, target, grid.lanes)
