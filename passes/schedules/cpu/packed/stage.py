@@ -67,7 +67,8 @@ class PanelUnpack(PackedTile):
 
         def block(number: Index) -> None:
             self._scaled = self._parameters(number)
-            source, target = start, 0
+            source: Index = start
+            target: Index = 0
             if roles.blocks is not None:
                 source = e.add(start, e.mul(number, e.size(roles.b.coefs[roles.blocks])))
                 target = e.mul(number, e.size(self._inside.b.coefs[roles.blocks]))
@@ -101,8 +102,8 @@ class UnpackedTile(TileEmitter):
     """Register tiles of a product whose weights `PanelUnpack` has unpacked."""
 
     def __init__(self, e: KernelEmitter, inside: PackedRoles, lanes: int, ku: int, vectors: int) -> None:
-        super().__init__(e, inside, lanes, max(1, ku // inside_numbers(inside)), vectors)
-        self._numbers = inside_numbers(inside)
+        self._numbers = _numbers(inside)
+        super().__init__(e, inside, lanes, max(1, ku // self._numbers), vectors)
 
     def _step(self, acc: list[str], a_at: Index, b_at: Index, step: int) -> list[str]:
         """The numbers of one stored element, one after another."""
@@ -112,7 +113,7 @@ class UnpackedTile(TileEmitter):
         return acc
 
 
-def inside_numbers(inside: PackedRoles) -> int:
+def _numbers(inside: PackedRoles) -> int:
     """Numbers that a step of the sum over the scratch takes."""
     static = inside.b.coefs[inside.axes.sums[-1]].static or inside.panel
     return static // inside.panel
