@@ -23,6 +23,7 @@ from aicc.tools.bench.peers import AICC, PEERS
 from aicc.tools.bench.rounds import Contestant, Plan, measure
 from aicc.tools.inputs import random_inputs, specs_of_model
 from benchmarks.dynamic import BEGIN, END, PAGE, SIZES
+from benchmarks.sections import renewed
 from benchmarks.zoo import exported
 
 
@@ -68,12 +69,6 @@ def section(rows: list[str]) -> str:
     return "\n".join(lines)
 
 
-def renewed(page: str, rows: list[str]) -> str:
-    """The page with these rows."""
-    before, rest = page.split(BEGIN, 1)
-    return before + section(rows) + rest.split(END, 1)[1]
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", nargs=-1)
 @click.option("--threads", default="1,2", show_default=True, metavar="N,...")
@@ -87,7 +82,7 @@ def main(models: tuple[str, ...], threads: str, rounds: int, seconds: float) -> 
         rows += measured(name, thread_counts(threads), Plan(rounds=rounds, seconds=seconds))
         print("\n".join(rows[-len(thread_counts(threads)) :]), flush=True)
     if not models:
-        console.write_text(PAGE, renewed(PAGE.read_text(), rows))
+        console.write_text(PAGE, renewed(PAGE.read_text(), section(rows)))
     return 0
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks import class_examples
 from benchmarks.quantized_tensors import compare_tensors
+from benchmarks.sections import renewed
 from benchmarks.zoo import CACHE, exported
 
 Array = np.ndarray[Any, Any]
@@ -263,9 +264,7 @@ def section(results: dict[str, Any]) -> str:
 
 def write_page(results: dict[str, Any]) -> None:
     """Replaces the section in the page."""
-    text = PAGE.read_text()
-    before, rest = text.split(BEGIN, 1)
-    PAGE.write_text(before + section(results) + rest.split(END, 1)[1])
+    PAGE.write_text(renewed(PAGE.read_text(), section(results)))
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.sections import renewed
 from benchmarks.zoo import CACHE
 
 Array = np.ndarray[Any, Any]
@@ -245,13 +246,7 @@ def section(results: dict[str, Any]) -> str:
 
 def write_page(results: dict[str, Any]) -> None:
     """Replaces the section in the page, or appends it."""
-    text = PAGE.read_text()
-    if BEGIN in text:
-        before, rest = text.split(BEGIN, 1)
-        text = before + section(results) + rest.split(END, 1)[1]
-    else:
-        text = f"{text.rstrip()}\n\n{section(results)}\n"
-    PAGE.write_text(text)
+    PAGE.write_text(renewed(PAGE.read_text(), section(results)))
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.sections import renewed
 from benchmarks.zoo import CACHE, exported
 
 MODELS = ("gpt2-decode", "llama-decode")
@@ -148,12 +149,7 @@ def section(rows: list[dict[str, Any]]) -> str:
 def write_page(rows: list[dict[str, Any]]) -> None:
     """Replaces the section in the page, or appends it."""
     text = PAGE.read_text() if PAGE.exists() else "# Quantized models\n"
-    if BEGIN in text:
-        before, rest = text.split(BEGIN, 1)
-        text = before + section(rows) + rest.split(END, 1)[1]
-    else:
-        text = f"{text.rstrip()}\n\n{section(rows)}\n"
-    PAGE.write_text(text)
+    PAGE.write_text(renewed(text, section(rows)))
 
 
 def main(arguments: list[str]) -> None:

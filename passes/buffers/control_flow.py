@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aicc.bindings import ir, scf
@@ -24,21 +25,21 @@ def _for(host: Host, op: Any) -> None:
     loop = scf.ForOp(*bounds, [as_value(host.scalar(v)) for v in scalars])
     body = op.regions[0].blocks[0]
     host.scalars[body.arguments[0]] = loop.induction_variable
-    carried = iter(loop.inner_iter_args)
-    for argument, slot in zip(list(body.arguments)[1:], slots, strict=True):
-        if slot is None:
-            host.scalars[argument] = next(carried)
-        else:
-            host.buffers[argument] = slot
+    _place(host, list(body.arguments)[1:], slots, loop.inner_iter_args)
     with ir.InsertionPoint(loop.body):
         yielded = _region(host, body)
         scf.YieldOp(_yield_into(host, yielded, slots))
-    results = iter(loop.results)
-    for result, slot in zip(op.results, slots, strict=True):
+    _place(host, op.results, slots, loop.results)
+
+
+def _place(host: Host, values: Iterable[Any], slots: list[Buffer | None], scalars: Iterable[Any]) -> None:
+    """Values of the old program are in their slots, or the next of `scalars`."""
+    numbers = iter(scalars)
+    for value, slot in zip(values, slots, strict=True):
         if slot is None:
-            host.scalars[result] = next(results)
+            host.scalars[value] = next(numbers)
         else:
-            host.buffers[result] = slot
+            host.buffers[value] = slot
 
 
 def _region(host: Host, block: Any) -> list[Any]:
@@ -108,9 +109,4 @@ def _if(host: Host, op: Any) -> None:
     ):
         with ir.InsertionPoint(block):
             scf.YieldOp(_yield_into(host, _region(host, region.blocks[0]), slots))
-    results = iter(branch.results)
-    for r, slot in zip(op.results, slots, strict=True):
-        if slot is None:
-            host.scalars[r] = next(results)
-        else:
-            host.buffers[r] = slot
+    _place(host, op.results, slots, branch.results)
