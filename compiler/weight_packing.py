@@ -8,6 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from aicc.dialects.packed_weights import NIBBLE_SHIFTS
+
 Array = np.ndarray[Any, Any]
 
 
@@ -78,8 +80,8 @@ def words_of(q: Array, bits: int, block: int) -> Array:
         return np.ascontiguousarray(q.astype(np.int8).reshape(depth // block, block, columns))
     nibbles = (q.astype(np.int16) + 8).astype(np.uint8).reshape(-1, 8, columns)
     words = np.zeros((len(nibbles), columns), np.uint32)
-    for i in range(8):
-        words |= nibbles[:, i].astype(np.uint32) << np.uint32(4 * i)
+    for i, shift in enumerate(NIBBLE_SHIFTS):
+        words |= nibbles[:, i].astype(np.uint32) << np.uint32(shift)
     return words.reshape(depth // block, block // 8, columns)
 
 

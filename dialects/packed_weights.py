@@ -16,15 +16,19 @@ STORED = frozenset({DType.U32, DType.I8, DType.F16, DType.BF16})
 NARROW_INTEGERS = frozenset({DType.I4, DType.U4, DType.I8, DType.U8})
 
 NIBBLES = 8
-"""Numbers of 4 bits in a word, the first in the lowest bits."""
+"""Numbers of 4 bits in a word."""
+
+NIBBLE_SHIFTS = tuple(8 * (i % 4) + 4 * (i // 4) for i in range(NIBBLES))
+"""Where the numbers lie in a word: the lower halves of its bytes are the first four, the upper ones the others, so that
+either becomes four neighbours in bytes by a mask."""
 
 
 class PackedMatMul(Op, name="packed_matmul"):
     """`x · W` in f32, `W[k, n] = (q[k, n] - zero[k / block, n]) · scale[k / block, n]`.
 
     `x` is `[..., K]`, the result `[..., N]`. `weights` hold q as `[K / block, block, N]` i8, f16 or bf16, or as words
-    `[K / block, block / 8, N]` of eight numbers of 4 bits, of which 8 is to be subtracted. Weights of 16 bits have no
-    scale. Without zero points these are 0.
+    `[K / block, block / 8, N]` of eight numbers of 4 bits (`NIBBLE_SHIFTS`), of which 8 is to be subtracted. Weights of
+    16 bits have no scale. Without zero points these are 0.
     """
 
     operands = (
@@ -102,7 +106,7 @@ def per_word(dtype: DType) -> int:
 def unpacked(weights: Array, scale: Array | None, zero: Array | None) -> Array:
     """The weights as f32 `[K, N]`."""
     if weights.dtype == np.uint32:
-        shifts = np.arange(0, 32, 4, dtype=np.uint32)[:, None]
+        shifts = np.array(NIBBLE_SHIFTS, np.uint32)[:, None]
         numbers = ((weights[:, :, None] >> shifts) & 15).astype(np.float32) - 8
         weights = numbers.reshape(weights.shape[0], -1, weights.shape[-1])
     out = weights.astype(np.float32)

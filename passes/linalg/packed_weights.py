@@ -82,6 +82,12 @@ def _number(word: Any, stored: DType, dim: int) -> Any:
     if stored is not DType.U32:
         return cast(word, stored, DType.F32)
     i = Scalars(DType.I32)
+    return cast(i.sub(_nibble(word, dim), i.const(8)), DType.I32, DType.F32)
+
+
+def _nibble(word: Any, dim: int) -> Any:
+    """Four bits of a word, those `NIBBLE_SHIFTS` says for the index of dim `dim`."""
+    i = Scalars(DType.I32)
     which = arith.IndexCastOp(i.type, linalg.IndexOp(dim).result).result
-    shifted = arith.ShRUIOp(word, i.mul(which, i.const(4))).result
-    return cast(i.sub(i.and_(shifted, i.const(15)), i.const(8)), DType.I32, DType.F32)
+    shift = i.add(i.mul(i.and_(which, i.const(3)), i.const(8)), i.and_(which, i.const(4)))
+    return i.and_(arith.ShRUIOp(word, shift).result, i.const(15))

@@ -17,7 +17,8 @@ from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand,
 from aicc.passes.schedules.cpu.sizes import Size, product, row_major
 from aicc.passes.schedules.schedule import NoMatch, PackLayout
 
-_NIBBLES = ["linalg.index", "arith.index_cast", "arith.muli", "arith.shrui", "arith.andi", "arith.subi"]
+_SHIFT = ["linalg.index", "arith.index_cast", "arith.andi", "arith.muli", "arith.andi", "arith.addi"]
+_NIBBLES = [*_SHIFT, "arith.shrui", "arith.andi", "arith.subi"]
 _END = ["arith.mulf", "arith.addf", "linalg.yield"]
 _ZERO, _SCALE = ["arith.sitofp", "arith.subf"], ["arith.mulf"]
 # What a number becomes f32 with, by the element it is stored in.

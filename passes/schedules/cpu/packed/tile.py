@@ -7,6 +7,7 @@ A tile of few rows keeps the sums of a block apart, and multiplies them by the s
 
 from __future__ import annotations
 
+from aicc.dialects.packed_weights import NIBBLE_SHIFTS
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction.tile import TileEmitter
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
@@ -196,8 +197,8 @@ class PackedTile(TileEmitter):
         more than these bits of an index."""
         e, lanes = self._e, self._lanes
         words_kind = vector("i32", lanes)
-        if n:
-            words = e.op(f"arith.shrui {words}, {e.splat(str(4 * n), 'i32', lanes)} : {words_kind}")
+        if shift := NIBBLE_SHIFTS[n]:
+            words = e.op(f"arith.shrui {words}, {e.splat(str(shift), 'i32', lanes)} : {words_kind}")
         if self._table:
             values = ", ".join(f"{i - 8}.0" for i in range(16))
             table = e.constant(f"dense<[{values}]>", self._kind)
