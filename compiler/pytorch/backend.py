@@ -1,0 +1,120 @@
+"""The backend "aicc" of `torch.compile`: a captured graph → an `Executable`, called with tensors.
+
+    torch.compile(module.eval(), backend="aicc", options={"precision": "bf16"})
+
+Module state is compiled in: a module whose weights change has to be compiled again (`torch.compiler.reset()`), other
+than buffers that the graph writes itself, such as a cache, which stay the module's. Sizes that torch takes for dynamic
+are symbols of the compiled model. For inference: under `torch.no_grad()` or `torch.inference_mode()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch._guards import tracing
+from torch.export import Dim
+from torch.export.graph_signature import OutputKind
+from torch.fx import GraphModule
+
+from aicc.errors import CompileError
+from aicc.executable import Executable
+from aicc.pytorch.constants import Captured, with_constants
+from aicc.pytorch.decompositions import DECOMPOSITIONS
+from aicc.pytorch.export import compile_program, exporting
+from aicc.pytorch.results import Results, split_results
+from aicc.pytorch.tensors import as_argument, as_tensor
+
+_MUTATIONS = (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION)
+
+
+def backend(
+    gm: GraphModule,
+    examples: Sequence[Any],
+    *,
+    options: Mapping[str, Any] | None = None,
+    mode: str | None = None,
+) -> Callable[..., tuple[Any, ...]]:
+    """Compiles what torch.compile captured; `options` are those of `aicc.compile`.
+
+    Raises CompileError AICC-6001: the graph needs gradients, is not on the CPU or cannot be exported, or `mode` is
+    given.
+    """
+    if mode not in (None, "default"):
+        raise CompileError("AICC-6001", f"mode={mode!r} is torch's own.", hint="options={'opt_level': 3}")
+    _check(examples)
+    module, results = split_results(gm)
+    captured = with_constants(module, examples)
+    with exporting(), tracing(None):
+        program = _exported(captured)
+        changed = tuple(sorted(captured.positions[name] for name in _written(program)))
+        if changed:
+            captured = with_constants(module, examples, changed)
+            program = _exported(captured)
+    with tracing(None):
+        exe = compile_program(program, options or {})
+    order = tuple(captured.positions[info.name] for info in exe.inputs)
+    return _Call(exe, order, changed, results)
+
+
+def _check(examples: Sequence[Any]) -> None:
+    tensors = [e for e in examples if isinstance(e, torch.Tensor)]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        raise CompileError(
+            "AICC-6001",
+            "gradients are wanted of this graph, which aicc compiles for inference alone.",
+            hint="call the module under torch.no_grad() or torch.inference_mode().",
+        )
+    devices = sorted({str(t.device) for t in tensors} - {"cpu"})
+    if devices:
+        raise CompileError(
+            "AICC-6001",
+            f"tensors of this graph are on {', '.join(devices)}; the backend runs on the CPU.",
+            hint="aicc.pytorch.compile(module, args, target='cuda') makes a model for a GPU.",
+        )
+
+
+def _exported(captured: Captured) -> Any:
+    """The graph as an ExportedProgram that names what it writes to."""
+    examples = tuple(_example(i.example) for i in captured.inputs)
+    shapes = tuple(_dynamic(i.value) for i in captured.inputs)
+    program = torch.export.export(captured.module, examples, dynamic_shapes=shapes or None)
+    return program.run_decompositions(DECOMPOSITIONS)
+
+
+def _example(value: Any) -> Any:
+    """A tensor or a number; that of a dynamic size is looked up: `int` would make torch take it for a constant."""
+    return value.node.hint if isinstance(value, torch.SymInt) else value
+
+
+def _dynamic(value: Any) -> Any:
+    """Which sizes of an input may differ from call to call, as torch.export takes it."""
+    if isinstance(value, torch.Tensor):
+        return {d: Dim.DYNAMIC for d, size in enumerate(value.shape) if isinstance(size, torch.SymInt)}
+    return Dim.DYNAMIC if isinstance(value, torch.SymInt) else None
+
+
+def _written(program: Any) -> set[str]:
+    """Names of inputs and constants that the graph writes to."""
+    specs = program.graph_signature.output_specs
+    return {spec.target for spec in specs if spec.kind in _MUTATIONS}
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """A compiled graph: called with all arguments of the captured one, its weights among them."""
+
+    exe: Executable
+    positions: tuple[int, ...]
+    changed: tuple[int, ...]
+    """Arguments that the graph writes to, in the order of the first outputs."""
+    results: Results
+
+    def __call__(self, *arguments: Any) -> tuple[Any, ...]:
+        found = self.exe.run([as_argument(arguments[position]) for position in self.positions])
+        for position, value in zip(self.changed, found, strict=False):
+            with torch.no_grad():
+                arguments[position].copy_(as_tensor(value))
+        return self.results.of_call(arguments, found[len(self.changed) :])
