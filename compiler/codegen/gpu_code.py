@@ -19,6 +19,10 @@ from aicc.codegen.objects import initialize
 from aicc.errors import CompileError
 from aicc.target import Target
 
+_MIXED_BYTES = re.compile(r"wgmma\.mma_async\.\S*\.s32\.(?:u8\.s8|s8\.u8)")
+_PTX_OF_MIXED_BYTES = "ptx84"
+"""Of CUDA 12.4; all else of sm_90a is in PTX that older drivers read, too."""
+
 _EXTERNAL = re.compile(r"^declare\b(?!.*@llvm\.)[^@]*@([\w$.]+)", re.MULTILINE)
 
 
@@ -32,7 +36,7 @@ def device_code(text: str, target: Target) -> bytes:
         )  # fmt: skip
     initialize()
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=",".join(f"+{f}" for f in sorted(target.features)), opt=3, reloc="pic"
+        cpu=target.cpu, features=",".join(f"+{f}" for f in _features(text, target)), opt=3, reloc="pic"
     )
     try:
         module = llvm.parse_assembly(downgrade(text))
@@ -47,6 +51,11 @@ def device_code(text: str, target: Target) -> bytes:
         raise CompileError(
             "AICC-3002", f"LLVM generates no code for {target.cpu}: {error}".strip(), stage="object"
         ) from error
+
+
+def _features(text: str, target: Target) -> list[str]:
+    """The target's, with the version of PTX that the code needs."""
+    return [_PTX_OF_MIXED_BYTES] if _MIXED_BYTES.search(text) else sorted(target.features)
 
 
 def _optimize(module: Any, machine: Any) -> None:

@@ -14,7 +14,7 @@ TENSOR_MAP, MULTIPROCESSORS = "aicc_cuda_tensor_map", "aicc_cuda_multiprocessors
 MAP_BYTES, MAP_ALIGNMENT = 128, 64
 
 # AICC_CUDA_F16 … of compiler/runtime/cuda/cuda.h
-_ELEMENTS = {"f16": 0, "bf16": 1}
+_ELEMENTS = {"f16": 0, "bf16": 1, "i8": 2}
 _MAP_CALL = re.compile(r"aicc_tensor_map_(\w+)_(\d)")
 
 
@@ -22,7 +22,7 @@ def call_runtime(module: Any, kernel: Any) -> None:
     """Replaces the calls that stand for the runtime's, which want the context and memory for what they make.
 
     %n = call @aicc_multiprocessors()              -->  %n = call @aicc_cuda_multiprocessors(%ctx)
-    %m = call @aicc_tensor_map_f16_2(%base, %sizes…, %steps…, %boxes…)
+    %m = call @aicc_tensor_map_f16_2(%base, %sizes…, %steps…, %boxes…, %apart…)
       -->
     %m = llvm.alloca 128 bytes; call @aicc_cuda_tensor_map(%ctx, %m, %base, 0, 2, %table of the numbers)
     """

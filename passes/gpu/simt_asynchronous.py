@@ -79,17 +79,23 @@ def _product(rewriter: Rewriter, op: Any) -> list[Any]:
     sizes = {key: int(size) for key, size in shape}
     kinds = [_kind(op, key) for key in ("typeA", "typeB", "typeD")]
     scaled = [key for key in ("scaleA", "scaleB") if "one" not in str(op.attributes[key])]
-    if kinds not in (["f16", "f16", "f32"], ["bf16", "bf16", "f32"]) or sizes["k"] != 16 or scaled:
+    turned = ("col" in str(op.attributes["layoutA"]), "row" in str(op.attributes["layoutB"]))
+    whole = kinds[2] == "s32" and set(kinds[:2]) <= {"u8", "s8"} and sizes["k"] == 32 and not any(turned)
+    floats = kinds in (["f16", "f16", "f32"], ["bf16", "bf16", "f32"]) and sizes["k"] == 16
+    if not (whole or floats) or scaled:
         raise CompileError(
             "AICC-2002", f"a product of warpgroups of {', '.join(kinds)} is not emulated.", stage="llvm"
         )
-    place = rewriter.stack(sizes["n"] // 2, ir.F32Type.get())
+    number = ir.IntegerType.get_signless(32) if whole else ir.F32Type.get()
+    place = rewriter.stack(sizes["n"] // 2, number)
     if "zero" in str(op.attributes["scaleD"]):
         sums = llvm_dialect.ZeroOp(sums.type).result
     llvm_dialect.StoreOp(sums, place)
-    turned = ("col" in str(op.attributes["layoutA"]), "row" in str(op.attributes["layoutB"]))
-    numbers = [sizes["n"], int(kinds[0] == "bf16"), int(turned[0]), int(turned[1])]
-    rewriter.none("aicc_simt_wgmma", [left, right, place, *map(i64_of, numbers)])
+    if whole:
+        name, facts = "aicc_simt_wgmma_bytes", [kinds[0] == "s8", kinds[1] == "s8"]
+    else:
+        name, facts = "aicc_simt_wgmma", [kinds[0] == "bf16", *turned]
+    rewriter.none(name, [left, right, place, *map(i64_of, [sizes["n"], *map(int, facts)])])
     return [llvm_dialect.LoadOp(op.results[0].type, place).result]
 
 

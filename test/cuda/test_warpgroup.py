@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aicc.codegen import device_build
 from aicc.codegen.gpu_code import assemble, find_ptxas
 from aicc.driver import Options, compile_model
+from aicc.passes.schedules.cuda.warpgroup.boxes import Dim
 from aicc.passes.schedules.cuda.warpgroup.plan import TILES, Plan, patch_of, plan_of, stages_for
 from aicc.passes.schedules.cuda.warpgroup.schedule import Warpgroup
 from aicc.target import Target
@@ -57,6 +58,14 @@ WINDOWS = {
     " { Y = Conv(X,W) }",
     "stride": "(float16[1,32,17,19] X, float16[48,32,3,3] W) => (float16[1,48,9,10] Y)"
     " { Y = Conv<pads=[1,1,1,1],strides=[2,2]>(X,W) }",
+    "stride_of_images": "(float16[2,32,17,19] X, float16[48,32,3,3] W) => (float16[2,48,9,10] Y)"
+    " { Y = Conv<pads=[1,1,1,1],strides=[2,2]>(X,W) }",
+    "stride_and_dilation": "(float16[2,32,17,19] X, float16[48,32,3,3] W) => (float16[2,48,4,4] Y)"
+    " { Y = Conv<strides=[3,4],dilations=[2,2]>(X,W) }",
+    "far_stride": "(float16[2,32,51,39] X, float16[48,32,3,3] W) => (float16[2,48,6,5] Y)"
+    " { Y = Conv<strides=[9,9]>(X,W) }",
+    "volumes": "(float16[1,32,7,9,9] X, float16[48,32,3,3,3] W) => (float16[1,48,3,4,4] Y)"
+    " { Y = Conv<strides=[2,2,2]>(X,W) }",
     "pointwise_stride": "(float16[2,32,17,19] X, float16[48,32,1,1] W) => (float16[2,48,9,10] Y)"
     " { Y = Conv<strides=[2,2]>(X,W) }",
     "dilation": "(float16[1,32,12,12] X, float16[48,32,3,3] W) => (float16[1,48,8,8] Y)"
@@ -216,12 +225,19 @@ def test_patches_waste_little(extents: tuple[int, ...], rows: int, boxes: tuple[
     assert patch_of(extents, rows) == boxes
 
 
-def test_more_dims_than_copies_have() -> None:
-    """A window that moves by two over several images is another schedule's."""
-    model = model_of(CASES["half_convolution"])
-    inputs = random_inputs(model)
-    make_constant(model, {name: inputs[name] for name in "WB"})
-    assert "warpgroup" not in schedules(compiled(model, "warpgroup", ARCH))
+def test_boxes_of_moving_windows() -> None:
+    """Six axes in five dims: positions of two of them are apart, in the order of the steps in memory."""
+    dims = [
+        Dim(((axis, 1),), step, box)
+        for axis, (step, box) in enumerate(((1, 64), (64, 8), (640, 4), (5120, 1)))
+    ]
+    assert dims[1].joined(Dim(((4, 1),), 32, 1)) == Dim(((1, 2), (4, 1)), 32, 8)
+    assert dims[1].joined(Dim(((4, 1),), 192, 1)) == Dim(((1, 1), (4, 3)), 64, 8)
+    assert dims[1].joined(Dim(((4, 1),), 48, 1)) is None  # no multiple
+    assert dims[1].joined(Dim(((4, 1),), 7, 1)) is None  # nor this
+    assert dims[1].joined(dims[2]) is None  # a box along both
+    assert Dim(((1, 1),), 160, 128).joined(Dim(((4, 1),), 32, 1)) is None  # longer than boxes are
+    assert Dim(((1, 1),), 288, 8).joined(Dim(((4, 1),), 32, 1)) is None  # further apart than they may be
 
 
 def test_bfloat16() -> None:

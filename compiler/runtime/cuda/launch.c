@@ -45,7 +45,10 @@ int64_t aicc_cuda_multiprocessors(void *context) {
 }
 
 void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers) {
-  enum { MAX_DIMS = 5, ELEMENT_BYTES = 2 };
+  enum { MAX_DIMS = 5 };
+  static const int types[] = {[AICC_CUDA_F16] = CU_TENSOR_MAP_DATA_TYPE_FLOAT16, [AICC_CUDA_BF16] = CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
+                              [AICC_CUDA_BYTE] = CU_TENSOR_MAP_DATA_TYPE_UINT8};
+  uint64_t element_bytes = element == AICC_CUDA_BYTE ? 1 : 2;
   aicc_context *ctx = context;
   uint64_t sizes[MAX_DIMS], steps[MAX_DIMS];
   unsigned boxes[MAX_DIMS], every[MAX_DIMS];
@@ -53,14 +56,13 @@ void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t el
     rt_end_run(ctx, rt_error(AICC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no cuTensorMapEncodeTiled (CUDA 12.0 or later "
                                           "is needed for models compiled for sm_90a)"));
   for (int32_t d = 0; d < rank; d++) {
-    if (!numbers[d]) return; /* an empty tensor: no block of the launch has anything to do */
+    if (numbers[d] <= 0) return; /* an empty tensor: no block of the launch has anything to do */
     sizes[d] = (uint64_t)numbers[d];
-    if (d) steps[d - 1] = (uint64_t)numbers[rank + d] * ELEMENT_BYTES;
-    boxes[d] = (unsigned)numbers[2 * rank + d];
-    every[d] = 1;
+    if (d) steps[d - 1] = (uint64_t)numbers[rank + d] * element_bytes;
+    every[d] = (unsigned)numbers[3 * rank + d];
+    boxes[d] = (unsigned)numbers[2 * rank + d] * every[d]; /* the driver counts what a box covers */
   }
-  int type = element == AICC_CUDA_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
-  check(ctx, cuda.tensor_map(map, type, (unsigned)rank, (void *)(uintptr_t)base, sizes, steps, boxes, every,
+  check(ctx, cuda.tensor_map(map, types[element], (unsigned)rank, (void *)(uintptr_t)base, sizes, steps, boxes, every,
                              CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
                              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
         "a tensor cannot be described to the device");

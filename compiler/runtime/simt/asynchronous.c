@@ -12,8 +12,8 @@ enum { GROUP = 128, MAX_COPIES = 256, MAX_GROUPS = 7, MAX_PRODUCTS = 64, MAX_DIM
 struct box {
   const char *base;
   int64_t sizes[MAX_DIMS], steps[MAX_DIMS]; /* elements */
-  uint16_t extents[MAX_DIMS];
-  uint8_t rank, element;
+  uint16_t extents[MAX_DIMS];               /* positions of a box */
+  uint8_t apart[MAX_DIMS], rank, bytes;     /* of an element */
 };
 _Static_assert(sizeof(struct box) <= 128, "a tensor map has 128 bytes");
 
@@ -80,15 +80,18 @@ void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t elemen
   (void)ctx;
   struct box *box = map;
   if (rank < 2 || rank > MAX_DIMS) simt_die("a tensor map has 2 to 5 dims");
-  *box = (struct box){.base = base, .rank = (uint8_t)rank, .element = (uint8_t)element};
+  *box = (struct box){.base = base, .rank = (uint8_t)rank, .bytes = element == AICC_CUDA_BYTE ? 1 : 2};
   if ((uintptr_t)base % 16 != 0) simt_die("tensor map: the tensor is not aligned to 16 bytes");
   for (int d = 0; d < rank; d++) {
     box->sizes[d] = numbers[d], box->steps[d] = numbers[rank + d];
-    int64_t extent = numbers[2 * rank + d];
-    box->extents[d] = (uint16_t)extent;
-    if (extent < 1 || extent > 256) simt_die("tensor map: a box has 1 to 256 positions along a dim");
-    if (d == 0 && (box->steps[0] != 1 || extent != 64)) simt_die("tensor map: a line of a box is 128 bytes one after the other");
-    if (d > 0 && (box->steps[d] * 2 % 16 != 0 || box->steps[d] < 0)) simt_die("tensor map: a step is no multiple of 16 bytes");
+    int64_t extent = numbers[2 * rank + d], apart = numbers[3 * rank + d];
+    box->extents[d] = (uint16_t)extent, box->apart[d] = (uint8_t)apart;
+    if (apart < 1 || apart > 8) simt_die("tensor map: positions of a box are 1 to 8 apart");
+    if (extent < 1 || extent * apart > 256) simt_die("tensor map: a box covers 1 to 256 positions along a dim");
+    if (d == 0 && (box->steps[0] != 1 || apart != 1 || extent * box->bytes != 128))
+      simt_die("tensor map: a line of a box is 128 bytes one after the other");
+    if (d > 0 && (box->steps[d] * box->bytes % 16 != 0 || box->steps[d] < 0))
+      simt_die("tensor map: a step is no multiple of 16 bytes");
   }
 }
 
@@ -103,9 +106,9 @@ static void copy_line(char *target, const struct copy *c, const int64_t *place) 
   for (int i = 0; i < b->extents[0]; i++) {
     int64_t at = c->place[0] + i;
     uint16_t value = 0;
-    if (inside && at >= 0 && at < b->sizes[0]) memcpy(&value, b->base + (offset + at) * 2, sizeof value);
-    uintptr_t address = (uintptr_t)target + (uintptr_t)i * 2;
-    memcpy((char *)(address ^ ((address >> 3) & 0x70)), &value, sizeof value);
+    if (inside && at >= 0 && at < b->sizes[0]) memcpy(&value, b->base + (offset + at) * b->bytes, b->bytes);
+    uintptr_t address = (uintptr_t)target + (uintptr_t)i * b->bytes;
+    memcpy((char *)(address ^ ((address >> 3) & 0x70)), &value, b->bytes);
   }
 }
 
@@ -120,7 +123,7 @@ bool simt_copy_one(void) {
   for (int64_t line = 0; line < lines; line++) {
     int64_t rest = line;
     for (int d = 1; d < c->box.rank; d++) {
-      place[d] = c->place[d] + rest % e[d];
+      place[d] = c->place[d] + rest % e[d] * c->box.apart[d];
       rest /= e[d];
     }
     copy_line(c->target + line * 128, c, place);
@@ -186,19 +189,26 @@ static uint64_t checksum(const struct product *p) {
   return sum;
 }
 
+/* All threads of the warpgroup have come: one of them remembers the product. */
+static void begin(uint64_t left, uint64_t right, int64_t columns, bool turned_left, bool turned_right) {
+  int self = simt_thread(), group = self / GROUP;
+  simt_wait_group();
+  if (self % GROUP != 0) return;
+  struct product p = {left, right, 0, columns, simt.groups[group].committed, {turned_left, turned_right}};
+  p.sum = checksum(&p);
+  if (simt.groups[group].count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
+  simt.groups[group].products[simt.groups[group].count++] = p;
+}
+
+/* The first row of which this thread has sums. */
+static int64_t first_row(void) { return simt_thread() % GROUP / 32 * 16 + simt_thread() % 32 / 4; }
+
 /* sums + left right for 64 x `columns` results and 16 products of a warpgroup: of warp w rows 16 w and on; of lane l,
  * of each 8 columns, columns 2 (l % 4) and the next of row l / 4, then of row l / 4 + 8. */
 void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns, int64_t brain, int64_t turned_left,
                      int64_t turned_right) {
-  int self = simt_thread(), lane = self % 32, group = self / GROUP;
-  int64_t row = self % GROUP / 32 * 16 + lane / 4;
-  simt_wait_group();
-  if (self % GROUP == 0) {
-    struct product p = {left, right, 0, columns, simt.groups[group].committed, {turned_left != 0, turned_right != 0}};
-    p.sum = checksum(&p);
-    if (simt.groups[group].count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
-    simt.groups[group].products[simt.groups[group].count++] = p;
-  }
+  begin(left, right, columns, turned_left != 0, turned_right != 0);
+  int64_t row = first_row(), lane = simt_thread() % 32;
   float a[2][16];
   for (int half = 0; half < 2; half++)
     for (int k = 0; k < 16; k++) a[half][k] = wide(raw(left, turned_left != 0, row + 8 * half, k), brain != 0);
@@ -209,6 +219,25 @@ void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns
       for (int half = 0; half < 2; half++) {
         float *sum = &sums[j * 4 + half * 2 + i];
         for (int k = 0; k < 16; k++) *sum += a[half][k] * b[k];
+      }
+    }
+}
+
+/* The same for 32 products of bytes; sums wrap. */
+void aicc_simt_wgmma_bytes(uint64_t left, uint64_t right, uint32_t *sums, int64_t columns, int64_t left_signed,
+                           int64_t right_signed) {
+  begin(left, right, columns, false, false);
+  int64_t row = first_row(), lane = simt_thread() % 32;
+  for (int64_t j = 0; j < columns / 8; j++)
+    for (int i = 0; i < 4; i++) {
+      const char *a = NULL, *b = NULL;
+      for (int k = 0; k < 32; k++) {
+        if (k % 16 == 0) { /* chunks of 16 bytes are exchanged as they are */
+          a = element(left, false, row + i / 2 * 8, k / 2);
+          b = element(right, false, j * 8 + lane % 4 * 2 + i % 2, k / 2);
+        }
+        int x = a[k % 16], y = b[k % 16];
+        sums[j * 4 + i] += (uint32_t)((left_signed ? (int8_t)x : (uint8_t)x) * (right_signed ? (int8_t)y : (uint8_t)y));
       }
     }
 }

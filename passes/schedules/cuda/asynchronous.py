@@ -94,17 +94,17 @@ def meet(e: GpuEmitter, number: Index, threads: int) -> None:
 
 
 def tensor_map(
-    e: GpuEmitter, base: str, element: str, offset: Index, dims: Sequence[tuple[Index, Index, int]]
+    e: GpuEmitter, base: str, element: str, offset: Index, dims: Sequence[tuple[Index, int, int, int]]
 ) -> str:
     """On the host: what copies of boxes from an argument need, a `!llvm.ptr` that launches capture.
 
-    `dims` are size, step in elements (1 for the first) and the box's extent, innermost first; the box's innermost is
-    128 bytes. Outside of the tensor are zeros.
+    `dims` are size, step in elements (1 for the first), how many positions a box has and how far they are apart,
+    innermost first; the box's innermost is 128 bytes. Outside of the tensor are zeros.
     """
     kind = f"memref<?x{element}>"
     start = e.op(f"memref.extract_aligned_pointer_as_index {base} : {kind} -> index")
     start = e.index(e.add(start, e.mul(offset, element_bits(element) // 8)))
-    numbers = [e.index(dim[column]) for column in range(3) for dim in dims]
+    numbers = [e.index(dim[column]) for column in range(4) for dim in dims]
     name = f"aicc_tensor_map_{element}_{len(dims)}"
     kinds = ", ".join(["index"] * (1 + len(numbers)))
     e.declare(f"func.func private @{name}({kinds}) -> !llvm.ptr")
@@ -117,45 +117,62 @@ def multiprocessors(e: GpuEmitter) -> str:
     return e.op("func.call @aicc_multiprocessors() : () -> index")
 
 
-class Operand:
-    """`positions` x 64 elements of 16 bits in shared memory, as copies with exchanged chunks lay them out.
+LINE = 128
+"""Bytes that copies with exchanged chunks lay out one after the other; an operand's products of a stage."""
 
-    `by_sums`: a line of 128 bytes goes along the sums, and one box has all positions; else along the positions, 64 of
-    them in each box of 64 lines.
+_PRODUCT = 32
+"""Bytes along the sums that one product takes of each operand."""
+
+
+def depth_of(element: str) -> int:
+    """Products of a stage."""
+    return LINE * 8 // element_bits(element)
+
+
+def product_depth(element: str) -> int:
+    """Products of one instruction."""
+    return _PRODUCT * 8 // element_bits(element)
+
+
+class Operand:
+    """`positions` x `depth` elements (of 16 or 8 bits) in shared memory, as copies with exchanged chunks lay them out.
+
+    `by_sums`: a line of 128 bytes goes along the sums, and one box has all positions; else (16 bits only) along the
+    positions, 64 of them in each box of 64 lines.
     """
 
-    DEPTH = 64
-
-    def __init__(self, by_sums: bool, positions: int) -> None:
-        self.by_sums, self.positions = by_sums, positions
+    def __init__(self, by_sums: bool, positions: int, element: str) -> None:
+        assert by_sums or element_bits(element) == 16, "products of bytes read lines along the sums"
+        self.by_sums, self.positions, self.element = by_sums, positions, element
+        self.depth = depth_of(element)
 
     @property
     def bytes(self) -> int:
         """Of a stage."""
-        return self.positions * self.DEPTH * 2
+        return self.positions * LINE
 
     def boxes(self) -> list[tuple[int, int]]:
         """First position and byte of each."""
         if self.by_sums:
             return [(0, 0)]
-        return [(first, first * self.DEPTH * 2) for first in range(0, self.positions, 64)]
+        return [(first, self.rows(first)) for first in range(0, self.positions, 64)]
 
     def box(self) -> tuple[int, int]:
         """Extents, innermost first."""
-        return (self.DEPTH, self.positions) if self.by_sums else (64, self.DEPTH)
+        return (self.depth, self.positions) if self.by_sums else (64, self.depth)
 
     def fixed(self) -> int:
         """The parts of the descriptor that are no address: how far the next 64 positions and the next 8 lines are."""
-        leading = 1 if self.by_sums else self.DEPTH * 128 // 16
+        leading = 1 if self.by_sums else self.depth * LINE // 16
         return (1 << 62) | (ATOM // 16 << 32) | (leading << 16)
 
     def step(self, k: int) -> int:
-        """Bytes to products `k` … `k + 15`."""
-        return k * 2 if self.by_sums else k * 128
+        """Bytes to product `k`, the first of an instruction."""
+        return k * LINE // self.depth if self.by_sums else k * LINE
 
     def rows(self, first: int) -> int:
         """Bytes to position `first`, a multiple of 64."""
-        return first * self.DEPTH * 2
+        return first * LINE
 
 
 def descriptor(e: GpuEmitter, start: str, fixed: int) -> str:
@@ -165,9 +182,9 @@ def descriptor(e: GpuEmitter, start: str, fixed: int) -> str:
     return e.pure(f"arith.ori {low}, {e.constant(str(fixed), 'i64')} : i64")
 
 
-def accumulators(columns: int) -> str:
-    """The type of a thread's sums of 64 x `columns`."""
-    return f"!llvm.struct<({', '.join(['f32'] * (columns // 2))})>"
+def accumulators(columns: int, kind: str) -> str:
+    """The type of a thread's sums (`kind`: f32 or i32) of 64 x `columns`."""
+    return f"!llvm.struct<({', '.join([kind] * (columns // 2))})>"
 
 
 def product(
@@ -176,18 +193,27 @@ def product(
     right: str,
     sums: str | None,
     columns: int,
-    element: str,
+    elements: tuple[str, str],
     by_sums: tuple[bool, bool],
 ) -> str:
-    """sums (None: 0) + left * right, 64 x `columns` x 16, of a warpgroup; done when `wait_products` says so."""
-    kind = accumulators(columns)
+    """sums (None: 0) + left * right, 64 x `columns` x 32 bytes, of a warpgroup; done when `wait_products` says so.
+
+    `elements` of both operands: f16 or bf16 with sums in f32; u8 or s8 with sums in i32, which wrap.
+    """
+    whole = elements[0] in ("u8", "s8")
+    kind, total, depth = (
+        accumulators(columns, "i32" if whole else "f32"),
+        "s32" if whole else "f32",
+        32 if whole else 16,
+    )
     one = "#nvvm.wgmma_scale_in<one>"
     a, b = ("row" if by_sums[0] else "col"), ("col" if by_sums[1] else "row")
     scale = "zero" if sums is None else "one"
     before = e.op(f"llvm.mlir.undef : {kind}") if sums is None else sums
     return e.op(
-        f"nvvm.wgmma.mma_async {left}, {right}, {before}, #nvvm.shape<m = 64, n = {columns}, k = 16>, "
-        f"D[<f32>, #nvvm.wgmma_scale_out<{scale}>], A[<{element}>, {one}, <{a}>], B[<{element}>, {one}, <{b}>] : "
+        f"nvvm.wgmma.mma_async {left}, {right}, {before}, #nvvm.shape<m = 64, n = {columns}, k = {depth}>, "
+        f"D[<{total}>, #nvvm.wgmma_scale_out<{scale}>], A[<{elements[0]}>, {one}, <{a}>], "
+        f"B[<{elements[1]}>, {one}, <{b}>] : "
         f"{kind} -> {kind}"
     )
 

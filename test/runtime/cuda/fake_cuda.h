@@ -18,7 +18,7 @@ struct fake_function {
 struct fake_map {
   uint64_t base, sizes[5], steps[5]; /* the first step is that of the second dim, in bytes */
   uint16_t boxes[5];
-  uint8_t rank, type;
+  uint8_t apart[5], rank, type;
 };
 struct fake_image {
   char magic[16]; /* FAKE_IMAGE */

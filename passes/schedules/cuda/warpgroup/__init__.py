@@ -1,4 +1,4 @@
-"""The schedule `warpgroup` for GPUs of architecture sm_90a: products of f16 and bf16 by `wgmma`, tiles by TMA.
+"""The schedule `warpgroup` for GPUs of architecture sm_90a: products of f16, bf16 and bytes by `wgmma`, tiles by TMA.
 
 before: a root `linalg.generic` `out += a * b`, and elementwise stages that read its result
 after:  as many blocks as there are multiprocessors, each with tiles one after the other. One thread copies tiles of
@@ -6,8 +6,9 @@ after:  as many blocks as there are multiprocessors, each with tiles one after t
         through shared memory to the stages and the only store, while copies for the next tile are on their way
 
 Rows of a convolution are pixels: a tile is a patch of them, and the box that is copied moves with the window
-(`boxes.py`). What copies cannot take (steps in memory that are no multiples of 16 bytes, more dims than five) is left
-to the schedule `contraction`; arguments that are not aligned, too, but the host finds that out.
+(`boxes.py`). Bytes are multiplied along the sums only: weights get that layout when the model is compiled. What copies
+cannot take (steps in memory that are no multiples of 16 bytes, more dims than five) is left to the schedule
+`contraction`; arguments that are not aligned, too, but the host finds that out.
 """
 
 from aicc.passes.schedules.cuda.warpgroup.schedule import SCHEDULE

@@ -11,6 +11,7 @@ from aicc.passes.schedules.cuda.asynchronous import (
     GROUP,
     Barriers,
     Operand,
+    depth_of,
     keep_registers,
     multiprocessors,
     start_barriers,
@@ -22,7 +23,14 @@ from aicc.passes.schedules.cuda.contraction.results import result_lanes, store_r
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side
 from aicc.passes.schedules.cuda.contraction.rows import Patch, product_of
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter, Shared, decompose
-from aicc.passes.schedules.cuda.warpgroup.boxes import Dim, boxes_of, dims_of, place_of, sizes_of
+from aicc.passes.schedules.cuda.warpgroup.boxes import (
+    Dim,
+    boxes_of,
+    dims_of,
+    operand_of,
+    place_of,
+    sizes_of,
+)
 from aicc.passes.schedules.cuda.warpgroup.plan import (
     FEW_REGISTERS,
     MANY_REGISTERS,
@@ -71,11 +79,12 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
     across = e.ceil_div(product_of(e, roles.columns, extents), plan.columns)
     tiles = e.mul(e.mul(down, across), product_of(e, roles.batch, extents))
     sums_extents = [size.static or 0 for size in roles.extent(roles.sums)]
-    turns = turns_of(sums_extents)
+    depth = depth_of(roles.left.element)
+    turns = turns_of(sums_extents, depth)
     assert turns, "the schedule takes no others"
     left = _source(e, roles, roles.left, plan.rows, plan.patch, plan.stages)
     right = _source(e, roles, roles.right, plan.columns, (plan.columns,), plan.stages)
-    slab = e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), "f32")
+    slab = e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), roles.sum_type)
     ring = e.shared((2 * plan.stages,), "i64")
     sizes = (left.array.bytes, right.array.bytes, slab.bytes)
     memory = [(left.array, 0), (right.array, sizes[0]), (slab, sum(sizes[:2])), (ring, sum(sizes))]
@@ -120,9 +129,9 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
                 empty.wait(stage, e.add(e.div(number, plan.stages), 1))
                 full.expect(stage, plan.stage_bytes)
                 here = list(place)
-                summed = _spread(e, loop.index, [*sums_extents[:-1], turns_of(sums_extents[-1:])])
+                summed = _spread(e, loop.index, [*sums_extents[:-1], turns_of(sums_extents[-1:], depth)])
                 for axis, at in zip(roles.sums, summed, strict=True):
-                    here[axis] = e.mul(at, Operand.DEPTH) if axis == roles.sums[-1] else at
+                    here[axis] = e.mul(at, depth) if axis == roles.sums[-1] else at
                 for axis, at in zip(roles.rows, rows.starts, strict=True):
                     here[axis] = at
                 here[roles.columns[0]] = first_column
@@ -132,7 +141,7 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
             if plan.shares_registers:
                 keep_registers(e, MANY_REGISTERS, True)
             own = e.sub(thread, GROUP)
-            held = WarpgroupSums(e, plan, roles.left.element, e.rem(own, GROUP), e.div(own, GROUP))
+            held = WarpgroupSums(e, plan, roles, e.rem(own, GROUP), e.div(own, GROUP))
             operands = (left.operand, left.array), (right.operand, right.array)
             speaks = e.compare("eq", e.rem(own, WARP), 0)  # for its warp
             with each_tile() as (place, rows, first_column, before):
@@ -164,11 +173,11 @@ def _spread(e: GpuEmitter, number: Index, counts: list[Index] | list[int]) -> li
 def _source(
     e: GpuEmitter, roles: Roles, side: Side, positions: int, patch: tuple[int, ...], stages: int
 ) -> Source:
-    operand = Operand(side.along == "sums", positions)
+    operand = operand_of(side, positions)
     array = e.shared((stages * operand.bytes,), "i8")
     dims = dims_of(roles, side, boxes_of(side, operand, patch))
     base = e.base(side.access.buffer)
-    sizes = sizes_of(e, roles, side, dims)
+    sizes = sizes_of(e, roles, dims)
     found = tensor_map(e, base, side.element, e.size(side.access.offset), sizes)
     return Source(side, operand, array, found, dims)
 

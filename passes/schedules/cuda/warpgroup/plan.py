@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from aicc.passes.schedules.cuda.asynchronous import ATOM, GROUP, Operand
+from aicc.passes.schedules.cpu.emit import element_bits
+from aicc.passes.schedules.cuda.asynchronous import ATOM, GROUP, LINE, depth_of
 from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
@@ -51,7 +52,7 @@ class Plan:
     @property
     def stage_bytes(self) -> int:
         """Of both operands."""
-        return (self.rows + self.columns) * Operand.DEPTH * 2
+        return (self.rows + self.columns) * LINE
 
     @property
     def slab_bytes(self) -> int:
@@ -112,9 +113,9 @@ def patches(extents: Sequence[int], boxes: Sequence[int]) -> int:
     return prod(ceil(extent / box) for extent, box in zip(extents, boxes, strict=True))
 
 
-def turns_of(extents: Sequence[int]) -> int:
-    """Stages that a tile takes for sums over axes, of which the last is taken 64 at a time."""
-    return prod(extents[:-1]) * ceil(extents[-1] / Operand.DEPTH)
+def turns_of(extents: Sequence[int], depth: int) -> int:
+    """Stages that a tile takes for sums over axes, of which the last is taken `depth` at a time."""
+    return prod(extents[:-1]) * ceil(extents[-1] / depth)
 
 
 def _extents(roles: Roles, axes: tuple[int, ...]) -> list[int]:
@@ -125,9 +126,10 @@ def seconds(roles: Roles, plan: Plan, target: Target) -> float:
     """Of whole tiles on all multiprocessors."""
     down, columns = patches(_extents(roles, roles.rows), plan.patch), roles.guess(roles.columns)
     tiles = down * ceil(columns / plan.columns) * roles.guess(roles.batch)
-    turns = turns_of(_extents(roles, roles.sums))
-    rate = _PEAK * _SHARES[plan.columns] / target.cores
-    products = 2.0 * plan.rows * plan.columns * turns * Operand.DEPTH / rate
+    element = roles.left.element
+    turns = turns_of(_extents(roles, roles.sums), depth_of(element))
+    rate = _PEAK * 16 / element_bits(element) * _SHARES[plan.columns] / target.cores
+    products = 2.0 * plan.rows * plan.columns * turns * depth_of(element) / rate
     rest = _EPILOGUE * plan.rows * plan.columns / (128 * 256)
     return ceil(tiles / target.cores) * (products + rest)
 

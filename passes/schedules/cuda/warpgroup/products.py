@@ -13,23 +13,28 @@ from aicc.passes.schedules.cuda.asynchronous import (
     end_products,
     meet,
     product,
+    product_depth,
 )
+from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.cuda.contraction.sums import Sums, Take
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter, Shared
 from aicc.passes.schedules.cuda.warpgroup.plan import SLAB_COLUMNS, SLAB_ROWS, Plan
 
 
 class WarpgroupSums(Sums):
-    """Of warpgroup `group` of those that multiply; `thread` counts within it."""
+    """Of warpgroup `group` of those that multiply; `thread` counts within it. Bytes are signed as `roles` say."""
 
-    def __init__(self, e: GpuEmitter, plan: Plan, element: str, thread: Index, group: Index) -> None:
+    def __init__(self, e: GpuEmitter, plan: Plan, roles: Roles, thread: Index, group: Index) -> None:
         super().__init__(e, thread, GROUP, SLAB_COLUMNS)
-        self.plan, self.element, self.group = plan, element, group
+        self.plan, self.group, self.sum_type = plan, group, roles.sum_type
+        element = roles.left.element
+        left, right = (("s8" if one else "u8") if element == "i8" else element for one in roles.signed)
+        self.elements, self.depth = (left, right), product_depth(element)
 
     @property
     def kind(self) -> str:
         """The type of the sums."""
-        return accumulators(self.plan.columns)
+        return accumulators(self.plan.columns, self.sum_type)
 
     def add(
         self, sums: str | None, left: tuple[Operand, Shared], right: tuple[Operand, Shared], stage: Index
@@ -41,12 +46,12 @@ class WarpgroupSums(Sums):
             place = e.add(e.mul(stage, operand.bytes), rows)
             starts.append(descriptor(e, address(e, array, place), operand.fixed()))
         begin_products(e)
-        for k in range(0, Operand.DEPTH, 16):
+        for k in range(0, left[0].depth, self.depth):
             parts = [
                 self._ahead(start, side[0].step(k)) for start, side in zip(starts, (left, right), strict=True)
             ]
             by_sums = (left[0].by_sums, right[0].by_sums)
-            sums = product(e, parts[0], parts[1], sums, self.plan.columns, self.element, by_sums)
+            sums = product(e, parts[0], parts[1], sums, self.plan.columns, self.elements, by_sums)
         end_products(e)
         assert sums is not None
         return sums
@@ -71,7 +76,7 @@ class WarpgroupSums(Sums):
             for half in range(2):
                 first = (slab * (SLAB_COLUMNS // 8) + j) * 4 + half * 2
                 values = [e.op(f"llvm.extractvalue {sums[0]}[{first + i}] : {self.kind}") for i in range(2)]
-                take(e.add(row, half * 8), column, e.from_elements(values, "f32"), 2)
+                take(e.add(row, half * 8), column, e.from_elements(values, self.sum_type), 2)
 
     def first_row(self, slab: int, row: Index) -> Index:
         return self.e.add(self.e.mul(self.group, 64), row)

@@ -1,11 +1,14 @@
 /* y = x (rows of 64 halves, a dynamic number of them) and n, the number of blocks, through a tensor map. STEP: bytes
- * between rows that the map is told. */
+ * between rows that the map is told, APART: rows of a box are so far apart. */
 #include "../../models/fake.h"
 #include "cuda/cuda.h"
 #include "fake_cuda.h"
 
 #ifndef STEP
 #define STEP 128
+#endif
+#ifndef APART
+#define APART 1
 #endif
 
 enum { COLUMNS = 64 };
@@ -29,7 +32,7 @@ static aicc_cuda_kernel k_gather __attribute__((section(AICC_CUDA_KERNELS), alig
 static int model_main(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena) {
   (void)weights, (void)arena;
   _Alignas(64) char map[128];
-  const int64_t numbers[] = {COLUMNS, dims[0], 1, STEP / 2, COLUMNS, 8};
+  const int64_t numbers[] = {COLUMNS, dims[0], 1, STEP / 2, COLUMNS, 8, 1, APART};
   aicc_cuda_tensor_map(ctx, map, buffers[0], AICC_CUDA_F16, 2, numbers);
   int32_t blocks = dims[0] ? (int32_t)aicc_cuda_multiprocessors(ctx) : 0;
   aicc_cuda_launch(ctx, &k_gather, blocks, 1, 1, COLUMNS, 1, 1, 0, (void *[]){&buffers[1], &buffers[2], map}, 3);
