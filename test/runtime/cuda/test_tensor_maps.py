@@ -34,8 +34,16 @@ def test_empty_tensors(driver: Driver, gpu_model: GpuModel) -> None:
     exe.close()
 
 
-def test_what_the_driver_refuses(driver: Driver, gpu_model: GpuModel) -> None:
-    exe = load(gpu_model("gpu_tensor_map", "STEP=72"))
+def test_boxes_with_positions_apart(driver: Driver, gpu_model: GpuModel) -> None:
+    """The driver is told what a box covers, not how many positions it has."""
+    exe = load(gpu_model("gpu_tensor_map", "APART=2"))
+    np.testing.assert_array_equal(exe(halves(5))[0], halves(5))
+    exe.close()
+
+
+@pytest.mark.parametrize("wrong", ["STEP=72", "APART=9"])
+def test_what_the_driver_refuses(wrong: str, driver: Driver, gpu_model: GpuModel) -> None:
+    exe = load(gpu_model("gpu_tensor_map", wrong))
     with pytest.raises(RuntimeError_, match="A tensor cannot be described to the device"):
         exe(halves(2))
     exe.close()
