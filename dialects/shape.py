@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from aicc.dialects.attributes import Bool, Dense, Int, Ints
+from aicc.dialects.attributes import Bool, Dense, Int, Ints, Str
 from aicc.dialects.numerics import Array, check_axes
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.sizes import as_array, elements, length, quotient, sizes
@@ -127,6 +129,34 @@ class Sized(Op, name="sized"):
     @staticmethod
     def fold(x: Array, *, sizes: tuple[int, ...]) -> Array:
         return x
+
+
+class Required(Op, name="required"):
+    """`x`; a run fails, and says `what` has to be, where a dim is not in `relation` to its entry of `sizes` (-1: any).
+
+    `relation` is "at_least" or "unequal".
+    """
+
+    operands = (Operand("x"),)
+    attributes = (Attribute("relation", Str), Attribute("sizes", Ints), Attribute("what", Str))
+
+    @staticmethod
+    def infer(x: TensorType, *, relation: str, sizes: tuple[int, ...], what: str) -> TensorType:
+        if relation not in _RELATIONS:
+            raise TypeRuleError(f"attribute 'relation' is '{relation}'; expected {' or '.join(_RELATIONS)}")
+        if len(sizes) != x.rank or any(s < -1 for s in sizes):
+            raise TypeRuleError(f"attribute 'sizes' is {list(sizes)}; expected a size or -1 per dim of {x}")
+        for d, s in zip(x.shape, sizes, strict=True):
+            if isinstance(d, int) and s != -1 and not _RELATIONS[relation](d, s):
+                raise TypeRuleError(f"operand 'x' is {x}; {what}")
+        return x
+
+    @staticmethod
+    def fold(x: Array, *, relation: str, sizes: tuple[int, ...], what: str) -> Array:
+        return x
+
+
+_RELATIONS: dict[str, Callable[[int, int], bool]] = {"at_least": operator.ge, "unequal": operator.ne}
 
 
 class Squeeze(Op, name="squeeze"):

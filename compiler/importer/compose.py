@@ -41,6 +41,11 @@ class Compose:
             return value
         return self("sized", value, sizes=[-1 if s is None else s for s in sizes])
 
+    def at_least(self, value: Any, axis: int, least: int, what: str) -> Any:
+        """`value`; the run fails when it has fewer than `least` entries along `axis`, and says `what` has to be."""
+        sizes = [least if i == axis else -1 for i in range(self.n.info(value).rank)]
+        return self("required", value, relation="at_least", sizes=sizes, what=what)
+
     def transpose(self, value: Any, *perm: int) -> Any:
         return self("transpose", value, perm=list(perm))
 

@@ -83,6 +83,9 @@ def convolved(n: Node, x: Any, w: Any, bias: Any | None, group: int, windows: Wi
     counts: list[Number] = []
     for i in reversed(range(rank)):
         where = places(c, x, w, i, windows)
+        if not n.attr("auto_pad", "NOTSET").startswith("SAME"):
+            what = f"the window fits into the padded input (results in dim {2 + i})"
+            where = c.at_least(where, 0, 1, what)
         counts.insert(0, size_of(c, where, 0))
         x = c("gather", x, where, axis=2 + i)
     # [N, C, o, k, o, k…]

@@ -8,7 +8,7 @@ import numpy as np
 
 from aicc.dialects import OPS
 from aicc.dialects.movement import Concat
-from aicc.dialects.shape import ConstantOfShape, Range, Reshape, Shape, Size, Squeeze, Unsqueeze
+from aicc.dialects.shape import ConstantOfShape, Range, Required, Reshape, Shape, Size, Squeeze, Unsqueeze
 from aicc.dialects.symbolic import product
 from aicc.dialects.types import DType
 from aicc.importer.initializers import dense
@@ -92,9 +92,9 @@ def flatten(n: Node) -> Any:
     return n.build(Reshape, x, n.build(Concat, *sizes, dim=0), allowzero=True)
 
 
-@onnx_op("Squeeze", limits="without axes: dims that only a run knows to be 1 stay")
+@onnx_op("Squeeze", limits="without axes: a dim that has a name must not be 1 in a run")
 def squeeze(n: Node) -> Any:
-    """Without axes every dim that is 1 at compile time goes."""
+    """Without axes every dim that is 1 at compile time goes; the run fails where another one is 1."""
     x = n.required(0)
     dims = n.info(x).shape
     if n.opset >= 13 and n.input(1) is not None and n.constant(1) is None:
@@ -102,7 +102,21 @@ def squeeze(n: Node) -> Any:
     axes = axes_of(n, 1, len(dims), since=13)
     if axes is None:
         axes = [i for i, d in enumerate(dims) if d == 1]
+        x = _without_units(n, x)
     return n.build(Squeeze, x, axes=axes)
+
+
+def _without_units(n: Node, x: Any) -> Any:
+    """`x`; the run fails where a dim that has a name is 1, since the result would have another rank."""
+    for i, d in enumerate(n.info(x).shape):
+        if not isinstance(d, int):
+            what = (
+                f"dim {i} ({d}) is not 1, for Squeeze without axes would drop it; "
+                "such a size is fixed at compile time, as in --dim NAME=1"
+            )
+            sizes = [1 if k == i else -1 for k in range(n.info(x).rank)]
+            x = n.build(Required, x, relation="unequal", sizes=sizes, what=what)
+    return x
 
 
 @onnx_op("Unsqueeze")

@@ -281,6 +281,10 @@ void aicc_require_at_least(void *ctx, int64_t size, int64_t least, const char *w
   require(ctx, size >= least, size, least, what);
 }
 
+void aicc_require_unequal(void *ctx, int64_t size, int64_t other, const char *what) {
+  require(ctx, size != other, size, other, what);
+}
+
 void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what) {
   require(ctx, size == 1 || size == over, size, over, what);
 }

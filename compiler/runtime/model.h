@@ -122,6 +122,8 @@ void aicc_fail(void *ctx, int32_t status, const char *message);
 void aicc_require_equal(void *ctx, int64_t first, int64_t second, const char *what);
 /* Ends the run with AICC_ERROR_MODEL unless a size is at least `least`. `what` must hold. */
 void aicc_require_at_least(void *ctx, int64_t size, int64_t least, const char *what);
+/* Ends the run with AICC_ERROR_MODEL when a size is `other`. `what` must hold. */
+void aicc_require_unequal(void *ctx, int64_t size, int64_t other, const char *what);
 /* Ends the run with AICC_ERROR_MODEL unless a size is 1 or `over`. `what` must hold. */
 void aicc_require_broadcast(void *ctx, int64_t size, int64_t over, const char *what);
 

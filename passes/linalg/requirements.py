@@ -1,5 +1,6 @@
 """Sizes that have to agree and of which only a run knows whether they do: `aicc_require_equal`, and
-`aicc_require_broadcast`, whose first size may also be 1; `aicc_require_at_least` for sizes that are too small.
+`aicc_require_broadcast`, whose first size may also be 1; `aicc_require_at_least` for sizes that are too small,
+`aicc_require_unequal` for one that stands for something else.
 
     func.func private @aicc_require_equal(index, index) attributes {aicc.runtime}
     func.call @aicc_require_equal(%a, %b) {aicc.message = "node 'add': …"} : (index, index) -> ()
@@ -35,6 +36,12 @@ def require_at_least(b: Builder, size: DimLike, least: int, what: str) -> None:
     """Has the run fail when `size` is less than `least`. Of static sizes the type rules know."""
     if not isinstance(size, int):
         _require(b, "aicc_require_at_least", size, least, what)
+
+
+def require_unequal(b: Builder, size: DimLike, other: int, what: str) -> None:
+    """Has the run fail when `size` is `other`. Of static sizes the type rules know."""
+    if not isinstance(size, int):
+        _require(b, "aicc_require_unequal", size, other, what)
 
 
 def require_windows(b: Builder, n: Lowered) -> None:

@@ -9,7 +9,7 @@ from aicc.dialects.sizes import elements
 from aicc.dialects.symbolic import Dim, DimLike
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.requirements import require_equal
+from aicc.passes.linalg.requirements import require_at_least, require_equal, require_unequal
 from aicc.passes.linalg.scalars import Scalars, cast
 from aicc.passes.linalg.views import index_of
 
@@ -78,6 +78,15 @@ def sized(b: Builder, n: Lowered) -> Any:
     for d, size in zip(x_t.shape, out.shape, strict=True):
         require_equal(b, d, size, f"a dim of {n.typed(0)} has another size than expected")
     return b.reshape(n.operands[0], x_t, out.shape)[0]
+
+
+@lowering("required")
+def required(b: Builder, n: Lowered) -> Any:
+    require = {"at_least": require_at_least, "unequal": require_unequal}[n.attrs["relation"]]
+    for d, size in zip(n.results[0].shape, n.attrs["sizes"], strict=True):
+        if size != -1:
+            require(b, d, size, n.attrs["what"])
+    return n.operands[0]
 
 
 @lowering("squeeze", "unsqueeze")

@@ -740,6 +740,14 @@ func.func @size(%arg0: tensor<2x3xf32>) -> tensor<7x7x7x7x7xf64> {
 
 // -----
 
+func.func @required(%arg0: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  // expected-error @+1 {{'aicc.required' op operand 'x' is f32[%d0, 3]; there are columns}}
+  %0 = "aicc.required"(%arg0) {relation = "unequal", sizes = array<i64: -1, 3>, what = "there are columns"} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
+
+// -----
+
 func.func @sized(%arg0: tensor<?x3xf32>) -> tensor<?x4xf32> {
   // expected-error @+1 {{'aicc.sized' op operand 'x' is}}
   %0 = "aicc.sized"(%arg0) {sizes = array<i64: -1, 4>} : (tensor<?x3xf32>) -> tensor<?x4xf32>

@@ -100,6 +100,31 @@ def test_channels_that_do_not_fit(rng: np.random.Generator) -> None:
         exe(*floats(rng, (1, 3, 5, 5), (4, 2, 2, 2), (4,)))
 
 
+@pytest.mark.parametrize(
+    ("op", "kind"), [("Conv", TensorProto.FLOAT), ("ConvInteger", TensorProto.INT8)], ids=lambda v: str(v)
+)
+def test_a_kernel_larger_than_the_padded_input(op: str, kind: int) -> None:
+    """No window fits: an error that says so, not a result without elements."""
+    exe = aicc.compile(model(op, 2, kind, pads=[0, 1, 0, 0]).SerializeToString())
+    dtype: Any = np.float32 if kind == TensorProto.FLOAT else np.int8
+    bias = [np.zeros(4, dtype)] if kind == TensorProto.FLOAT else []
+
+    def run(height: int, width: int) -> Any:
+        return exe(np.ones((1, 2, 4, 4), dtype), np.ones((4, 2, height, width), dtype), *bias)
+
+    assert run(4, 5).shape == (1, 4, 1, 1)
+    for sizes, axis in (((5, 2), 2), ((2, 6), 3)):
+        with pytest.raises(RuntimeError_, match=f"ode 'here'.*window fits.*dim {axis}"):
+            run(*sizes)
+
+
+def test_a_transposed_convolution_whose_pads_crop_all(rng: np.random.Generator) -> None:
+    m = model("ConvTranspose", 2, pads=[1, 1, 1, 1])
+    exe = compare(m, [floats(rng, (1, 2, 4, 4), (2, 3, 1, 1), (3,))])
+    with pytest.raises(RuntimeError_, match="ode 'here'.*window fits.*dim 2"):
+        exe(*floats(rng, (1, 2, 2, 4), (2, 3, 1, 1), (3,)))
+
+
 def test_a_recurrent_layer_of_weights_whose_sizes_have_names(rng: np.random.Generator) -> None:
     names = {"x": "TBI", "w": ["d", "g", "i"], "r": ["d2", "g2", "h"], "bias": ["d3", "g3"], "": []}
     states = {"h0": ["d4", "b4", "h4"], "c0": ["d5", "b5", "h5"]}

@@ -65,6 +65,16 @@ def test_reshape() -> None:
         exe(floats(3, 6))
 
 
+@pytest.mark.parametrize("shape", [["n", 1, "m"], ["n", 1, 4]])
+def test_squeeze_without_axes(shape: list[Any]) -> None:
+    """The rank of the result is chosen at compile time: a dim that a run finds to be 1 would change it."""
+    exe = compiled([helper.make_node("Squeeze", ["x"], ["y"], "drop")], {"x": shape})
+    for rows in (3, 0, 2):
+        np.testing.assert_array_equal(exe(floats(rows, 1, 4)), floats(rows, 1, 4)[:, 0])
+    with pytest.raises(RuntimeError_, match=r"ode 'drop'.*dim 0 \(n\) is not 1.*--dim"):
+        exe(floats(1, 1, 4))
+
+
 def test_concatenation() -> None:
     exe = compiled(
         [helper.make_node("Concat", ["a", "b"], ["y"], "join", axis=1)], {"a": ["n", 2], "b": ["m", 3]}
