@@ -157,10 +157,18 @@ def padded_input(b: Builder, n: Lowered, fill: int = 0) -> tuple[Any, TensorType
         for size, step, lo, hi in zip(x_t.shape, steps, inside, rest_high, strict=True)
     )
     wide_t = TensorType(shape, x_t.dtype)
-    y = insert_slice(b, x, x_t, b.fill(wide_t, fill), inside, steps)
+    y = insert_slice(b, x, x_t, _filled(b, wide_t, fill), inside, steps)
     crop_low = [lo - i for lo, i in zip(low, inside, strict=True)]
     crop_high = [hi - i for hi, i in zip(high, rest_high, strict=True)]
     return pad(b, y, wide_t, crop_low, crop_high, zero)
+
+
+def _filled(b: Builder, t: TensorType, value: int) -> Any:
+    """A tensor of `value`, and no linalg.fill: into that, MLIR's canonicalization folds the insertion of a padded
+    tensor as if the insertion had no strides."""
+    if 0 in t.shape:
+        return b.empty(t)
+    return b.generic([t], [], ["parallel"] * t.rank, lambda _: pad_value(t.dtype, value))[0]
 
 
 def _split_shape(t: TensorType, layout: str, group: int, has_oc: bool) -> tuple[DimLike, ...]:

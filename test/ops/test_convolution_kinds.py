@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import aicc
 from aicc.dialects.windows import Window
 from aicc.driver import Options, compile_model
 from aicc.loader import load
@@ -220,3 +221,24 @@ def test_activations_join_the_kernel(rng: np.random.Generator) -> None:
     with_relu = [kernel for kernel in kernels if "maximumf" in kernel.split("func.func")[0]]
     assert len(with_relu) >= len(kinds)
     assert all(kernel.split("_")[1] == "conv" for kernel in with_relu), [k[:40] for k in with_relu]
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize(("kernel", "batch"), [((1, 1), 2), ((3, 2), "n")], ids=str)
+def test_a_padded_input_of_a_transposed_convolution(
+    kernel: tuple[int, int], batch: Any, level: int, rng: np.random.Generator
+) -> None:
+    """The pads are elements like others: zeros come between them, too."""
+    w = numpy_helper.from_array(rng.standard_normal((4, 3, *kernel)).astype(np.float32), "w")
+    pads = numpy_helper.from_array(np.array([0, 0, 2, 1, 0, 0, 1, 0]), "p")
+    nodes = [
+        helper.make_node("Pad", ["x", "p"], ["z"]),
+        helper.make_node("ConvTranspose", ["z", "w"], ["y"], strides=[2, 3]),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 4, 6, 5])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [w, pads])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    x = rng.standard_normal((2, 4, 6, 5)).astype(np.float32)
+    (want,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_allclose(aicc.compile(model, opt_level=level)(x), want, rtol=0, atol=1e-5)
