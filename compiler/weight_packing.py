@@ -85,6 +85,14 @@ def words_of(q: Array, bits: int, block: int) -> Array:
     return words.reshape(depth // block, block // 8, columns)
 
 
+def words_of_bytes(q: Array) -> Array:
+    """Signed bytes `[blocks, block, N]` as words `[blocks, block / 4, N]` of four unsigned ones, 128 more each."""
+    blocks, block, columns = q.shape
+    unsigned = (q.view(np.uint8) ^ np.uint8(128)).reshape(blocks, block // 4, 4, columns)
+    words: Array = unsigned.transpose(0, 1, 3, 2).copy().view("<u4")[..., 0]
+    return words
+
+
 def nibbles_of(packed: Array) -> Array:
     """Each byte's two numbers side by side in the last dim, the lower first."""
     out = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), np.uint8)

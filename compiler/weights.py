@@ -19,7 +19,7 @@ import numpy as np
 from aicc.dialects import OPS
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import CompileError, ImportError_
-from aicc.weight_packing import rounded_weights
+from aicc.weight_packing import rounded_weights, words_of_bytes
 from aicc.weight_transforms import winograd_weights
 
 ALIGNMENT = 64
@@ -291,5 +291,6 @@ LAYOUT_OPS: dict[str, Callable[..., Array]] = {
     "phase_weights": phase_weights,
     "winograd_weights": winograd_weights,
     "rounded": rounded_weights,
+    "words_of_bytes": words_of_bytes,
 }
 """What kernels ask of weights below the level of the dialect."""

@@ -9,6 +9,13 @@ from aicc.dialects.numerics import Array
 from aicc.dialects.op import Attribute, Op, Operand, TypeRuleError
 from aicc.dialects.types import DType, TensorType
 
+LEVELS = (0, 1, 2, 3, 4)
+"""How accurate a product has to be, at least, as com.microsoft's MatMulNBits counts: as the compiler likes, f32, f16,
+bf16, and rows rounded to bytes."""
+
+BYTES_LEVEL = 4
+"""The level at which rows may be rounded to bytes."""
+
 F32 = frozenset({DType.F32})
 STORED = frozenset({DType.U32, DType.I8, DType.F16, DType.BF16})
 """What weights are stored as; words of 32 bits hold eight numbers of 4."""
@@ -28,7 +35,8 @@ class PackedMatMul(Op, name="packed_matmul"):
 
     `x` is `[..., K]`, the result `[..., N]`. `weights` hold q as `[K / block, block, N]` i8, f16 or bf16, or as words
     `[K / block, block / 8, N]` of eight numbers of 4 bits (`NIBBLE_SHIFTS`), of which 8 is to be subtracted. Weights of
-    16 bits have no scale. Without zero points these are 0.
+    16 bits have no scale. Without zero points these are 0. `accuracy_level` is the least accuracy that the model asks
+    for, of `LEVELS`: the pass `quantize-activations` makes use of it.
     """
 
     operands = (
@@ -37,11 +45,19 @@ class PackedMatMul(Op, name="packed_matmul"):
         Operand("scale", F32, optional=True),
         Operand("zero", frozenset({DType.I8}), optional=True),
     )
+    attributes = (Attribute("accuracy_level", Int, default=0),)
 
     @staticmethod
     def infer(
-        x: TensorType, weights: TensorType, scale: TensorType | None, zero: TensorType | None
+        x: TensorType,
+        weights: TensorType,
+        scale: TensorType | None,
+        zero: TensorType | None,
+        *,
+        accuracy_level: int,
     ) -> TensorType:
+        if accuracy_level not in LEVELS:
+            raise TypeRuleError(f"attribute 'accuracy_level' is {accuracy_level}; expected one of {LEVELS}")
         if weights.rank != 3 or not weights.is_static:
             raise TypeRuleError(f"operand 'weights' must be [blocks, block, columns], got {weights}")
         blocks, steps, columns = weights.shape
@@ -56,7 +72,9 @@ class PackedMatMul(Op, name="packed_matmul"):
         return TensorType((*x.shape[:-1], columns), DType.F32)
 
     @staticmethod
-    def fold(x: Array, weights: Array, scale: Array | None, zero: Array | None) -> Array:
+    def fold(
+        x: Array, weights: Array, scale: Array | None, zero: Array | None, *, accuracy_level: int
+    ) -> Array:
         out: Array = np.matmul(x, unpacked(weights, scale, zero))
         return out
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aicc.bindings import ir
-from aicc.dialects.packed_weights import PackedMatMul
+from aicc.dialects.packed_weights import LEVELS, PackedMatMul
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
 from aicc.importer.node import Node
@@ -45,5 +45,8 @@ def packed_nbits(n: Node) -> Any | None:
     c, x = Compose(n), n.required(0)
     dtype = n.info(x).dtype
     given = [c.constant(words), c.constant(s), None if z is None or not z.any() else c.constant(z)]
-    y = c.cast(n.build(PackedMatMul, c.cast(x, DType.F32), *given), dtype)
+    level = n.attr("accuracy_level", 0)
+    if level not in LEVELS:
+        raise n.error("AICC-1006", f"attribute 'accuracy_level' is {level}; expected one of {LEVELS}.")
+    y = c.cast(n.build(PackedMatMul, c.cast(x, DType.F32), *given, accuracy_level=level), dtype)
     return y if n.input(5) is None else c("add", y, n.input(5))

@@ -16,6 +16,7 @@ from aicc.passes.graph.fold_quantized import FoldQuantized
 from aicc.passes.graph.merge_matmuls import MergeMatmuls
 from aicc.passes.graph.pack_weights import PackWeights
 from aicc.passes.graph.propagate_quantization import PropagateQuantization
+from aicc.passes.graph.quantize_activations import QuantizeActivations
 from aicc.passes.graph.recognize_activations import RecognizeActivations
 from aicc.passes.graph.recognize_attention import RecognizeAttention
 from aicc.passes.graph.recognize_norms import RecognizeNorms
@@ -44,6 +45,8 @@ def graph_passes(target: Target) -> list[Pass]:
         FoldBatchNorm(),
         FoldConstants(),
         RecognizeAttention(),
+        # what is multiplied in bytes
+        QuantizeActivations(),
         # where tensors lie
         AssignLayout(),
         Canonicalize(),

@@ -82,10 +82,10 @@ def _number(word: Any, stored: DType, dim: int) -> Any:
     if stored is not DType.U32:
         return cast(word, stored, DType.F32)
     i = Scalars(DType.I32)
-    return cast(i.sub(_nibble(word, dim), i.const(8)), DType.I32, DType.F32)
+    return cast(i.sub(nibble(word, dim), i.const(8)), DType.I32, DType.F32)
 
 
-def _nibble(word: Any, dim: int) -> Any:
+def nibble(word: Any, dim: int) -> Any:
     """Four bits of a word, those `NIBBLE_SHIFTS` says for the index of dim `dim`."""
     i = Scalars(DType.I32)
     which = arith.IndexCastOp(i.type, linalg.IndexOp(dim).result).result

@@ -21,6 +21,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "dot",
         "amx",
         "packed",
+        "integer_blocks",
         "contraction",
         "window",
         "rows",
