@@ -59,17 +59,19 @@ PEERS = ("int4", "f32")
 
 @dataclass(frozen=True)
 class Case:
-    """`rows` of K = `depth` numbers times matrices `[depth, columns]` stored as `kind`."""
+    """`rows` of K = `depth` numbers times matrices `[depth, columns]` stored as `kind`; `level` of accuracy."""
 
     kind: str
     rows: int
     depth: int
     columns: int
+    level: int = 0
 
     @property
     def name(self) -> str:
         """As the command line takes it."""
-        return f"{self.kind}-{self.rows}x{self.depth}x{self.columns}"
+        level = f"-level{self.level}" if self.level else ""
+        return f"{self.kind}{level}-{self.rows}x{self.depth}x{self.columns}"
 
     @property
     def bytes(self) -> int:
@@ -95,8 +97,12 @@ class Case:
 
 _SHAPES = ((4096, 11008), (4096, 4096))
 _ROWS = (1, 4, 8, 16)
+_MANY_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+_BYTES_LEVEL = 4
 CASES = [
     *(Case("int4", rows, *shape) for shape in _SHAPES for rows in _ROWS),
+    *(Case("int4", rows, *shape, _BYTES_LEVEL) for shape in _SHAPES for rows in _MANY_ROWS),
+    *(Case("int8", rows, *_SHAPES[0], _BYTES_LEVEL) for rows in _ROWS),
     *(Case(kind, rows, *_SHAPES[0]) for kind in ("int8", "f16", "bf16", "f32") for rows in _ROWS),
 ]
 
@@ -149,6 +155,8 @@ def model(case: Case) -> onnx.ModelProto:
     element = {"f16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}.get(case.kind, TensorProto.FLOAT)
     nodes, tensors, outputs = [], [], []
     attributes = {"K": case.depth, "N": case.columns, "bits": 4, "block_size": _BLOCK}
+    if case.level:
+        attributes["accuracy_level"] = case.level
     for i in range(case.count):
         stored = {f"{name}{i}": array for name, array in matrix(case, i)[1].items()}
         tensors += [numpy_helper.from_array(array, name) for name, array in stored.items()]
@@ -177,7 +185,7 @@ def build(cases: list[Case]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.write_bytes(model(case).SerializeToString())
-        aicc.compile_model(path, case.path("so"), aicc.Options())
+        aicc.compile_model(path, case.path("so"), aicc.Options(accuracy_level=case.level or None))
         if case.kind not in PEERS:
             path.unlink()
         print(case.name, flush=True)

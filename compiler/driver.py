@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from aicc import contracts
 from aicc.bindings import ir
 from aicc.dialects import context
+from aicc.dialects.packed_weights import LEVELS
 from aicc.errors import AiccError, CompileError
 from aicc.kernel_jobs import build_program
 from aicc.knobs import knobs
@@ -27,6 +28,7 @@ from aicc.passes.buffers.plan import PlanArena
 from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
 from aicc.passes.graph.pack_weights import PRECISIONS, PackWeights
+from aicc.passes.graph.quantize_activations import QuantizeActivations
 from aicc.passes.kernels.casts import FoldCasts
 from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
@@ -113,7 +115,9 @@ class Options:
     the IR after each stage; `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the
     text (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
     are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
-    rounded for the tensor cores of NVIDIA GPUs (sm_80 and later)."""
+    rounded for the tensor cores of NVIDIA GPUs (sm_80 and later); `accuracy_level` how accurate products with weights
+    of 4 and 8 bits have to be at least: 4 lets them round activations to bytes, less, and 0, does not (None: what
+    com.microsoft's MatMulNBits says of each, and f32 of others)."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -126,6 +130,7 @@ class Options:
     pipeline: Pipeline | None = None
     emit: str = "so"
     precision: str = "f32"
+    accuracy_level: int | None = None
     weights: str = "embedded"
     linker: str | None = None
     cache: bool = True
@@ -156,6 +161,12 @@ class Options:
                     hint="NVIDIA GPUs from sm_80 on have: --target cuda --mcpu sm_80.",
                 )
             object.__setattr__(self, "target", replace(self.target, tf32=True))
+        if self.accuracy_level is not None and self.accuracy_level not in LEVELS:
+            raise CompileError(
+                "AICC-4002",
+                f"--accuracy-level {self.accuracy_level}: there is no such level.",
+                hint=f"there are: {', '.join(map(str, LEVELS))}; 4 rounds activations to bytes.",
+            )
         if self.weights not in ("embedded", "external"):
             raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
 
@@ -165,6 +176,9 @@ class Options:
             # after constants are folded, so that weights are what products read
             pipeline = Pipeline(pipeline.stages)
             pipeline.insert_after("fold-constants", PackWeights(self.precision))
+        if self.accuracy_level is not None:
+            pipeline = Pipeline(pipeline.stages)
+            pipeline.replace("quantize-activations", QuantizeActivations(self.accuracy_level))
         return pipeline
 
 

@@ -36,7 +36,7 @@ class PackedMatMul(Op, name="packed_matmul"):
     `x` is `[..., K]`, the result `[..., N]`. `weights` hold q as `[K / block, block, N]` i8, f16 or bf16, or as words
     `[K / block, block / 8, N]` of eight numbers of 4 bits (`NIBBLE_SHIFTS`), of which 8 is to be subtracted. Weights of
     16 bits have no scale. Without zero points these are 0. `accuracy_level` is the least accuracy that the model asks
-    for, of `LEVELS`: the pass `quantize-activations` makes use of it.
+    for, of `LEVELS` (absent: 0): the pass `quantize-activations` makes use of it.
     """
 
     operands = (
@@ -45,7 +45,7 @@ class PackedMatMul(Op, name="packed_matmul"):
         Operand("scale", F32, optional=True),
         Operand("zero", frozenset({DType.I8}), optional=True),
     )
-    attributes = (Attribute("accuracy_level", Int, default=0),)
+    attributes = (Attribute("accuracy_level", Int, optional=True),)
 
     @staticmethod
     def infer(
@@ -54,9 +54,9 @@ class PackedMatMul(Op, name="packed_matmul"):
         scale: TensorType | None,
         zero: TensorType | None,
         *,
-        accuracy_level: int,
+        accuracy_level: int | None,
     ) -> TensorType:
-        if accuracy_level not in LEVELS:
+        if accuracy_level is not None and accuracy_level not in LEVELS:
             raise TypeRuleError(f"attribute 'accuracy_level' is {accuracy_level}; expected one of {LEVELS}")
         if weights.rank != 3 or not weights.is_static:
             raise TypeRuleError(f"operand 'weights' must be [blocks, block, columns], got {weights}")
@@ -73,7 +73,7 @@ class PackedMatMul(Op, name="packed_matmul"):
 
     @staticmethod
     def fold(
-        x: Array, weights: Array, scale: Array | None, zero: Array | None, *, accuracy_level: int
+        x: Array, weights: Array, scale: Array | None, zero: Array | None, *, accuracy_level: int | None
     ) -> Array:
         out: Array = np.matmul(x, unpacked(weights, scale, zero))
         return out

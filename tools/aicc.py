@@ -89,6 +89,12 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     show_default=True,
     help="What weights of products are stored in; sums are in f32. tf32: tensor cores of GPUs round operands.",
 )
+@click.option(
+    "--accuracy-level",
+    type=click.IntRange(0, 4),
+    help="Of products with weights of 4 and 8 bits, at least: 4 rounds activations to bytes, less does not. "
+    "[default: what each MatMulNBits says]",
+)
 @click.option("--weights", type=click.Choice(["embedded", "external"]), default="embedded", show_default=True)
 @click.option("--linker", help="C compiler driver that links, e.g. 'clang -fuse-ld=lld' or 'zig cc'.")
 @click.option("--jobs", "-j", type=click.IntRange(min=0), help="Processes that compile kernels; 0: none.")
@@ -123,6 +129,7 @@ def main(
     pipeline: Path | None,
     print_pipeline: bool,
     precision: str,
+    accuracy_level: int | None,
     weights: str,
     linker: str | None,
     jobs: int | None,
@@ -158,6 +165,7 @@ def main(
             pipeline=chosen,
             emit="so" if stop_after else emit,
             precision=precision,
+            accuracy_level=accuracy_level,
             weights=weights,
             linker=linker,
             cache=knobs.cache and not no_cache,

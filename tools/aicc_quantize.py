@@ -42,6 +42,13 @@ from aicc.tools.quantize.options import CALIBRATIONS, FORMATS, MODES, QuantizeOp
 @click.option("--percentile", default=99.99, show_default=True, help="What of the numbers a range holds.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Nodes, by name or operator; repeatable.")
 @click.option("--format", "layout", type=click.Choice(FORMATS), default="qdq", show_default=True)
+@click.option(
+    "--accuracy-level",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="Of products in format nbits, at least; 4: runtimes may round activations to bytes.",
+)
 @click.option("--no-errors", is_flag=True, help="Do not run both models to compare layers.")
 @console.reporting
 def main(
@@ -58,6 +65,7 @@ def main(
     percentile: float,
     exclude: tuple[str, ...],
     layout: str,
+    accuracy_level: int,
     no_errors: bool,
 ) -> int:
     """Quantize MODEL (an ONNX file) after training."""
@@ -71,6 +79,7 @@ def main(
         calibration=calibration,
         percentile=percentile,
         format=layout,
+        accuracy_level=accuracy_level,
         exclude=exclude,
     )
     if mode == "static" and data is None:

@@ -48,5 +48,5 @@ def packed_nbits(n: Node) -> Any | None:
     level = n.attr("accuracy_level", 0)
     if level not in LEVELS:
         raise n.error("AICC-1006", f"attribute 'accuracy_level' is {level}; expected one of {LEVELS}.")
-    y = c.cast(n.build(PackedMatMul, c.cast(x, DType.F32), *given, accuracy_level=level), dtype)
+    y = c.cast(n.build(PackedMatMul, c.cast(x, DType.F32), *given, accuracy_level=level or None), dtype)
     return y if n.input(5) is None else c("add", y, n.input(5))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from aicc.dialects.packed_weights import LEVELS
 from aicc.errors import CompileError
 
 MODES = ("weights", "static", "dynamic")
@@ -23,7 +24,8 @@ class QuantizeOptions:
     `per_channel`: a scale for each output channel in modes static and dynamic; `reduce_range`: weights there have 7
     bits, from -64 to 64, whose products CPUs with AVX2 and no VNNI sum sooner. `exclude` holds patterns of node names
     and operators that stay as they are. `format` of mode weights: qdq, which is standard ONNX, or nbits, which is
-    com.microsoft's MatMulNBits. Raises CompileError AICC-4002.
+    com.microsoft's MatMulNBits, and there `accuracy_level` is how accurate runtimes have to multiply at least: 4 lets
+    them round activations to bytes (0: as they like). Raises CompileError AICC-4002.
     """
 
     mode: str = "weights"
@@ -35,6 +37,7 @@ class QuantizeOptions:
     calibration: str = "minmax"
     percentile: float = 99.99
     format: str = "qdq"
+    accuracy_level: int = 0
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -43,6 +46,7 @@ class QuantizeOptions:
             ("calibration", self.calibration, CALIBRATIONS),
             ("format", self.format, FORMATS),
             ("bits", self.bits, (4, 8)),
+            ("accuracy level", self.accuracy_level, LEVELS),
         ):
             if value not in known:
                 raise CompileError(
@@ -57,6 +61,8 @@ class QuantizeOptions:
             raise CompileError("AICC-4002", "weights of 7 bits are of modes static and dynamic.")
         if self.format == "nbits" and not self.block:
             raise CompileError("AICC-4002", "format nbits needs blocks: block 0 is one scale for a column.")
+        if self.accuracy_level and self.format != "nbits":
+            raise CompileError("AICC-4002", "accuracy levels are of format nbits: qdq has no place for them.")
         if not 50 < self.percentile <= 100:
             raise CompileError(
                 "AICC-4002", f"percentile {self.percentile}: expected more than 50, up to 100."

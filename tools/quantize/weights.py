@@ -8,6 +8,8 @@ MatMul, Gemm
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper
@@ -127,6 +129,7 @@ def _matmul_nbits(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) 
         names.append(rewriting.add_array(f"{layer.weight}_zero_point", zero.reshape(-1)))
     bias = layer.node.input[2] if len(layer.node.input) > 2 else ""
     result = rewriting.unique(f"{layer.node.output[0]}_product") if bias else layer.node.output[0]
+    level: dict[str, Any] = {"accuracy_level": options.accuracy_level} if options.accuracy_level else {}
     node = helper.make_node(
         "MatMulNBits",
         names,
@@ -137,6 +140,7 @@ def _matmul_nbits(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) 
         N=columns,
         bits=options.bits,
         block_size=options.block,
+        **level,
     )
     add = [helper.make_node("Add", [result, bias], list(layer.node.output))] if bias else []
     rewriting.replace(layer.node, node, *add)

@@ -101,6 +101,14 @@ def test_near_the_model_and_the_same_elsewhere(options: dict[str, Any], snr: flo
         assert np.linalg.norm(got - real) < 0.3 * np.linalg.norm(real)
 
 
+@pytest.mark.parametrize("level", [0, 4])
+def test_accuracy_levels_are_on_the_nodes(level: int):
+    model = aicc.quantize(a_model(), errors=False, format="nbits", accuracy_level=level).model
+    nodes = [n for n in model.graph.node if n.op_type == "MatMulNBits"]
+    found = [a.i for n in nodes for a in n.attribute if a.name == "accuracy_level"]
+    assert nodes and found == ([level] * len(nodes) if level else [])
+
+
 def test_excluded_nodes_stay():
     result = aicc.quantize(a_model(), errors=False, exclude=("second", "Conv"))
     initializers = {t.name for t in result.model.graph.initializer}
@@ -156,6 +164,8 @@ def test_ranges():
         ("AICC-4002", lambda: QuantizeOptions(bits=3)),
         ("AICC-4002", lambda: QuantizeOptions(block=20)),
         ("AICC-4002", lambda: QuantizeOptions(mode="half")),
+        ("AICC-4002", lambda: QuantizeOptions(accuracy_level=4)),
+        ("AICC-4002", lambda: QuantizeOptions(accuracy_level=5, format="nbits")),
         ("AICC-4004", lambda: aicc.quantize(a_model(), mode="static")),
         ("AICC-4004", lambda: aicc.quantize(a_model(), exclude=("*",))),
         ("AICC-4002", lambda: aicc.quantize(a_model(), exclude=("secnd",))),

@@ -5,7 +5,7 @@
 | AVX-512 VNNI, AVX-VNNI | 4, 8 bits | `vpdpbusd`: four products |
 | NEON with i8mm | 4, 8 bits | `usdot` |
 | NEON with dot product | 4, 8 bits | `sdot`; bytes are made signed, numbers of 4 bits are either |
-| x86 from SSSE3 on | 4 bits | `pmaddubsw`, whose sums of 16 bits are added in pairs by `pmaddwd` after some steps |
+| x86 from SSE4.2 on | 4 bits | `pmaddubsw`, whose sums of 16 bits are added in pairs by `pmaddwd` after some steps |
 | x86 from SSE2 on | 8 bits | `pmaddwd` of the even bytes and of the odd, widened to 16 bits |
 | others | 4, 8 bits | products of 32 bits |
 
@@ -216,7 +216,7 @@ def products_for(target: Target, bits: int) -> ByteProducts:
         if not wide and "avx2" in features:
             return _pairs(8, bits, "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd")
         if target.vector_bits == 128:
-            narrow = "llvm.x86.ssse3.pmadd.ub.sw.128" if "ssse3" in features else ""
+            narrow = "llvm.x86.ssse3.pmadd.ub.sw.128" if "sse4.2" in features else ""
             return _pairs(4, bits, narrow, "llvm.x86.sse2.pmadd.wd")
     if target.triple.startswith("aarch64") and target.vector_bits == 128:
         if "i8mm" in features:

@@ -60,8 +60,11 @@ class BlockTile(PackedTile):
         e, roles = self._e, self._blocks
         lanes, axis = self._lanes, roles.blocks
         assert axis is not None
+        # sums of a block are short, and each starts anew: they need no copies that are added up in the end
+        count = len(self._rows) * self._place.vectors
+        acc, copies = acc[:count], acc[count:]
         saved = self._waiting_sums
-        if stay_in_registers(len(acc), self._registers):
+        if stay_in_registers(count, self._registers):
             saved = None
 
         def at_block(at: Index, access: Access, number: Index) -> Index:
@@ -72,15 +75,15 @@ class BlockTile(PackedTile):
             return self._scaled_sums(number, values, found)
 
         if saved is None:
-            with e.loop(0, e.size(roles.axes.extents[axis]), 1, acc, [self._kind] * len(acc)) as loop:
+            with e.loop(0, e.size(roles.axes.extents[axis]), 1, acc, [self._kind] * count) as loop:
                 loop.next = block(loop.index, loop.args)
-            return loop.results
+            return [*loop.results, *copies]
         base = e.base(saved)
         for i, value in enumerate(acc):
             e.store(value, base, i * lanes, "f32", lanes)
         with e.loop(0, e.size(roles.axes.extents[axis])) as loop:
             block(loop.index, None)
-        return [e.load(base, i * lanes, "f32", lanes) for i in range(len(acc))]
+        return [*(e.load(base, i * lanes, "f32", lanes) for i in range(count)), *copies]
 
     # Sums of a block -------------------------------------------------------------------------------
 
