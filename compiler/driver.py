@@ -22,6 +22,7 @@ from aicc.errors import AiccError, CompileError
 from aicc.kernel_jobs import build_program
 from aicc.knobs import knobs
 from aicc.passes.base import Pass, PassContext, Upstream, run_pass
+from aicc.passes.buffers.alignment import AlignArguments
 from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.join_programs import JoinPrograms
 from aicc.passes.buffers.plan import PlanArena
@@ -95,6 +96,7 @@ def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
     pipeline = cpu_pipeline(target, opt_level)
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
     pipeline.insert_before("join-programs", DeviceMemory())
+    pipeline.insert_before("join-programs", AlignArguments())
     return pipeline
 
 

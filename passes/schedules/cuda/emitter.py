@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
+from aicc.passes.buffers.alignment import is_aligned
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.nest import Buffer, Nest
@@ -162,10 +163,24 @@ class GpuEmitter(KernelEmitter):
             f"vector.store {value}, {array.name}[{places}] {{alignment = {align}}} : {array.kind}, {kind}"
         )
 
-    def all_aligned(self, buffers: Sequence[Buffer]) -> str:
-        """Whether the arguments start at multiples of 16 bytes, as an `i1`: slices need not."""
+    def when_aligned(
+        self, buffers: Sequence[Buffer], aligned: Callable[[], None], otherwise: Callable[[], None]
+    ) -> None:
+        """Writes what to do where the arguments start at multiples of 16 bytes, and what else: slices need not. Only
+        the first, where all calls of the kernel are known to have such arguments."""
+        numbers = dict.fromkeys(buffer.number for buffer in buffers)
+        unknown = [number for number in numbers if not is_aligned(self.nest.func, number)]
+        if not unknown:
+            aligned()
+            return
+        with self.when(self._all_aligned(buffers, unknown)):
+            aligned()
+            self.otherwise()
+            otherwise()
+
+    def _all_aligned(self, buffers: Sequence[Buffer], numbers: Sequence[int]) -> str:
         total: str | None = None
-        for number in dict.fromkeys(buffer.number for buffer in buffers):
+        for number in numbers:
             buffer = next(b for b in buffers if b.number == number)
             kind = f"memref<?x{buffer.element}>"
             address = self.op(

@@ -29,10 +29,11 @@ def emit_attention(e: GpuEmitter, roles: Attention, plan: Plan) -> None:
     if max(vectors) == 1:
         _emit(e, roles, plan, vectors, partial)
     else:
-        with e.when(e.all_aligned([access.buffer for access, _ in operands])):
-            _emit(e, roles, plan, vectors, partial)
-            e.otherwise()
-            _emit(e, roles, plan, [1, 1, 1], partial)
+        e.when_aligned(
+            [access.buffer for access, _ in operands],
+            lambda: _emit(e, roles, plan, vectors, partial),
+            lambda: _emit(e, roles, plan, [1, 1, 1], partial),
+        )
     if partial is not None:
         combine(e, roles, partial)
 

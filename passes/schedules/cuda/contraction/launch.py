@@ -35,10 +35,7 @@ def emit_contraction(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
         _emit(e, roles, plan, False)
         return
     buffers = [access.buffer for access in roles.arrangement.layout.accesses.values()]
-    with e.when(e.all_aligned(buffers)):
-        _emit(e, roles, plan, True)
-        e.otherwise()
-        _emit(e, roles, plan, False)
+    e.when_aligned(buffers, lambda: _emit(e, roles, plan, True), lambda: _emit(e, roles, plan, False))
 
 
 def emit_plain(e: GpuEmitter, roles: Roles, target: Target) -> None:

@@ -56,7 +56,4 @@ def emit_points(e: GpuEmitter, layout: Layout, lanes: int) -> None:
             points(1)
             return
         buffers = [access.buffer for access in layout.accesses.values()]
-        with e.when(e.all_aligned(buffers)):
-            points(lanes)
-            e.otherwise()
-            points(1)
+        e.when_aligned(buffers, lambda: points(lanes), lambda: points(1))

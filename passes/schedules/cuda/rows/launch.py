@@ -62,22 +62,16 @@ def emit_rows(e: GpuEmitter, arrangement: Arrangement, threads: int, block: int,
     with e.launch([grid], [block], exchange) as place:
         thread = e.rem(place.thread[0], threads) if threads > 1 else 0
         first = e.add(e.mul(place.block[0], each), e.div(place.thread[0], threads))
-        aligned: str | None = None
-        if lanes > 1:
-            moving = [a for a in arrangement.layout.accesses.values() if a.moves(arrangement.vector)]
-            aligned = e.all_aligned([access.buffer for access in moving])
 
         def all_rows(at_once: int) -> None:
             with e.loop(first, rows, e.mul(grid, each)) as loop:
                 _Row(e, arrangement, loop.index, thread, threads, at_once, exchange).emit()
 
-        if aligned is None:
+        if lanes == 1:
             all_rows(1)
             return
-        with e.when(aligned):
-            all_rows(lanes)
-            e.otherwise()
-            all_rows(1)
+        moving = [a.buffer for a in arrangement.layout.accesses.values() if a.moves(arrangement.vector)]
+        e.when_aligned(moving, lambda: all_rows(lanes), lambda: all_rows(1))
 
 
 def shares_columns(arrangement: Arrangement) -> bool:

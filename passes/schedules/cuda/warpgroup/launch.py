@@ -57,10 +57,7 @@ class Source:
 def emit_warpgroup(e: GpuEmitter, roles: Roles, plan: Plan, target: Target) -> None:
     """Two launches, of which the host takes the one that fits how the arguments are aligned."""
     buffers = [access.buffer for access in roles.arrangement.layout.accesses.values()]
-    with e.when(e.all_aligned(buffers)):
-        _emit(e, roles, plan)
-        e.otherwise()
-        emit_plain(e, roles, target)
+    e.when_aligned(buffers, lambda: _emit(e, roles, plan), lambda: emit_plain(e, roles, target))
 
 
 def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
