@@ -93,10 +93,12 @@ def words_of_bytes(q: Array) -> Array:
     return words
 
 
-def nibbles_of(packed: Array) -> Array:
-    """Each byte's two numbers side by side in the last dim, the lower first."""
-    out = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), np.uint8)
-    out[..., 0::2], out[..., 1::2] = packed & 15, packed >> 4
+def numbers_of(packed: Array, bits: int) -> Array:
+    """Each byte's numbers of `bits` (2, 4 or 8) side by side in the last dim, the lowest first."""
+    count = 8 // bits
+    out = np.empty((*packed.shape[:-1], count * packed.shape[-1]), np.uint8)
+    for i in range(count):
+        out[..., i::count] = (packed >> (i * bits)) & ((1 << bits) - 1)
     return out
 
 

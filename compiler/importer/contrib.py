@@ -12,7 +12,7 @@ import numpy as np
 from aicc.dialects.contraction import MatMul
 from aicc.dialects.quantization import Dequantize, IntegerMatMul, Quantize
 from aicc.dialects.types import FLOAT, DType
-from aicc.importer.compose import Compose, static_shape
+from aicc.importer.compose import Compose
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
 from aicc.importer.packed_weights import packed_nbits
@@ -22,14 +22,14 @@ from aicc.importer.registry import onnx_op
 DOMAIN = "com.microsoft"
 
 
-def _real(n: Node, i: int) -> Any:
+def dequantized_input(n: Node, i: int) -> Any:
     """`(x - zero) · scale` of the inputs `i`, `i + 1` and `i + 2`, as f32."""
     scale = scalar_or_vector(n, Compose(n).cast(n.required(i + 1), DType.F32))
     zero = n.input(i + 2)
     return n.build(Dequantize, n.required(i), scale, None if zero is None else scalar_or_vector(n, zero))
 
 
-def _stored(n: Node, y: Any, i: int, like: int = 0) -> Any:
+def quantized_output(n: Node, y: Any, i: int, like: int = 0) -> Any:
     """`y` by the scale and zero point at the inputs `i` and `i + 1`, in the dtype of input `like`."""
     scale, zero = scalar_or_vector(n, Compose(n).cast(n.required(i), DType.F32)), n.input(i + 1)
     to = n.info(n.required(like) if zero is None else zero).dtype
@@ -39,7 +39,7 @@ def _stored(n: Node, y: Any, i: int, like: int = 0) -> Any:
 @onnx_op("QLinearAdd", "QLinearMul", domain=DOMAIN)
 def qlinear_binary(n: Node) -> Any:
     op = "add" if n.op_type == "QLinearAdd" else "mul"
-    return _stored(n, Compose(n)(op, _real(n, 0), _real(n, 3)), 6)
+    return quantized_output(n, Compose(n)(op, dequantized_input(n, 0), dequantized_input(n, 3)), 6)
 
 
 _UNARY: dict[str, Callable[[Compose, Any], Any]] = {
@@ -62,39 +62,42 @@ def _spatial(n: Node) -> list[int]:
 
 @onnx_op(*_UNARY, domain=DOMAIN)
 def qlinear_unary(n: Node) -> Any:
-    return _stored(n, _UNARY[n.op_type](Compose(n), _real(n, 0)), 3)
+    return quantized_output(n, _UNARY[n.op_type](Compose(n), dequantized_input(n, 0)), 3)
 
 
 @onnx_op("QLinearConcat", domain=DOMAIN)
 def qlinear_concat(n: Node) -> Any:
-    parts = [_real(n, i) for i in range(2, len(n.inputs), 3)]
+    parts = [dequantized_input(n, i) for i in range(2, len(n.inputs), 3)]
     axis = axis_of(n, n.required_attr("axis"), n.info(parts[0]).rank)
-    return _stored(n, Compose(n).concat(parts, axis), 0, like=2)
+    return quantized_output(n, Compose(n).concat(parts, axis), 0, like=2)
 
 
 @onnx_op("MatMulIntegerToFloat", domain=DOMAIN)
 def matmul_integer_to_float(n: Node) -> Any:
     """Inputs A, B, scales of A and B, zero points of A and B, bias."""
     left, right = (n.required(0), per_row(n, n.input(4))), (n.required(1), n.input(5))
-    return _scaled_product(n, left, right, [per_row(n, n.required(2)), n.required(3)], n.input(6))
+    return scaled_product(n, left, right, [per_row(n, n.required(2)), n.required(3)], n.input(6))
 
 
 @onnx_op("DynamicQuantizeMatMul", domain=DOMAIN)
 def dynamic_quantize_matmul(n: Node) -> Any:
-    """A is quantized to 8 bits by its own range, which holds zero."""
-    c, a = Compose(n), n.required(0)
-    axes = list(range(n.info(a).rank))
+    left, scale = dynamically_quantized(n, n.required(0))
+    return scaled_product(n, left, (n.required(1), n.input(3)), [scale, n.required(2)], n.input(4))
+
+
+def dynamically_quantized(n: Node, a: Any) -> tuple[tuple[Any, Any], Any]:
+    """`a` quantized to 8 bits by its own range, which holds zero: the numbers and their zero point, and the scale."""
+    c, axes = Compose(n), list(range(n.info(a).rank))
     low = c("min", c("reduce_min", a, axes=axes, keepdims=False), 0.0)
     high = c("max", c("reduce_max", a, axes=axes, keepdims=False), 0.0)
     extent = c("div", c("sub", high, low), 255.0)
     scale = c("where", c("equal", extent, n.const(0.0, DType.F32)), n.const(1.0, DType.F32), extent)
     zero = c("clip", c("round", c("neg", c("div", low, scale))), 0.0, 255.0)
     zero = c.cast(zero, DType.U8)
-    left = n.build(Quantize, a, scale, zero, to=DType.U8)
-    return _scaled_product(n, (left, zero), (n.required(1), n.input(3)), [scale, n.required(2)], n.input(4))
+    return (n.build(Quantize, a, scale, zero, to=DType.U8), zero), scale
 
 
-def _scaled_product(
+def scaled_product(
     n: Node, left: tuple[Any, Any], right: tuple[Any, Any], scales: list[Any], bias: Any
 ) -> Any:
     """The product of integers with their zero points, times the scales."""
@@ -104,26 +107,26 @@ def _scaled_product(
     return y if bias is None else c("add", y, bias)
 
 
-@onnx_op("MatMulNBits", domain=DOMAIN, limits="4 or 8 bits")
+@onnx_op("MatMulNBits", domain=DOMAIN, limits="2, 4 or 8 bits")
 def matmul_nbits(n: Node) -> Any:
-    """Weights `[N, blocks, bytes]` hold 4 bits (the lower first) or 8 of each number, a scale per block."""
+    """Weights `[N, blocks, bytes]` hold 2 or 4 bits (the lowest first) or 8 of each number, a scale per block."""
     c, x = Compose(n), n.required(0)
     bits, block, k, rows = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
-    if bits not in (4, 8) or n.input(4) is not None:
+    if bits not in (2, 4, 8) or n.input(4) is not None:
         raise n.error("AICC-1006", f"{bits} bits, or weights in another order, are not supported.")
     packed = packed_nbits(n)
     if packed is not None:
         return packed
     blocks = -(-k // block)
     dtype = n.info(x).dtype
-    weights = c.reshape(_unpacked(c, n.required(1), bits), rows, blocks, block)
+    weights = c.reshape(unpacked(c, n.required(1), bits), rows, blocks, block)
     weights = c.cast(weights, dtype)
     zero = n.input(3)
     if zero is None:
         weights = c("sub", weights, float(1 << (bits - 1)))
     else:
         if n.info(zero).dtype not in FLOAT:
-            zero = c.reshape(_unpacked(c, zero, bits), rows, -1)
+            zero = c.reshape(unpacked(c, zero, bits), rows, -1)
             zero = c.slice(zero, 1, 0, blocks)
         weights = c("sub", weights, c.reshape(c.cast(zero, dtype), rows, blocks, 1))
     weights = c("mul", weights, c.reshape(n.required(2), rows, blocks, 1))
@@ -132,35 +135,14 @@ def matmul_nbits(n: Node) -> Any:
     return y if n.input(5) is None else c("add", y, n.input(5))
 
 
-def _unpacked(c: Compose, packed: Any, bits: int) -> Any:
-    """Each byte's numbers, in a last dim of their own."""
+def unpacked(c: Compose, packed: Any, bits: int) -> Any:
+    """Each byte's numbers, the lowest bits first, in a last dim of their own."""
     if bits == 8:
         return packed
-    low = c("bitwise_and", packed, c.constant(np.uint8(15)))
-    high = c("bit_shift", packed, c.constant(np.uint8(4)), direction="right")
     last = c.n.info(packed).rank
-    return c.concat([c.unsqueeze(low, last), c.unsqueeze(high, last)], last)
-
-
-@onnx_op("EmbedLayerNormalization", domain=DOMAIN)
-def embed_layer_norm(n: Node) -> Any:
-    """Embeddings of words, positions and segments, added and normalized; and how long each mask is."""
-    c, ids = Compose(n), n.required(0)
-    words = c("gather", n.required(2), ids, axis=0)
-    if n.input(8) is not None:
-        positions = c("gather", n.required(3), n.required(8), axis=0)
-    else:
-        length = c("shape", ids, start=1, end=2)
-        positions = c("slice", n.required(3), n.ints([0]), length, None, axes=[0])
-    total = c("add", words, positions)
-    if n.input(1) is not None and n.input(4) is not None:
-        total = c("add", total, c("gather", n.required(4), n.required(1), axis=0))
-    axis = n.info(total).rank - 1
-    scale, bias = n.required(5), n.required(6)
-    y = c("layer_norm", total, scale, bias, axis=axis, epsilon=n.attr("epsilon", 1e-12))
-    mask = n.input(7)
-    if mask is not None:
-        lengths = c.cast(c.sum(c.cast(mask, DType.I32), 1), DType.I32)
-    else:
-        lengths = n.const(np.zeros(static_shape(n, ids)[0]), DType.I32) if n.has_output(1) else None
-    return y, lengths, total
+    numbers = []
+    for shift in range(0, 8, bits):
+        rest = c("bit_shift", packed, c.constant(np.uint8(shift)), direction="right") if shift else packed
+        number = c("bitwise_and", rest, c.constant(np.uint8((1 << bits) - 1)))
+        numbers.append(c.unsqueeze(number, last))
+    return c.concat(numbers, last)

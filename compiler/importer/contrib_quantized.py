@@ -9,12 +9,12 @@ from typing import Any
 from aicc.dialects.quantization import IntegerMatMul
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
-from aicc.importer.contrib import DOMAIN, _real, _stored, _unpacked
+from aicc.importer.contrib import DOMAIN, dequantized_input, quantized_output, unpacked
 from aicc.importer.contrib_attention import attention_of
 from aicc.importer.contrib_fused import channels_first, channels_last
 from aicc.importer.movement import axis_of
 from aicc.importer.node import Node
-from aicc.importer.pooling import average_pool
+from aicc.importer.pooling import average_pool, max_pool
 from aicc.importer.quantization import qlinear_conv
 from aicc.importer.registry import onnx_op
 from aicc.importer.softmax import softmax
@@ -35,15 +35,23 @@ def standing_for(
 @onnx_op("QLinearSoftmax", domain=DOMAIN)
 def qlinear_softmax(n: Node) -> Any:
     """Attribute `opset` says whose Softmax it is."""
-    inner = standing_for(n, "Softmax", [_real(n, 0)], n.required_attr("opset"), axis=n.attr("axis", -1))
-    return _stored(n, softmax(inner), 3)
+    inner = standing_for(
+        n, "Softmax", [dequantized_input(n, 0)], n.required_attr("opset"), axis=n.attr("axis", -1)
+    )
+    return quantized_output(n, softmax(inner), 3)
 
 
 @onnx_op("QLinearAveragePool", domain=DOMAIN)
 def qlinear_average_pool(n: Node) -> Any:
-    c, x, last = Compose(n), _real(n, 0), bool(n.attr("channels_last", 0))
+    c, x, last = Compose(n), dequantized_input(n, 0), bool(n.attr("channels_last", 0))
     y = average_pool(standing_for(n, "AveragePool", [channels_first(c, x) if last else x]))
-    return _stored(n, channels_last(c, y) if last else y, 3)
+    return quantized_output(n, channels_last(c, y) if last else y, 3)
+
+
+@onnx_op("NhwcMaxPool", domain=DOMAIN)
+def nhwc_max_pool(n: Node) -> Any:
+    c = Compose(n)
+    return channels_last(c, max_pool(standing_for(n, "MaxPool", [channels_first(c, n.required(0))])))
 
 
 @onnx_op("QLinearConv", domain=DOMAIN)
@@ -58,7 +66,9 @@ def contrib_qlinear_conv(n: Node) -> Any:
 @onnx_op("QLinearWhere", domain=DOMAIN)
 def qlinear_where(n: Node) -> Any:
     """Inputs condition, X with its parameters, Y with its own, parameters of the result."""
-    return _stored(n, Compose(n)("where", n.required(0), _real(n, 1), _real(n, 4)), 7, like=1)
+    return quantized_output(
+        n, Compose(n)("where", n.required(0), dequantized_input(n, 1), dequantized_input(n, 4)), 7, like=1
+    )
 
 
 @onnx_op("QGemm", domain=DOMAIN)
@@ -73,7 +83,7 @@ def qgemm(n: Node) -> Any:
     product = product if n.input(6) is None else c("add", product, n.input(6))
     scale = c("mul", c("mul", n.required(1), n.required(4)), n.attr("alpha", 1.0))
     y = c("mul", c.cast(product, DType.F32), scale)
-    return y if n.input(7) is None else _stored(n, y, 7)
+    return y if n.input(7) is None else quantized_output(n, y, 7)
 
 
 @onnx_op("QAttention", domain=DOMAIN, limits="no rotary embedding inside, no shared buffers")
@@ -107,7 +117,7 @@ def gather_block_quantized(n: Node) -> Any:
         found = c("gather", table, n.required(1), axis=0)
         if n.info(table).dtype is not DType.U8 or bits == 8:
             return found
-        pairs = _unpacked(c, found, 4)
+        pairs = unpacked(c, found, 4)
         last = n.info(found).shape[-1]
         if not isinstance(last, int):
             raise n.error("AICC-1005", "the columns of the table must be static.")

@@ -11,7 +11,7 @@ from aicc.dialects.packed_weights import LEVELS, PackedMatMul
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
 from aicc.importer.node import Node
-from aicc.weight_packing import Array, nibbles_of, packable, words_of
+from aicc.weight_packing import Array, numbers_of, packable, words_of
 
 
 def stored_array(n: Node, value: Any) -> Array | None:
@@ -23,23 +23,24 @@ def stored_array(n: Node, value: Any) -> Array | None:
 
 
 def packed_nbits(n: Node) -> Any | None:
-    """MatMulNBits of constant weights with `packed_matmul`; None when blocks or zero points do not fit it."""
+    """MatMulNBits of constant weights with `packed_matmul`, which takes 2 bits as 4; None when blocks or zero points
+    do not fit it."""
     bits, block, depth, columns = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
     zero = n.input(3)
-    if not packable(depth, block, bits) or (zero is not None and n.info(zero).dtype is not DType.U8):
+    wide = max(bits, 4)
+    if not packable(depth, block, wide) or (zero is not None and n.info(zero).dtype is not DType.U8):
         return None
     stored, scale = stored_array(n, n.required(1)), stored_array(n, n.required(2))
     zeros = None if zero is None else stored_array(n, zero)
     if stored is None or scale is None or (zero is not None and zeros is None):
         return None
     blocks, middle = depth // block, 1 << (bits - 1)
-    q = stored if bits == 8 else nibbles_of(stored)
+    q = numbers_of(stored, bits)
     q = (q.reshape(columns, depth).astype(np.int16) - middle).astype(np.int8)
-    words = words_of(q.T, bits, block)
+    words = words_of(q.T, wide, block)
     z = None
     if zeros is not None:
-        if bits == 4:
-            zeros = nibbles_of(zeros.reshape(columns, -1))[:, :blocks]
+        zeros = numbers_of(zeros.reshape(columns, -1), bits)[:, :blocks]
         z = np.ascontiguousarray((zeros.reshape(columns, blocks).astype(np.int16) - middle).astype(np.int8).T)
     s = np.ascontiguousarray(scale.astype(np.float32).reshape(columns, blocks).T)
     c, x = Compose(n), n.required(0)

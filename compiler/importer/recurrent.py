@@ -6,6 +6,7 @@ LSTM(x, W, R, B)  -->  gates = matmul(x, W[d], trans_b) + (Wb + Rb)[d]; lstm(gat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,18 +40,24 @@ _TAKES_BETA = {"affine", "hardsigmoid", "scaledtanh"}
 
 @onnx_op("LSTM")
 def lstm(n: Node) -> Any:
+    return lstm_of(n, None)
+
+
+def lstm_of(n: Node, product: Callable[[int], Any] | None) -> Any:
+    """The layer whose attributes and inputs are those of LSTM; `product(direction)`, where it is given, is the input
+    times the input weights, `[T, B, 4·H]`."""
     layer = _layer(n, gates=4, defaults=["Sigmoid", "Tanh", "Tanh"])
     outs = []
     for d in range(layer.directions):
         outs.append(
             n.build(
                 Lstm,
-                layer.gates(d, layer.bias(d, None)),
-                _at(n, n.required(2), d),
+                layer.gates(d, layer.bias(d, None), product),
+                at_direction(n, n.required(2), d),
                 layer.lengths,
                 layer.state(5, d),
                 layer.state(6, d),
-                None if n.input(7) is None else _at(n, n.input(7), d),
+                None if n.input(7) is None else at_direction(n, n.input(7), d),
                 input_forget=bool(n.attr("input_forget", 0)),
                 **layer.attributes(d),
             )
@@ -65,10 +72,10 @@ def gru(n: Node) -> Any:
     hidden = layer.hidden
     outs = []
     for d in range(layer.directions):
-        r = _at(n, n.required(2), d)
+        r = at_direction(n, n.required(2), d)
         inside = None
         if linear and n.input(3) is not None:
-            inside = _rows(n, _at(n, n.input(3), d), 5 * hidden, 6 * hidden)
+            inside = _rows(n, at_direction(n, n.input(3), d), 5 * hidden, 6 * hidden)
         outs.append(
             n.build(
                 Gru,
@@ -91,7 +98,7 @@ def rnn(n: Node) -> Any:
     outs = []
     for d in range(layer.directions):
         gates = layer.gates(d, layer.bias(d, None))
-        r = _at(n, n.required(2), d)
+        r = at_direction(n, n.required(2), d)
         outs.append(n.build(Rnn, gates, r, layer.lengths, layer.state(5, d), **layer.attributes(d)))
     return layer.joined(outs)
 
@@ -119,10 +126,13 @@ class Layer:
             "reverse": d == 1 or self.first_is_reverse,
         }
 
-    def gates(self, d: int, bias: Any) -> Any:
-        """`[T, B, G·H]`: the input times the input weights, plus the bias."""
+    def gates(self, d: int, bias: Any, given: Callable[[int], Any] | None = None) -> Any:
+        """`[T, B, G·H]`: the input times the input weights (`given(d)`, or a product), plus the bias."""
         n = self.n
-        product = n.build(OPS["matmul"], self.x, _at(n, n.required(1), d), trans_b=True)
+        if given is not None:
+            product = given(d)
+        else:
+            product = n.build(OPS["matmul"], self.x, at_direction(n, n.required(1), d), trans_b=True)
         return product if bias is None else n.build(OPS["add"], product, bias)
 
     def bias(self, d: int, recurrent_until: int | None) -> Any | None:
@@ -130,7 +140,7 @@ class Layer:
         n, width = self.n, self.gate_count * self.hidden
         if n.input(3) is None:
             return None
-        both = _at(n, n.input(3), d)
+        both = at_direction(n, n.input(3), d)
         first, second = _rows(n, both, 0, width), _rows(n, both, width, 2 * width)
         if recurrent_until is not None:
             zeros = n.const(np.zeros(width - recurrent_until), n.info(both).dtype)
@@ -144,7 +154,7 @@ class Layer:
             return None
         if self.n.attr("layout", 0):
             value = self.n.build(Transpose, value, perm=[1, 0, 2])
-        return _at(self.n, value, d)
+        return at_direction(self.n, value, d)
 
     def joined(self, outs: list[Any]) -> list[Any]:
         """Results of the directions as ONNX has them: Y `[T, D, B, H]`, states `[D, B, H]`, or batch first."""
@@ -227,7 +237,7 @@ def _activations(n: Node, defaults: list[str]) -> list[tuple[str, float, float]]
     return out
 
 
-def _at(n: Node, value: Any, d: int) -> Any:
+def at_direction(n: Node, value: Any, d: int) -> Any:
     """Entry `d` of the first dim."""
     if n.info(value).shape[0] != 1:
         value = n.build(Slice, value, n.ints([d]), n.ints([d + 1]), axes=[0])
