@@ -194,6 +194,12 @@ class Knobs:
         "2e-5 of the largest result.",
     )  # fmt: skip
 
+    tile_f32 = Knob[bool](
+        "AICC_TILE_F32", _boolean, True, "a boolean",
+        "Whether products of f32 may be computed on the tile registers of Intel AMX, as six products of bf16 terms: "
+        "as accurate as sums in f32, but for numbers below 2**-110 (docs/kernels.md).",
+    )  # fmt: skip
+
     @contextmanager
     def scope(self, **values: Any) -> Iterator[Knobs]:
         """Sets knobs by attribute name within the block. Raises AttributeError for an unknown name."""

@@ -130,10 +130,10 @@ class ModelInfo:
 
     @property
     def cpu_features(self) -> frozenset[str]:
-        """What the CPU must have: of the target's features those that the code may use. Tile registers are used by one
-        schedule only, and a process has to ask the system for them."""
+        """What the CPU must have: of the target's features those that the code may use. Tile registers are used by two
+        schedules only, and a process has to ask the system for them."""
         features = self.target.host_side.features
-        if any(kernel.schedule.startswith("amx(") for kernel in self.kernels):
+        if any(kernel.schedule.startswith(("amx(", "split(")) for kernel in self.kernels):
             return features
         return frozenset(name for name in features if not name.startswith("amx-"))
 

@@ -22,6 +22,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "amx",
         "packed",
         "integer_blocks",
+        "split",
         "contraction",
         "window",
         "rows",

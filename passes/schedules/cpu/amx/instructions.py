@@ -63,6 +63,10 @@ class Tiles:
         """Starts sums at zero."""
         self._call("tilezero", [self._number(_SUMS + SIDE * i + v)])
 
+    def resume(self, i: int, v: int, buffer: Buffer, at: Index, stride: Index) -> None:
+        """Starts sums at those that `store` has put there."""
+        self._move("tileloadd64", _SUMS + SIDE * i + v, buffer, at, stride)
+
     def load_left(self, i: int, buffer: Buffer, at: Index, stride: Index) -> None:
         """Loads A from element `at` on; rows are `stride` elements apart."""
         self._move("tileloadd64", _LEFT + i, buffer, at, stride)
