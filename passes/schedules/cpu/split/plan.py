@@ -120,5 +120,3 @@ class RowCounts:
             count = e.ceil_div(total, self.height)
             self.each = e.mul(e.ceil_div(count, e.ceil_div(count, plan.tiles)), self.height)
             self.blocks = e.ceil_div(total, self.each)
-
-

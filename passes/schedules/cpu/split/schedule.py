@@ -101,10 +101,8 @@ class Split(Schedule):
             return None
         return column_layout(roles, roles.panel)
 
-    def _roles(
-        self, kernel: Any, target: Target, config: SplitConfig, before_packing: bool = False
-    ) -> Roles:
-        if not _NEEDS <= target.features or target.vector_bits != 512:
+    def _roles(self, kernel: Any, target: Target, config: SplitConfig, before_packing: bool = False) -> Roles:
+        if not target.features >= _NEEDS or target.vector_bits != 512:
             raise NoMatch("the target has no tile registers for bf16")
         if not knobs.tile_f32:
             raise NoMatch("AICC_TILE_F32 says no")

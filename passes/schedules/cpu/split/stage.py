@@ -45,9 +45,7 @@ class Stage:
             masks = [e.mask(left, LANES), e.mask(e.sub(left, LANES), LANES)]
         with e.loop(0, there) as loop:
             start = e.add(at, self._lines.offset(e.add(first, loop.index)))
-            pair = [
-                e.load(base, e.add(start, n * LANES), "f32", LANES, mask) for n, mask in enumerate(masks)
-            ]
+            pair = [e.load(base, e.add(start, n * LANES), "f32", LANES, mask) for n, mask in enumerate(masks)]
             for number, term in enumerate(split(e, *pair)):
                 line = e.add(place, e.mul(loop.index, ROWS), number * _TERM)
                 e.store(term, scratch, line, "i32", LANES)

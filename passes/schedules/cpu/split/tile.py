@@ -138,9 +138,7 @@ class SplitTile(TileEmitter):
         def split(step: Index) -> None:
             local = e.sub(step, work.begin)
             if fresh_a:
-                self._stage.rows(
-                    a_at, work.first, work.there, step, self._left, self._left_at(work, local)
-                )
+                self._stage.rows(a_at, work.first, work.there, step, self._left, self._left_at(work, local))
             if fresh_b:
                 column = e.mul(work.panel, self._roles.panel)
                 columns = None if self._whole() else e.size(self._roles.columns)
@@ -216,9 +214,7 @@ class SplitTile(TileEmitter):
                 there = {**at, **self.lines.axes(e.add(start, loop.index))}
                 rows = ((0,) * len(roles.axes.rows),)
                 self._place = Place(there, work.panel, rows, vectors, columns)
-                self._a, self._b = (
-                    (e.base(x.buffer), x.buffer.element) for x in (roles.a, roles.b)
-                )
+                self._a, self._b = ((e.base(x.buffer), x.buffer.element) for x in (roles.a, roles.b))
                 self._rows: list[Index] = [0]
                 offset = self.lines.offset(e.add(work.first, loop.index))
                 sums = self._sum(0, [zero] * vectors, e.add(a_at, offset), b_at, 0)
