@@ -39,6 +39,7 @@ from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.kernels.widening import InlineWidening
 from aicc.passes.linalg.lower import LowerToLinalg
+from aicc.passes.schedules import registry
 from aicc.passes.schedules.registry import bound_schedules
 from aicc.pipeline import MODULE_STAGES, STAGES, Pipeline, Stage
 from aicc.signature import DimChoice, ShapeChoice
@@ -119,7 +120,8 @@ class Options:
     are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
     rounded for the tensor cores of NVIDIA GPUs (sm_80 and later); `accuracy_level` how accurate products with weights
     of 4 and 8 bits have to be at least: 4 lets them round activations to bytes, less, and 0, does not (None: what
-    com.microsoft's MatMulNBits says of each, and f32 of others)."""
+    com.microsoft's MatMulNBits says of each, and f32 of others); `vendor_libraries` are libraries that kernels may
+    call where that is predicted to be faster: cublaslt, for NVIDIA GPUs."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -133,6 +135,7 @@ class Options:
     emit: str = "so"
     precision: str = "f32"
     accuracy_level: int | None = None
+    vendor_libraries: Sequence[str] = ()
     weights: str = "embedded"
     linker: str | None = None
     cache: bool = True
@@ -169,6 +172,7 @@ class Options:
                 f"--accuracy-level {self.accuracy_level}: there is no such level.",
                 hint=f"there are: {', '.join(map(str, LEVELS))}; 4 rounds activations to bytes.",
             )
+        registry.check_libraries(self.vendor_libraries, self.target.kind)
         if self.weights not in ("embedded", "external"):
             raise CompileError("AICC-4002", f"--weights {self.weights}: expected embedded or external.")
 
@@ -181,6 +185,10 @@ class Options:
         if self.accuracy_level is not None:
             pipeline = Pipeline(pipeline.stages)
             pipeline.replace("quantize-activations", QuantizeActivations(self.accuracy_level))
+        if self.vendor_libraries:
+            pipeline = Pipeline(pipeline.stages)
+            for p in [p for p in pipeline if isinstance(p, ChooseSchedules)]:
+                pipeline.replace(p, replace(p, libraries=",".join(self.vendor_libraries)))
         return pipeline
 
 

@@ -32,6 +32,7 @@ CATALOGUE: dict[str, str] = {
     "AICC-5003": "The compiled model reported a failure while running.",
     "AICC-5004": "External weights of a compiled model are missing or of the wrong size.",
     "AICC-5005": "The GPU or its driver is missing, too old for the compiled model, or failed.",
+    "AICC-5006": "A vendor's library that the model was compiled to call is missing, too old, or failed.",
     "AICC-6001": "A PyTorch module or graph cannot be exported, or asks for what a compiled model does not do.",
     "AICC-9001": "A defect of aicc itself: something that should not happen did.",
 }

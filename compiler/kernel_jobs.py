@@ -13,7 +13,7 @@ from aicc.bindings import llvm as llvm_dialect
 from aicc.codegen.cache import ObjectCache
 from aicc.codegen.jobs import KernelJob, KernelResult
 from aicc.codegen.link import link_relocatable
-from aicc.codegen.objects import compile_llvm_text
+from aicc.codegen.objects import compile_llvm_text, undefined_symbols
 from aicc.codegen.workers import build_kernels
 from aicc.errors import AiccWarning, CompileError
 from aicc.kernel_facts import KernelFacts, kernel_facts, traffic
@@ -48,7 +48,7 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
     ]
     signature = Signature.read(entry, SHAPES in _functions(module))
     programs = {name: _program_signature(module, name, f) for name, f in inner.items()}
-    parts = parts_of(_functions(module))
+    called = set(_functions(module))
     ctx.stats["traffic"] = traffic(module, entry, facts, signature.inputs + signature.outputs, ctx.weights)
     if options.dump is not None:
         dump_kernels(jobs, options)
@@ -80,7 +80,8 @@ def build_program(module: Any, ctx: PassContext, options: Options, out: Path | N
         raise CompileError(
             "AICC-3002", "AMD GPUs are supported as far as objects.", stage="link", hint="use --emit obj."
         )
-    return _link(results, host, signature, programs, facts, ctx, options, out, parts)
+    called |= {name for r in results for name in undefined_symbols(r.built.object)}
+    return _link(results, host, signature, programs, facts, ctx, options, out, parts_of(called))
 
 
 def _device_text(jobs: list[KernelJob], kind: str, ctx: PassContext) -> str:
@@ -130,7 +131,7 @@ def _job(kernel: Any, ctx: PassContext, facts: KernelFacts) -> KernelJob:
     text = alone.operation.get_asm(enable_debug_info=False)
     chosen = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
     names = [s.name for s in registry.for_target(ctx.target)]
-    if chosen not in names:
+    if chosen not in (*names, *registry.LIBRARIES.get(ctx.target.kind, ())):
         chosen = names[-1]  # copies and borders are made for the schedules of CPUs
     fallbacks = [] if chosen == names[-1] or registry.is_bound(kernel) else [n for n in names if n != chosen]
     return KernelJob(text, (chosen, *fallbacks), ctx.target, node=facts.label)

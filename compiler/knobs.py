@@ -186,6 +186,16 @@ class Knobs:
         "AICC_CUDA_GRAPHS", _boolean, True, "0 or 1",
         "Whether repeated runs are replayed as CUDA graphs. Read by the model when it is loaded.",
     )  # fmt: skip
+    cublaslt = Knob[str](
+        "AICC_CUBLASLT", str, "", "a library",
+        "NVIDIA's cuBLASLt, for models compiled to call it; default: libcublasLt.so.13 or .12 as the system finds "
+        "it, else that of AICC_CUBLASLT_FOLDER. Read by the model when it is loaded.",
+    )  # fmt: skip
+    cublaslt_folder = Knob[str](
+        "AICC_CUBLASLT_FOLDER", str, "", "a folder",
+        "Where cuBLASLt is looked for last. Where it is unset, loading a model from Python sets it to the folder of "
+        "the package nvidia-cublas-cu12 or nvidia-cublas, if that is installed.",
+    )  # fmt: skip
 
     winograd = Knob[str](
         "AICC_WINOGRAD", _winograd, "auto", "one of auto, off, 2, 4",

@@ -16,7 +16,8 @@ def load(path: str | os.PathLike[str], num_threads: int = 0, device: int | None 
     number of the GPU for a model compiled for CUDA; None for AICC_CUDA_DEVICE, else 0.
 
     Raises RuntimeError_ AICC-5001 (not a model, made for another CPU or by an incompatible version),
-    AICC-5004 (external weights), AICC-5005 (no such device, or a driver too old).
+    AICC-5004 (external weights), AICC-5005 (no such device, or a driver too old), AICC-5006
+    (a vendor's library that it calls is missing or too old).
     """
     executable = Executable(Library(path, device))
     if num_threads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,3 +36,24 @@ def _quiet_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     yield
     os.environ.clear()
     os.environ.update(saved)
+
+
+@pytest.fixture(scope="session")
+def cublaslt_libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stand-ins for cuBLASLt: libcublasLt.so.12, and old.so, which lacks a function."""
+    from test.runtime.cuda.cublaslt import build
+
+    return build(tmp_path_factory.mktemp("cublaslt"))
+
+
+@pytest.fixture
+def cublaslt(cublaslt_libraries: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The stand-in, which models call within the test. At the test's end nothing of it may be in use."""
+    from test.runtime.cuda.cublaslt import StandIn
+
+    path = cublaslt_libraries / "libcublasLt.so.12"
+    monkeypatch.setenv("AICC_CUBLASLT", str(path))
+    made = StandIn(path)
+    made.reset()
+    yield made
+    assert made.state.left() == {}

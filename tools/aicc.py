@@ -95,6 +95,12 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Of products with weights of 4 and 8 bits, at least: 4 rounds activations to bytes, less does not. "
     "[default: what each MatMulNBits says]",
 )
+@click.option(
+    "--vendor-libraries",
+    default="",
+    metavar="NAME,…",
+    help="Libraries that kernels may call where that is predicted to be faster: cublaslt. Default: none.",
+)
 @click.option("--weights", type=click.Choice(["embedded", "external"]), default="embedded", show_default=True)
 @click.option("--linker", help="C compiler driver that links, e.g. 'clang -fuse-ld=lld' or 'zig cc'.")
 @click.option("--jobs", "-j", type=click.IntRange(min=0), help="Processes that compile kernels; 0: none.")
@@ -130,6 +136,7 @@ def main(
     print_pipeline: bool,
     precision: str,
     accuracy_level: int | None,
+    vendor_libraries: str,
     weights: str,
     linker: str | None,
     jobs: int | None,
@@ -146,8 +153,10 @@ def main(
     text_only = bool(stop_after) or emit in ("llvm", "asm", *DEVICE_TEXTS)
     machine = Target.named(target, mcpu, mtriple)
     chosen = load_pipeline(pipeline, machine, opt_level) if pipeline else None
+    libraries = tuple(name.strip() for name in vendor_libraries.split(",") if name.strip())
     if print_pipeline:
-        print(chosen or PIPELINES[target](machine, opt_level))
+        shown = Options(machine, opt_level, pipeline=chosen, precision=precision, vendor_libraries=libraries)
+        print(shown.chosen_pipeline())
         return 0
     if verify and (emit != "so" or text_only or start_from):
         raise click.UsageError("--verify needs an ONNX model and a whole compilation")
@@ -166,6 +175,7 @@ def main(
             emit="so" if stop_after else emit,
             precision=precision,
             accuracy_level=accuracy_level,
+            vendor_libraries=libraries,
             weights=weights,
             linker=linker,
             cache=knobs.cache and not no_cache,

@@ -17,7 +17,7 @@ CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", 
 LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 
 
-PARTS: dict[str, str] = {"images": "aicc_image_"}
+PARTS: dict[str, str] = {"images": "aicc_image_", "cublaslt": "aicc_cublaslt_"}
 """Folders of C files that only some models need, and how the functions begin by which that is seen."""
 
 
@@ -34,7 +34,7 @@ def part_sources(part: str) -> list[Path]:
 
 
 def parts_of(functions: Iterable[str]) -> list[str]:
-    """Which of `PARTS` define some of the functions that a host program calls."""
+    """Which of `PARTS` define some of the functions that a host program and kernels call."""
     called = list(functions)
     return [part for part, prefix in PARTS.items() if any(f.startswith(prefix) for f in called)]
 

@@ -108,7 +108,8 @@ typedef enum aicc_status {
   AICC_ERROR_MODEL = 7,    /* the model itself failed: an index out of range, shapes that do not fit */
   AICC_ERROR_BUSY = 8,     /* the context is running on another thread */
   AICC_ERROR_ABI = 9,      /* the library was put together from parts of different versions */
-  AICC_ERROR_DEVICE = 10   /* the GPU or its driver is missing, too old for the model, or failed */
+  AICC_ERROR_DEVICE = 10,  /* the GPU or its driver is missing, too old for the model, or failed */
+  AICC_ERROR_LIBRARY = 11  /* a vendor's library that the model was compiled to call is missing, too old, or failed */
 } aicc_status;
 
 /* What went wrong in the last call on this thread that returned a status other than AICC_OK; "" before any.

@@ -265,7 +265,7 @@ void aicc_buffer_release(void *context, void *buffer) { rt_buffers_release(&((ai
 void aicc_fail(void *context, int32_t status, const char *message) {
   aicc_context *ctx = context;
   if (ctx->status != AICC_OK) return;
-  bool known = status > AICC_OK && status <= AICC_ERROR_DEVICE;
+  bool known = status > AICC_OK && status <= AICC_ERROR_LIBRARY;
   ctx->status = rt_error(known ? status : AICC_ERROR_MODEL, "%s", message ? message : "the model failed");
 }
 

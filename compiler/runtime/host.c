@@ -8,11 +8,14 @@ int32_t rt_device_open(aicc_context *ctx, DLDevice where) {
   if (type != 0 && type != kDLCPU)
     return rt_error(AICC_ERROR_ARGUMENT, "the model was compiled for the CPU, not for devices of DLPack type %d", type);
   ctx->arena = rt_memory_get(aicc_model.arena_bytes, true);
-  if (ctx->arena) return AICC_OK;
+  if (ctx->arena) return rt_cublaslt_open ? rt_cublaslt_open(ctx) : AICC_OK;
   return rt_error(AICC_ERROR_MEMORY, "out of memory: the model needs an arena of %lld bytes", (long long)aicc_model.arena_bytes);
 }
 
-void rt_device_close(aicc_context *ctx) { rt_memory_put(ctx->arena, aicc_model.arena_bytes); }
+void rt_device_close(aicc_context *ctx) {
+  if (rt_cublaslt_close) rt_cublaslt_close(ctx);
+  rt_memory_put(ctx->arena, aicc_model.arena_bytes);
+}
 
 void *rt_device_get(aicc_context *ctx, int64_t bytes) {
   (void)ctx;
@@ -83,3 +86,10 @@ DLDevice rt_device_output(aicc_context *ctx, int32_t index, void **data) {
   *data = ctx->outputs[index].data;
   return rt_device_of(ctx);
 }
+
+void *rt_device_begin_call(aicc_context *ctx) {
+  (void)ctx;
+  return NULL;
+}
+
+void rt_device_end_call(aicc_context *ctx, aicc_range_fn range) { (void)ctx, (void)range; }

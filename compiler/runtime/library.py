@@ -20,6 +20,7 @@ from aicc.errors import CompileError, RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.dtypes import ElementType, from_dlpack_type
 from aicc.runtime.values import value_infos
+from aicc.runtime.vendor import offer_cublaslt
 
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "last_error": (c_char_p, []),
@@ -111,7 +112,8 @@ class Library:
     def __init__(self, path: str | os.PathLike[str], device: int | None = None) -> None:
         """`device`: of a model for CUDA, the number of the GPU; None: AICC_CUDA_DEVICE, else 0.
 
-        Raises RuntimeError_ AICC-5001 (not a model, other ABI, other CPU), AICC-5004 (weights), AICC-5005 (device).
+        Raises RuntimeError_ AICC-5001 (not a model, other ABI, other CPU), AICC-5004 (weights), AICC-5005 (device),
+        AICC-5006 (a vendor's library).
         """
         self._device = device
         self.path = Path(path).absolute()
@@ -120,6 +122,7 @@ class Library:
         self._contexts: list[int] = []
         self.allocations: dict[int, int] = {}
         """Memory of the device that arrays hold: address to bytes. It goes with the library at the latest."""
+        offer_cublaslt()
         with _loadable(self.path, self.file) as loadable:
             handle, self.functions = _load(loadable, self.file)
             self._finalizer = weakref.finalize(

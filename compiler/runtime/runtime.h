@@ -121,6 +121,18 @@ int32_t rt_device_check(const aicc_context *ctx, DLDevice device, const char *ki
 int32_t rt_device_run(aicc_context *ctx, const DLTensor *inputs, const DLTensor *outputs);
 /* Where the library's own output `index` lies after a run. */
 DLDevice rt_device_output(aicc_context *ctx, int32_t index, void **data);
+/* Around the call of a vendor's library within a run: the stream (NULL: none) it is to put its work on; `range` is that of
+ * the kernel, for profiles. */
+void *rt_device_begin_call(aicc_context *ctx);
+void rt_device_end_call(aicc_context *ctx, aicc_range_fn range);
+
+/* ---- cublaslt/: a part, linked where a kernel calls it. Called while the device's context is current. ---- */
+
+#define RT_PART __attribute__((weak, visibility("hidden"))) /* NULL where it is not linked */
+
+/* Sets ctx->cublaslt. AICC_ERROR_LIBRARY: the library is missing or too old. */
+RT_PART int32_t rt_cublaslt_open(aicc_context *ctx);
+RT_PART void rt_cublaslt_close(aicc_context *ctx);
 
 /* ---- profile.c ---- */
 
@@ -171,6 +183,7 @@ struct rt_output {
 struct aicc_context {
   _Atomic int32_t running;
   struct rt_device_state *device; /* what a model for another device than the CPU keeps there */
+  struct rt_cublaslt *cublaslt;   /* NULL: no kernel calls it */
   char *arena;         /* addresses of the device, as are the pointers below when main is called */
   const char *weights;
   bool weights_used; /* and to be released */

@@ -92,5 +92,6 @@ STATUS: dict[int, str] = {
     8: "AICC-5003",  # AICC_ERROR_BUSY
     9: "AICC-5001",  # AICC_ERROR_ABI
     10: "AICC-5005",  # AICC_ERROR_DEVICE
+    11: "AICC-5006",  # AICC_ERROR_LIBRARY
 }
 """The catalogue's code for each `aicc_status`."""

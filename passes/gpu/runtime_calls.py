@@ -6,15 +6,25 @@ import re
 from typing import Any
 
 from aicc.bindings import arith, func, ir
+from aicc.bindings import llvm as llvm_dialect
+from aicc.passes.gpu.library_calls import ACTIVATIONS, CALL, NUMBERS, read_product
 from aicc.passes.gpu.slots import array, constant, element, store
 from aicc.passes.kernels.ir_tools import nested_ops
-from aicc.passes.llvm.pointers import pointer_type
+from aicc.passes.llvm.kernel import symbol
+from aicc.passes.llvm.launcher import range_name
+from aicc.passes.llvm.pointers import memref_to_pointer, pointer_type
 
 TENSOR_MAP, MULTIPROCESSORS = "aicc_cuda_tensor_map", "aicc_cuda_multiprocessors"
+MATMUL = "aicc_cublaslt_matmul"
 MAP_BYTES, MAP_ALIGNMENT = 128, 64
 
 # AICC_CUDA_F16 … of compiler/runtime/cuda/cuda.h
 _ELEMENTS = {"f16": 0, "bf16": 1, "i8": 2}
+
+# enum aicc_cublaslt_element of compiler/runtime/cublaslt/cublaslt.h; its table ends with the addresses.
+_LIBRARY_ELEMENTS = ("f32", "f16", "bf16", "i8", "i32")
+_ADDRESSES = 5
+
 _MAP_CALL = re.compile(r"aicc_tensor_map_(\w+)_(\d)")
 
 
@@ -25,6 +35,9 @@ def call_runtime(module: Any, kernel: Any) -> None:
     %m = call @aicc_tensor_map_f16_2(%base, %sizes…, %steps…, %boxes…, %apart…)
       -->
     %m = llvm.alloca 128 bytes; call @aicc_cuda_tensor_map(%ctx, %m, %base, 0, 2, %table of the numbers)
+    %d = call @aicc_library_product(…) {aicc.product = …}
+      -->
+    %d = call @aicc_cublaslt_matmul(%ctx, @k_range, %table of the numbers) != 0
     """
     entry = kernel.regions[0].blocks[0]
     for op in [o for o in nested_ops(kernel) if o.name == "func.call"]:
@@ -34,13 +47,15 @@ def call_runtime(module: Any, kernel: Any) -> None:
             result = _tensor_map(module, entry, op, found[1], int(found[2]))
         elif callee == "aicc_multiprocessors":
             result = _multiprocessors(module, entry, op)
+        elif callee == CALL:
+            result = _library_product(module, kernel, op)
         else:
             continue
         op.results[0].replace_all_uses_with(result)
         op.erase()
     for op in list(module.body.operations):
         name = str(ir.StringAttr(op.operation.attributes["sym_name"]).value)
-        if _MAP_CALL.fullmatch(name) or name == "aicc_multiprocessors":
+        if _MAP_CALL.fullmatch(name) or name in ("aicc_multiprocessors", CALL):
             op.operation.erase()
 
 
@@ -69,6 +84,35 @@ def _multiprocessors(module: Any, entry: Any, op: Any) -> Any:
         name = ir.FlatSymbolRefAttr.get(MULTIPROCESSORS)
         count = func.CallOp([i64], name, [entry.arguments[0]]).results[0]
         return arith.IndexCastOp(ir.IndexType.get(), count).result
+
+
+def _library_product(module: Any, kernel: Any, op: Any) -> Any:
+    i64 = ir.IntegerType.get_signless(64)
+    product = read_product(op)
+    entry = kernel.regions[0].blocks[0]
+    memory, numbers = list(op.operands)[: -len(NUMBERS)], list(op.operands)[-len(NUMBERS) :]
+    said = [
+        *(_LIBRARY_ELEMENTS.index(element) for element in (product.element, product.result)),
+        *(product.tf32, product.left_turned, product.right_turned, product.bias),
+        ACTIVATIONS.index(product.activation),
+    ]
+    with ir.InsertionPoint.at_block_begin(entry), op.location:
+        table = array(len(said) + len(numbers) + _ADDRESSES, "i64")
+    with ir.InsertionPoint(op), op.location:
+        addresses = [memref_to_pointer(value) for value in memory]
+        if not product.bias:
+            addresses.insert(-1, None)
+        values = [constant(i64, int(number)) for number in said]
+        values += [arith.IndexCastOp(i64, number).result for number in numbers]
+        values += [constant(i64, 0) if pointer is None else pointer for pointer in addresses]
+        for place, value in enumerate(values):
+            store(value, element(table, place, "i64"))
+        name = ir.FlatSymbolRefAttr.get(range_name(symbol(kernel)))
+        range_ = llvm_dialect.AddressOfOp(pointer_type(), name).result
+        _declare(module, MATMUL, [pointer_type()] * 3, [i64])
+        operands = [entry.arguments[0], range_, table]
+        done = func.CallOp([i64], ir.FlatSymbolRefAttr.get(MATMUL), operands).results[0]
+        return arith.CmpIOp(arith.CmpIPredicate.ne, done, constant(i64, 0)).result
 
 
 def _declare(module: Any, name: str, inputs: list[Any], results: list[Any]) -> None:

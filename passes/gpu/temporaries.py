@@ -43,7 +43,9 @@ def acquire_temporaries(module: Any, kernel: Any, context: Any) -> None:
                 [context, arith.IndexCastOp(i64, total).result],
             ).results[0]
             base = pointer_to_memref(pointer, ir.MemRefType.get([], kind.element_type))
-            alloc.results[0].replace_all_uses_with(_whole(base, kind, sizes))
+            alloc.results[0].replace_all_uses_with(
+                memref.CastOp(kind, compact_view(base, kind, sizes)).result
+            )
         with ir.InsertionPoint(_after(last)), alloc.location:
             func.CallOp([], ir.FlatSymbolRefAttr.get(RELEASE), [context, pointer])
         alloc.erase()
@@ -54,8 +56,8 @@ def _sizes(alloc: Any, kind: Any) -> list[Any]:
     return [next(dynamic) if kind.is_dynamic_dim(d) else constant(kind.shape[d]) for d in range(kind.rank)]
 
 
-def _whole(base: Any, kind: Any, sizes: list[Any]) -> Any:
-    """The memref of type `kind` (identity layout) at `base`."""
+def compact_view(base: Any, kind: Any, sizes: list[Any]) -> Any:
+    """A memref at `base` with the shape of `kind`, row by row; `sizes` are those of all dims, as index values."""
     unknown, anywhere = ir.ShapedType.get_dynamic_size(), ir.ShapedType.get_dynamic_stride_or_offset()
     strides: list[Any] = [1] * kind.rank
     for d in reversed(range(kind.rank - 1)):
@@ -71,7 +73,7 @@ def _whole(base: Any, kind: Any, sizes: list[Any]) -> Any:
     text = ", ".join("?" if s == anywhere else str(s) for s in static_strides)
     shape = "".join("?x" if s == unknown else f"{s}x" for s in static_sizes)
     strided = ir.Type.parse(f"memref<{shape}{kind.element_type}, strided<[{text}]>>")
-    cast = memref.ReinterpretCastOp(
+    return memref.ReinterpretCastOp(
         strided,
         base,
         [],
@@ -81,7 +83,6 @@ def _whole(base: Any, kind: Any, sizes: list[Any]) -> Any:
         static_sizes,
         static_strides,
     ).result
-    return memref.CastOp(kind, cast).result
 
 
 def _last_use(alloc: Any) -> Any:

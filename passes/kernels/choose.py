@@ -34,7 +34,8 @@ class ChooseSchedules(Pass):
     """Writes `aicc.schedule` and `aicc.config` on every kernel; packs operands as the schedule wants.
 
     -O1 takes the schedule that matches everything; from -O2 on the one of least predicted cost.
-    `only` restricts the choice to one schedule by name where it matches.
+    `only` restricts the choice to one schedule by name where it matches; `libraries` are names of vendors' libraries,
+    joined by commas, that may be called.
 
     before --> after
       func @k0(%x, %w: tensor<64x96xf32>)    --> func @k0(%x, %w: tensor<6x64x16xf32>) {
@@ -44,9 +45,12 @@ class ChooseSchedules(Pass):
 
     pass_name: ClassVar[str] = "choose-schedules"
     only: str = ""
+    libraries: str = ""
 
     def run(self, module: Any, ctx: PassContext) -> None:
         kernels = [f for f in module.body.operations if "aicc.kernel" in f.attributes]
+        libraries = [name for name in self.libraries.split(",") if name]
+        registry.check_libraries(libraries, ctx.target.kind)
         calls = _calls(main_of(module))
         layouts = _Layouts(module, ctx)
         narrow = NarrowWeights(ctx.target, ctx.weights)
@@ -55,7 +59,9 @@ class ChooseSchedules(Pass):
             name = kernel.sym_name.value
             weights = _weights(kernel, calls[name])
             narrow.mark(kernel, calls[name], weights)
-            costs = predictions(kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded)
+            costs = predictions(
+                kernel, ctx.target, ctx.opt_level, self.only, weights, ctx.excluded, libraries
+            )
             choice = best(costs)
             choice.write(kernel)
             write_costs(kernel, {c.schedule.name: seconds for c, seconds in costs.items()})
@@ -83,14 +89,16 @@ def predictions(
     only: str = "",
     weights: Collection[int] = (),
     excluded: Collection[str] = (),
+    libraries: Collection[str] = (),
 ) -> dict[Choice, float]:
-    """Predicted seconds of a call by each schedule that matches and is not `excluded`, the preferred ones first.
+    """Predicted seconds of a call by each schedule that matches and is not `excluded`, the preferred ones first; of
+    those that call a library the ones of `libraries`.
 
     `weights` are the arguments that are weights in every call: others cannot be transformed.
     Raises CompileError AICC-3001 when nothing matches.
     """
     with analyzed_once(kernel):
-        return _predictions(kernel, target, opt_level, only, weights, excluded)
+        return _predictions(kernel, target, opt_level, only, weights, excluded, libraries)
 
 
 def _predictions(
@@ -100,8 +108,9 @@ def _predictions(
     only: str,
     weights: Collection[int],
     excluded: Collection[str],
+    libraries: Collection[str],
 ) -> dict[Choice, float]:
-    schedules = [s for s in registry.for_target(target) if s.name not in excluded]
+    schedules = [s for s in registry.for_target(target, libraries) if s.name not in excluded]
     matching = [s for s in schedules if s.matches(kernel, target)]
     if opt_level <= 1:
         matching = matching[-1:]

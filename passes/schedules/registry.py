@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -33,11 +34,14 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
 _GPU = ("attention", "warpgroup", "contraction", "rows", "pointwise", "threads")
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
+# Those that call a vendor's library, by the name of the library: chosen only where a compilation allows it.
+LIBRARIES: dict[str, tuple[str, ...]] = {"cuda": ("cublaslt",), "simt": ("cublaslt",)}
+
 
 @cache
 def get(name: str, kind: str = "cpu") -> Schedule:
     """The schedule called `name`. Raises CompileError AICC-2003 when there is none."""
-    if name not in SCHEDULES.get(kind, ()):
+    if name not in (*SCHEDULES.get(kind, ()), *LIBRARIES.get(kind, ())):
         known = ", ".join(SCHEDULES.get(kind, ()))
         raise CompileError(
             "AICC-2003", f"There is no schedule '{name}' for {kind}.", hint=f"there are: {known}."
@@ -48,9 +52,23 @@ def get(name: str, kind: str = "cpu") -> Schedule:
     return schedule
 
 
-def for_target(target: Target) -> list[Schedule]:
-    """All schedules of a kind of target, the most specialized first."""
-    return [get(name, target.kind) for name in SCHEDULES[target.kind]]
+def for_target(target: Target, libraries: Collection[str] = ()) -> list[Schedule]:
+    """All schedules of a kind of target, the most specialized first, with those of some vendors' libraries."""
+    *names, last = SCHEDULES[target.kind]
+    names += [name for name in LIBRARIES.get(target.kind, ()) if name in libraries]
+    return [get(name, target.kind) for name in (*names, last)]
+
+
+def check_libraries(libraries: Collection[str], kind: str) -> None:
+    """Raises CompileError AICC-4002 when a kind of target calls no such library."""
+    known = LIBRARIES.get(kind, ())
+    for name in libraries:
+        if name not in known:
+            raise CompileError(
+                "AICC-4002",
+                f"--vendor-libraries {name}: the target {kind} calls no such library.",
+                hint=f"there is {', '.join(known)}." if known else "--target cuda has cublaslt.",
+            )
 
 
 def choice_of(func: Any, target: Target) -> Choice:

@@ -27,8 +27,7 @@ def runtime_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The runtime compiled as the linker step compiles it, with warnings as errors."""
     folder = tmp_path_factory.mktemp("runtime")
     objects = []
-    parts = [path for part in runtime.PARTS for path in runtime.part_sources(part)]
-    for source in [*runtime.runtime_sources(), *parts]:
+    for source in [*runtime.runtime_sources(), *runtime.part_sources("images")]:
         objects.append(folder / f"{source.stem}.o")
         cc(
             *runtime.CFLAGS,

@@ -1,4 +1,4 @@
-/* What generated code calls (cuda.h): launches, and reads and writes of device memory. */
+/* What generated code calls (cuda.h): launches, and reads and writes of device memory; around calls of libraries. */
 #include <string.h>
 
 #include "state.h"
@@ -37,6 +37,17 @@ void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, i
                                 stream_of(s), args, NULL);
   if (result != CUDA_SUCCESS) rt_end_run(ctx, cuda_check(result, kernel->name));
   if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) rt_end_run(ctx, status);
+}
+
+void *rt_device_begin_call(aicc_context *ctx) {
+  int32_t status = ctx->profiling ? cuda_timing_before(ctx->device) : AICC_OK;
+  if (status != AICC_OK) rt_end_run(ctx, status);
+  return stream_of(ctx->device);
+}
+
+void rt_device_end_call(aicc_context *ctx, aicc_range_fn range) {
+  int32_t status = ctx->profiling ? cuda_timing_after(ctx->device, range) : AICC_OK;
+  if (status != AICC_OK) rt_end_run(ctx, status);
 }
 
 int64_t aicc_cuda_multiprocessors(void *context) {

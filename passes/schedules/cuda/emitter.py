@@ -197,6 +197,11 @@ class GpuEmitter(KernelEmitter):
         """A function that the host's part calls."""
         self._declared[text] = None
 
+    @property
+    def declarations(self) -> list[str]:
+        """What `declare` was given."""
+        return list(self._declared)
+
     def function(self) -> str:
         """The text of the kernel's function, and of those it calls."""
         signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]

@@ -14,7 +14,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum kind { UPLOAD, DOWNLOAD, MOVE, SET, LAUNCH, REPLAY };
+enum kind { UPLOAD, DOWNLOAD, MOVE, SET, LAUNCH, REPLAY, CALL };
+enum { CALL_BYTES = 640 };
 
 struct op {
   enum kind kind;
@@ -25,6 +26,8 @@ struct op {
   uint64_t args[32];
   struct fake_map maps[2];
   struct CUgraph_st *graph;
+  void (*call)(const void *argument);
+  char argument[CALL_BYTES];
 };
 struct CUgraph_st {
   struct op *ops;
@@ -189,6 +192,7 @@ static void run(const struct op *op) {
     case REPLAY:
       for (int i = 0; i < op->graph->count; i++) run(&op->graph->ops[i]);
       break;
+    case CALL: op->call(op->argument); break;
   }
 }
 static void flush(CUstream s) {
@@ -253,6 +257,18 @@ EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned 
   for (int i = 0; i < f->function.n_args; i++) memcpy(&op.args[i], args[i], 8);
   for (int i = 0; i < f->function.n_maps; i++) memcpy(&op.maps[i], args[f->function.n_args + i], sizeof op.maps[i]);
   return put(s, op);
+}
+/* For stand-ins of libraries: a function as work, with a copy of its argument; where memory of the device really is. */
+EXPORT CUresult fake_cuda_call(CUstream s, void (*call)(const void *), const void *argument, size_t bytes) {
+  lock();
+  if (bytes > CALL_BYTES) return done(1);
+  struct op op = {.kind = CALL, .call = call};
+  memcpy(op.argument, argument, bytes);
+  return put(s, op);
+}
+EXPORT void *fake_cuda_memory(uint64_t address, uint64_t bytes) {
+  if (!is_device(address)) fprintf(stderr, "fake cuda: %llx is no memory of the device\n", (unsigned long long)address), abort();
+  return at(address, bytes);
 }
 #ifndef CUDA_11
 EXPORT CUresult cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *base, const uint64_t *sizes,
