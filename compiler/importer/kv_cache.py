@@ -22,20 +22,19 @@ def written(n: Node, past: Any, new: Any, starts: Any, total: Any) -> Any:
     A cache that holds exactly what has been there grows by the new entries; a buffer for more keeps its size.
     `starts` is `[B]` and `total` a scalar, both i64.
     """
-    c = Compose(n)
-    t, length = n.info(past), n.info(past).shape[2]
-    grown = c.concat([past, new], 2)
+    c, length = Compose(n), n.info(past).shape[2]
     wanted = n.importer.constant_of(total)
     if isinstance(length, int) and wanted is not None:
         size: Any = n.ints([max(length, int(wanted))])
     else:
         size = c("max", c("shape", past, start=2, end=3), c.reshape(total, 1))
-    base = c("slice", grown, n.ints([0]), size, None, axes=[2])
-    if t.shape[0] == 1 and n.info(base).shape[2] == n.info(grown).shape[2]:
-        return grown  # one sample whose cache holds what has been there: new entries follow it
-    steps = c("add", c.reshape(starts, -1, 1, 1, 1), c.reshape(positions(n, new, 2), 1, 1, -1, 1))
-    places = c("expand", steps, c("shape", new, start=0, end=4))
-    return c("scatter_elements", base, places, new, axis=2)
+    y = c("cache_write", past, new, starts, size)
+    grown = length + n.info(new).shape[2]
+    if n.info(past).shape[0] == 1 and n.info(y).shape[2] == grown:
+        return appended(
+            n, past, new
+        )  # one sample whose cache holds what has been there: new entries follow it
+    return y
 
 
 def positions(n: Node, value: Any, axis: int) -> Any:

@@ -12,6 +12,7 @@ from aicc.passes.base import Pass, PassContext, programs
 from aicc.passes.buffers import calls, control_flow, returned, tensor_ops  # noqa: F401
 from aicc.passes.buffers.empties import separate_empties
 from aicc.passes.buffers.host import Host
+from aicc.passes.buffers.scalars import hoist_scalars
 from aicc.passes.kernels.ir_tools import main_of, nested_ops
 from aicc.passes.weight_ops import LOAD, loaded_symbol
 from aicc.signature import read_bounds, write_bounds
@@ -46,6 +47,7 @@ class BufferizeHost(Pass):
     def _bufferize(self, module: Any, symbols: list[str], offsets: dict[str, int], total: int) -> None:
         main = main_of(module)
         separate_empties(main)
+        hoist_scalars(main)
         host = Host(module, main, offsets, total, self.device)
         host.run()
         attributes = host.entry.func.attributes

@@ -15,7 +15,11 @@ from aicc.passes.kernels.ir_tools import defining_op
 
 
 class Destinations:
-    """Finds the home of values; `allocate(value)` makes a buffer for one that has none."""
+    """Finds the home of values; `allocate(value)` makes a buffer for one that has none.
+
+    `outputs` are the caller's buffers of static results; `output(number, sizes)` is that of another one, None when
+    its sizes are not known before a run.
+    """
 
     def __init__(
         self,
@@ -24,8 +28,11 @@ class Destinations:
         scalar: Callable[[Any], Any | None],
         allocate: Callable[[Any, tuple[Size, ...]], Buffer],
         pad_amounts: Callable[[Any], tuple[tuple[int, ...], tuple[int, ...]] | None],
+        output: Callable[[int, tuple[Size, ...]], Buffer | None],
     ) -> None:
         self._outputs = list(outputs)
+        self._taken: set[int] = set()
+        self._output = output
         self._sizes = sizes
         self._scalar = scalar
         self._allocate = allocate
@@ -58,11 +65,15 @@ class Destinations:
     def _returned(self, value: Any) -> Buffer | None:
         for use in value.uses:
             user = use.owner.operation
-            if user.name == "func.return":
-                out = self._outputs[use.operand_number]
-                if out is not None:
-                    self._outputs[use.operand_number] = None
-                    return out
+            if user.name != "func.return" or use.operand_number in self._taken:
+                continue
+            sizes = self._sizes(value)
+            out = self._outputs[use.operand_number]
+            if out is None and sizes is not None:
+                out = self._output(use.operand_number, sizes)
+            if out is not None:
+                self._taken.add(use.operand_number)
+                return out
         return None
 
     def _viewed(self, value: Any) -> Buffer | None:
@@ -145,25 +156,53 @@ def _is_fresh_chain(insert: Any) -> bool:
 
 
 def _disjoint(chain: list[Any]) -> bool:
-    """Static offsets ascend along one dim by at least the sizes (concatenation), all steps 1."""
+    """Offsets ascend along one dim by at least the sizes (concatenation), all steps 1."""
     boxes = []
     for op in chain:
-        offsets, sizes, steps = (
-            [int(x) for x in ir.DenseI64ArrayAttr(op.attributes[f"static_{k}"])]
-            for k in ("offsets", "sizes", "strides")
-        )
+        offsets, sizes, steps = (_mixed(op, k) for k in range(3))
         if any(s != 1 for s in steps):
             return False
         boxes.append((offsets, sizes))
-    dynamic = ir.ShapedType.get_dynamic_size()
     for i, (o1, s1) in enumerate(boxes):
         for o2, s2 in boxes[i + 1 :]:
             if not any(
-                dynamic not in (a, b, x, y) and (a + x <= b or b + y <= a)
-                for a, x, b, y in zip(o1, s1, o2, s2, strict=True)
+                _ends_by(a, x, b) or _ends_by(b, y, a) for a, x, b, y in zip(o1, s1, o2, s2, strict=True)
             ):
                 return False
     return True
+
+
+def _mixed(op: Any, kind: int) -> list[Any]:
+    """Offsets (0), sizes (1) or steps (2) of an insert_slice, integers or values of the program."""
+    segments = [int(x) for x in ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])]
+    start = sum(segments[: 2 + kind])
+    values = list(op.operands)[start : start + segments[2 + kind]]
+    dynamic = ir.ShapedType.get_dynamic_size()
+    name = ("static_offsets", "static_sizes", "static_strides")[kind]
+    return [values.pop(0) if int(x) == dynamic else int(x) for x in ir.DenseI64ArrayAttr(op.attributes[name])]
+
+
+def _ends_by(offset: Any, size: Any, other: Any) -> bool:
+    """Whether `offset + size` is evidently `other`, or not behind it."""
+    if isinstance(offset, int) and isinstance(size, int):
+        return isinstance(other, int) and offset + size <= other
+    if offset == 0 and size == other:
+        return True
+    op = None if isinstance(other, int) else defining_op(other)
+    return op is not None and op.name == "arith.addi" and _is_sum(op, offset, size)
+
+
+def _is_sum(op: Any, a: Any, b: Any) -> bool:
+    terms = [_constant(v) for v in op.operands]
+    return terms in ([a, b], [b, a])
+
+
+def _constant(value: Any) -> Any:
+    """The number a constant is; other values themselves."""
+    op = defining_op(value)
+    if op is not None and op.name == "arith.constant":
+        return int(ir.IntegerAttr(op.attributes["value"]).value)
+    return value
 
 
 def slice_of(

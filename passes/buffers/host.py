@@ -14,7 +14,7 @@ from aicc.passes.buffers.entry import Entry, dim_names
 from aicc.passes.buffers.host_rules import RULES
 from aicc.passes.buffers.kernels import KernelVariants
 from aicc.passes.buffers.layout import Buffer, Size, as_value, whole
-from aicc.passes.buffers.output_sizes import build_shapes
+from aicc.passes.buffers.output_sizes import build_shapes, follow_from
 from aicc.passes.buffers.programs import program_functions
 from aicc.passes.buffers.runtime_calls import runtime_functions
 from aicc.passes.kernels.ir_tools import defining_op
@@ -41,6 +41,7 @@ class Host:
         self.buffers: dict[Any, Buffer] = {}
         self.scalars: dict[Any, Any] = {}
         self.declared: dict[str, Any] = {}
+        self._noted: dict[Any, tuple[Size, ...]] = {}
         self.kept: list[Any] = []
         """Addresses of buffers of the runtime's pool to be released at the end."""
 
@@ -70,6 +71,7 @@ class Host:
                 self.mapped_scalar,
                 self._allocate,
                 lambda op: pad_amounts_of(op, self.sources),
+                self.output,
             )
             self.block(block)
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
@@ -125,6 +127,8 @@ class Host:
         """Sizes of a tensor value, None when they are not computed yet."""
         if value in self.buffers:
             return self.buffers[value].sizes
+        if value in self._noted:
+            return self._noted[value]
         t = ir.RankedTensorType(value.type)
         if t.has_static_shape:
             return tuple(t.shape)
@@ -150,6 +154,18 @@ class Host:
                 return None
             out.append(size)
         return tuple(out)
+
+    def output(self, k: int, sizes: tuple[Size, ...]) -> Buffer | None:
+        """The caller's buffer of result `k` if its sizes follow from those of the inputs."""
+        block = self.main.regions[0].blocks[0]
+        arguments = list(block.arguments)
+        known = {s for a in arguments for s in self.buffers[a].sizes if not isinstance(s, int)}
+        if not all(follow_from(s, known) for s in sizes):
+            return None
+        returned = block.operations[len(block.operations) - 1].operation.operands[k]
+        t = ir.RankedTensorType(returned.type)
+        self.outputs[k] = self.entry.output(len(arguments) + k, t, sizes)
+        return self.outputs[k]
 
     def _allocate(self, value: Any, sizes: tuple[Size, ...]) -> Buffer:
         return self.alloc(ir.RankedTensorType(value.type).element_type, sizes)
@@ -207,6 +223,7 @@ class Host:
     def note_sizes(self, value: Any, sizes: tuple[Size, ...]) -> None:
         """Finds memory for a value whose sizes are known only now."""
         t = ir.RankedTensorType(value.type)
+        self._noted[value] = sizes
         if not t.has_static_shape and self.destinations.home(value) is None:
             self.destinations.claim(value, self.alloc(t.element_type, sizes))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aicc.bindings import arith, ir, memref
+from aicc.passes.buffers.products import product_of
 
 Size = Any
 """An int, or an MLIR index value."""
@@ -70,8 +71,8 @@ class Buffer:
     def same_place(self, other: Buffer) -> bool:
         return (
             self.root == other.root
-            and _equal(self.offset, other.offset)
-            and all(_equal(a, b) for a, b in zip(self.strides, other.strides, strict=True))
+            and product_of(self.offset) == product_of(other.offset)
+            and all(product_of(a) == product_of(b) for a, b in zip(self.strides, other.strides, strict=True))
         )
 
     def slice(self, offsets: Sequence[Size], sizes: Sequence[Size], steps: Sequence[Size]) -> Buffer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aicc.bindings import arith, func, ir
 from aicc.passes.buffers.host_rules import host_rule
 from aicc.passes.buffers.layout import Buffer, Size
-from aicc.passes.buffers.output_sizes import allocate_output, follow_from
+from aicc.passes.buffers.output_sizes import allocate_output
 from aicc.passes.buffers.programs import RELEASE
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def _return(host: Host, op: Any) -> None:
         buffer = host.written(value)
         out = host.outputs[k]
         if out is None:
-            t = ir.RankedTensorType(value.type)
-            out = _dynamic_output(host, k, t, buffer.sizes)
+            out = host.output(k, buffer.sizes) or _allocated(host, k, value, buffer.sizes)
         host.copy(buffer, out)
     for pointer in host.kept:
         host.call(RELEASE, [host.entry.context, pointer])
@@ -29,10 +28,7 @@ def _return(host: Host, op: Any) -> None:
     func.ReturnOp([arith.ConstantOp(zero.type, zero).result])
 
 
-def _dynamic_output(host: Host, k: int, t: Any, sizes: tuple[Size, ...]) -> Buffer:
-    """The caller's buffer when its sizes follow from those of the inputs, else one of the runtime."""
-    arguments = list(host.main.regions[0].blocks[0].arguments)
-    known = {s for a in arguments for s in host.buffers[a].sizes if not isinstance(s, int)}
-    if all(follow_from(s, known) for s in sizes):
-        return host.entry.output(len(arguments) + k, t, sizes)
-    return host.entry.allocated_output(allocate_output(host.module, host.entry.context, k, sizes), t, sizes)
+def _allocated(host: Host, k: int, value: Any, sizes: tuple[Size, ...]) -> Buffer:
+    """A buffer of the runtime, for sizes that depend on data."""
+    base = allocate_output(host.module, host.entry.context, k, sizes)
+    return host.entry.allocated_output(base, ir.RankedTensorType(value.type), sizes)

@@ -436,6 +436,14 @@ func.func @gather_elements(%arg0: tensor<2x3xf32>, %arg1: tensor<2x3xi64>) -> te
   return %0 : tensor<2x3xf32>
 }
 
+// CHECK-LABEL: func.func @cache_write(
+// CHECK: "aicc.cache_write"(
+// CHECK-SAME: (tensor<2x1x3x4xf32>, tensor<2x1x1x4xf32>, tensor<2xi64>, tensor<1xi64>) -> tensor<2x1x?x4xf32>
+func.func @cache_write(%arg0: tensor<2x1x3x4xf32>, %arg1: tensor<2x1x1x4xf32>, %arg2: tensor<2xi64>, %arg3: tensor<1xi64>) -> tensor<2x1x?x4xf32> {
+  %0 = "aicc.cache_write"(%arg0, %arg1, %arg2, %arg3) : (tensor<2x1x3x4xf32>, tensor<2x1x1x4xf32>, tensor<2xi64>, tensor<1xi64>) -> tensor<2x1x?x4xf32>
+  return %0 : tensor<2x1x?x4xf32>
+}
+
 // CHECK-LABEL: func.func @gather_nd(
 // CHECK: "aicc.gather_nd"(
 // CHECK-SAME: (tensor<2x3xf32>, tensor<2x1xi64>) -> tensor<2x3xf32>
