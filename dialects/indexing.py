@@ -39,6 +39,25 @@ class Gather(Op, name="gather"):
         return np.asarray(np.take(x, wrapped(indices, x.shape[axis]), axis=axis))
 
 
+class Part(Op, name="part"):
+    """`y = x[index]`, of the first dim; no copy: the host program reads `index`, a scalar, and says where `y` is.
+
+    What a run chooses of weights is one, an expert's. Out of range reads the nearest.
+    """
+
+    operands = (Operand("x"), Operand("index", INDEX))
+
+    @staticmethod
+    def infer(x: TensorType, index: TensorType) -> TensorType:
+        if x.rank < 1 or index.rank:
+            raise TypeRuleError(f"no part of {x} is at {index}; expected a dim to choose along, and a scalar")
+        return x.with_shape(*x.shape[1:])
+
+    @staticmethod
+    def fold(x: Array, index: Array) -> Array:
+        return np.asarray(x[wrapped(index, x.shape[0])])
+
+
 class GatherElements(Op, name="gather_elements"):
     """`y[i…] = x[i… with indices[i…] at axis]`; `y` has the shape of `indices`."""
 

@@ -11,9 +11,9 @@ from aicc.bindings import func, ir, linalg, tensor
 from aicc.dialects.types import TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.kernels.ir_tools import main_of, nested_ops
+from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
 from aicc.passes.kernels.narrow import NarrowWeights
-from aicc.passes.kernels.weights import weight_symbol
+from aicc.passes.kernels.weights import weight_part, weight_symbol
 from aicc.passes.schedules import registry
 from aicc.passes.schedules.cpu.nest import analyzed_once
 from aicc.passes.schedules.schedule import (
@@ -69,11 +69,12 @@ class ChooseSchedules(Pass):
             wanted = choice.schedule.layouts(kernel, ctx.target, choice.config)
             itself = choice.schedule.packs_itself(kernel, ctx.target, choice.config)
             for i, layout in sorted(wanted.items()):
-                if not itself or all(weight_symbol(call.operands[i]) is not None for call in calls[name]):
+                if not itself or all(_is_stored(call.operands[i]) for call in calls[name]):
                     layouts.apply(kernel, calls[name], i, layout)
             transforms = choice.schedule.transforms(kernel, ctx.target, choice.config)
             for i, transform in sorted(transforms.items()):
                 layouts.transform(kernel, calls[name], i, transform)
+        _erase_unused_parts(module)
         ctx.stats["schedules"] = chosen
 
 
@@ -126,6 +127,18 @@ def _predictions(
         )
     options = [Choice(s, c) for s in matching for c in s.configs(kernel, target)[:1]]
     return {c: c.schedule.cost(kernel, target, c.config) for c in options}
+
+
+def _is_stored(value: Any) -> bool:
+    """Whether a value is a weight, or a part of one."""
+    return weight_symbol(value) is not None or weight_part(value) is not None
+
+
+def _erase_unused_parts(module: Any) -> None:
+    """Parts of weights that kernels read packed now."""
+    for op in list(nested_ops(main_of(module).operation)):
+        if op.name == "tensor.extract_slice" and next(iter(op.results[0].uses), None) is None:
+            op.erase()
 
 
 def _calls(main: Any) -> dict[str, list[Any]]:
@@ -215,12 +228,9 @@ class _Layouts:
     def _packed(self, call: Any, value: Any, packed: Any, layout: PackLayout) -> Any:
         sym = weight_symbol(value)
         if sym is not None:
-            attrs = (
-                ("outer_dims_perm", layout.outer_dims_perm),
-                ("inner_dims_pos", layout.inner_dims_pos),
-                ("inner_tiles", layout.inner_tiles),
-            )
-            return self._weight(call, f"{sym}.packed", sym, packed, Recipe("pack", attrs, (sym,)))
+            return self._packed_weight(call, sym, packed, layout)
+        if weight_part(value) is not None:
+            return self._packed_part(call, defining_op(value), packed, layout)
         plain = ir.RankedTensorType(value.type)
         padded = _padded_shape(plain.shape, layout)
         with ir.InsertionPoint(call), call.location:
@@ -236,6 +246,34 @@ class _Layouts:
                 lambda x: _pack(x, plain, packed, layout),
             )
             return func.CallOp([packed], ir.FlatSymbolRefAttr.get(name), [value]).results[0]
+
+    def _packed_weight(self, call: Any, sym: str, packed: Any, layout: PackLayout) -> Any:
+        attrs = (
+            ("outer_dims_perm", layout.outer_dims_perm),
+            ("inner_dims_pos", layout.inner_dims_pos),
+            ("inner_tiles", layout.inner_tiles),
+        )
+        return self._weight(call, f"{sym}.packed", sym, packed, Recipe("pack", attrs, (sym,)))
+
+    def _packed_part(self, call: Any, view: Any, packed: Any, layout: PackLayout) -> Any:
+        """A part of the weight all of whose parts are packed alike."""
+        sym = weight_part(view.results[0])
+        assert sym is not None
+        count = int(ir.RankedTensorType(view.operands[0].type).shape[0])
+        stacked = PackLayout(
+            (0, *(d + 1 for d in layout.outer_dims_perm)) if layout.outer_dims_perm else (),
+            tuple(d + 1 for d in layout.inner_dims_pos),
+            layout.inner_tiles,
+        )
+        shape = [count, *packed.shape]
+        t = ir.RankedTensorType.get(shape, packed.element_type)
+        whole = self._packed_weight(call, sym, t, stacked)
+        offset, rank = view.operands[1], len(packed.shape)
+        dynamic = ir.ShapedType.get_dynamic_size()
+        with ir.InsertionPoint(call), call.location:
+            return tensor.ExtractSliceOp(
+                packed, whole, [offset], [], [], [dynamic, *[0] * rank], [1, *packed.shape], [1] * (rank + 1)
+            ).result
 
     def _weight(self, call: Any, name: str, sym: str, kind: Any, recipe: Recipe) -> Any:
         """The weight of type `kind` that `recipe` makes from `sym`, loaded before `call`."""

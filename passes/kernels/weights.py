@@ -47,6 +47,23 @@ def weight_symbol(value: Any) -> str | None:
     return loaded_symbol(op) if op is not None and op.name == LOAD else None
 
 
+def weight_part(value: Any) -> str | None:
+    """The symbol of the weight of which a run chooses `value`, one entry of the first dim; None for other values.
+
+    %p = tensor.extract_slice %w[%i, 0, 0] [1, 64, 32] [1, 1, 1] : tensor<8x64x32xf32> to tensor<64x32xf32>
+    """
+    op = defining_op(value)
+    if op is None or op.name != "tensor.extract_slice" or len(op.operands) != 2:
+        return None
+    sym = weight_symbol(op.operands[0])
+    if sym is None:
+        return None
+    source, part = (ir.RankedTensorType(v.type).shape for v in (op.operands[0], value))
+    offsets = [int(x) for x in ir.DenseI64ArrayAttr(op.attributes["static_offsets"])]
+    chosen = offsets[0] == ir.ShapedType.get_dynamic_size() and not any(offsets[1:])
+    return sym if chosen and list(part) == list(source)[1:] else None
+
+
 def _recipe(op: Any) -> Recipe | None:
     if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
         sym = weight_symbol(op.operands[0])

@@ -64,6 +64,15 @@ def _gathered_view(b: Builder, n: Lowered) -> Any | None:
     return b.reshape(y, t, n.results[0].shape)[0]
 
 
+@lowering("part")
+def part(b: Builder, n: Lowered) -> Any:
+    x, x_t, out = n.operands[0], stored(n.typed(0)), stored(n.results[0])
+    require_readable(b, x_t.shape[0], 1)
+    (raw,) = b.scalars(n.operands[1], n.typed(1).plain())
+    first = wrap_index(b, b.to_index(raw), b.size(x_t.shape[0]))
+    return extract_slice(b, x, x_t, [first, *[0] * out.rank], (1, *out.shape), kept=out)[0]
+
+
 @lowering("gather_elements")
 def gather_elements(b: Builder, n: Lowered) -> Any:
     x, x_t, axis = n.operands[0], n.typed(0), n.attrs["axis"]

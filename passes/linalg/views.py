@@ -36,9 +36,11 @@ def extract_slice(
     offsets: Sequence[Offset],
     shape: Sequence[DimLike],
     strides: Sequence[Any] | None = None,
+    kept: TensorType | None = None,
 ) -> tuple[Any, TensorType]:
-    """`value[offsets : … : strides]` of `shape`, as `tensor.extract_slice`."""
-    out = TensorType(tuple(shape), t.dtype)
+    """`value[offsets : … : strides]` of `shape`, as `tensor.extract_slice`; `kept` is its type without dims of size 1
+    that are dropped."""
+    out = kept or TensorType(tuple(shape), t.dtype)
     steps = [1] * t.rank if strides is None else list(strides)
     if out.shape == t.shape and all(isinstance(o, int) and o == 0 for o in offsets):
         return value, out

@@ -462,6 +462,14 @@ func.func @gather_elements(%arg0: tensor<2x3xf32>, %arg1: tensor<2x3xi64>) -> te
 
 // -----
 
+func.func @part(%arg0: tensor<4x2x3xf32>, %arg1: tensor<1xi64>) -> tensor<2x3xf32> {
+  // expected-error @+1 {{expected a dim to choose along, and a scalar}}
+  %0 = "aicc.part"(%arg0, %arg1) : (tensor<4x2x3xf32>, tensor<1xi64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// -----
+
 func.func @cache_write(%arg0: tensor<2x1x3x4xf32>, %arg1: tensor<2x2x1x4xf32>, %arg2: tensor<2xi64>, %arg3: tensor<1xi64>) -> tensor<2x1x?x4xf32> {
   // expected-error @+1 {{do not fit}}
   %0 = "aicc.cache_write"(%arg0, %arg1, %arg2, %arg3) : (tensor<2x1x3x4xf32>, tensor<2x2x1x4xf32>, tensor<2xi64>, tensor<1xi64>) -> tensor<2x1x?x4xf32>

@@ -436,6 +436,14 @@ func.func @gather_elements(%arg0: tensor<2x3xf32>, %arg1: tensor<2x3xi64>) -> te
   return %0 : tensor<2x3xf32>
 }
 
+// CHECK-LABEL: func.func @part(
+// CHECK: "aicc.part"(
+// CHECK-SAME: (tensor<4x2x3xf32>, tensor<i64>) -> tensor<2x3xf32>
+func.func @part(%arg0: tensor<4x2x3xf32>, %arg1: tensor<i64>) -> tensor<2x3xf32> {
+  %0 = "aicc.part"(%arg0, %arg1) : (tensor<4x2x3xf32>, tensor<i64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
 // CHECK-LABEL: func.func @cache_write(
 // CHECK: "aicc.cache_write"(
 // CHECK-SAME: (tensor<2x1x3x4xf32>, tensor<2x1x1x4xf32>, tensor<2xi64>, tensor<1xi64>) -> tensor<2x1x?x4xf32>

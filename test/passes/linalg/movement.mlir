@@ -99,3 +99,15 @@ func.func @main(%x: tensor<?x?xf32> {aicc.dims = ["n", "m"]}) -> tensor<?x4xf32>
   %0 = "aicc.sized"(%x) {sizes = array<i64: -1, 4>} : (tensor<?x?xf32>) -> tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
+
+// -----
+
+// A part that a run chooses is a view.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[I:.*]] = tensor.extract %arg1[]
+// CHECK: tensor.extract_slice %arg0[%{{.*}}, 0, 0] [1, 2, 3] [1, 1, 1] : tensor<4x2x3xf32> to tensor<2x3xf32>
+// CHECK-NOT: linalg.generic
+func.func @main(%x: tensor<4x2x3xf32>, %i: tensor<i64>) -> tensor<2x3xf32> {
+  %0 = "aicc.part"(%x, %i) : (tensor<4x2x3xf32>, tensor<i64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
