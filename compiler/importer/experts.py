@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from aicc.dialects.packed_weights import PackedMatMul
+from aicc.dialects.packed_weights import LEVELS, PackedMatMul
 from aicc.dialects.types import DType
 from aicc.importer.compose import Compose
 from aicc.importer.contrib import DOMAIN
 from aicc.importer.loops import Rounds
 from aicc.importer.node import Node
-from aicc.importer.packed_weights import numbers_of, stored_array
+from aicc.importer.packed_weights import stored_array
 from aicc.importer.registry import onnx_op
-from aicc.weight_packing import Array, packable, words_of
+from aicc.weight_packing import Array, numbers_of, packable, words_of
 
 LIMITS = "constant weights; no sparse mixer"
 
@@ -47,7 +47,11 @@ class Layer:
         if self.scale is None:
             y = c("matmul", x, part(self.weights))
         else:
-            y = c.n.build(PackedMatMul, x, part(self.weights), part(self.scale), part(self.zero))
+            level = c.n.attr("accuracy_level", 0)
+            given = (part(v) for v in (self.weights, self.scale, self.zero))
+            y = c.n.build(
+                PackedMatMul, x, *given, accuracy_level=level if level in LEVELS and level else None
+            )
         return y if self.bias is None else c("add", y, part(self.bias))
 
 

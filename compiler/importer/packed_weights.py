@@ -22,15 +22,6 @@ def stored_array(n: Node, value: Any) -> Array | None:
     return n.importer.constant_of(value)
 
 
-def numbers_of(packed: Array, bits: int) -> Array:
-    """Numbers of 2, 4 or 8 bits, several in a byte, as bytes side by side in the last dim; the lowest bits first."""
-    if bits == 8:
-        return packed
-    shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    parts = (packed[..., None] >> shifts) & np.uint8((1 << bits) - 1)
-    return parts.reshape(*packed.shape[:-1], -1)
-
-
 def packed_nbits(n: Node) -> Any | None:
     """MatMulNBits of constant weights with `packed_matmul`, which takes 2 bits as 4; None when blocks or zero points
     do not fit it."""
