@@ -77,6 +77,29 @@ LAYOUTS = {
 }
 
 
+LIBRARY = "cublaslt"
+"""What products of speed cases are compared with within aicc: calls of NVIDIA's library."""
+
+EPILOGUES = {
+    **LAYOUTS,
+    "batches": "(float16[6,136,72] X, float16[6,72,200] W) => (float16[6,136,200] Y) { Y = MatMul(X,W) }",
+    "single": "(float[136,72] X, float[72,200] W, float[200] B) => (float[136,200] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",
+    "gelu": "(float16[136,72] X, float16[72,200] W, float16[200] B) => (float16[136,200] Y)"
+    ' { T = MatMul(X,W) S = Add(T,B) Y = Gelu<approximate="tanh">(S) }',
+    "residual": "(float16[136,72] X, float16[72,200] W, float16[200] B, float16[136,200] Z) => (float16[136,200] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Add(S,Z) }",
+}
+"""What is checked of the library's products: layouts, epilogues, stages that are left."""
+
+
+def library_pipeline(target: Target) -> Pipeline:
+    """The pipeline of GPUs, with the library's products wherever it has them."""
+    pipeline = cuda_pipeline(target)
+    pipeline.replace("choose-schedules", ChooseSchedules(only=LIBRARY, libraries=LIBRARY))
+    return pipeline
+
+
 @dataclass(frozen=True)
 class SetTile(Pass):
     """Gives kernels of the schedule `warpgroup` a tile of a certain size, which the sizes alone would not get."""
@@ -159,11 +182,23 @@ def main() -> None:
                 results = [values.astype(np.float16) for values in expected(text, inputs)]
                 save(args.folder / f"{arrays}.npz", inputs, results)
             index["checked"].append({"name": name, "arrays": arrays, "tolerance": tolerance(text) * 5})
+    library = Options(target=target, pipeline=library_pipeline(target))
+    for kind, text in EPILOGUES.items():
+        name = f"{LIBRARY}_{kind}"
+        if args.only in name:
+            print(name, flush=True)
+            compile_model(model_of(text), args.folder / f"{name}.so", library)
+            inputs = random_inputs(model_of(text))
+            save(args.folder / f"{name}.npz", inputs, expected(text, inputs))
+            allowed = tolerance(text) * 5
+            index["checked"].append({"name": name, "arrays": name, "tolerance": allowed, "library": LIBRARY})
     for name, (text, flops, size) in SPEED.items():
         if args.only in name and args.target == "cuda":
             print(name, flush=True)
             compile_model(model_of(text), args.folder / f"speed_{name}.so", options)
             index["speed"].append({"name": name, "flops": flops, "bytes": size})
+            if flops:
+                compile_model(model_of(text), args.folder / f"speed_{name}_{LIBRARY}.so", library)
     (args.folder / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 

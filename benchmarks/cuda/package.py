@@ -27,6 +27,11 @@ def loader() -> Any:
     return importlib.import_module("aicc.loader")
 
 
+def lacks_library(error: Exception) -> bool:
+    """Whether a model was not loaded since a vendor's library that it calls is not installed."""
+    return getattr(error, "code", "") == "AICC-5006" and "is not here" in str(error)
+
+
 def torch_with_gpu() -> Any | None:
     """PyTorch, if it is installed and sees a GPU."""
     try:

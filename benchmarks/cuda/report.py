@@ -26,22 +26,25 @@ def ratio(found: Mapping[str, Any], of: str, to: str) -> str:
 
 
 def products(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Rates of whole calls, as those of PyTorch are."""
+    """Rates of whole calls, as those of PyTorch are, and of kernels beside cuBLASLt called from within aicc."""
     rows = []
     for name, found in results.items():
         rates = {
             key: found["flops"] / found[key] / 1e12
-            for key in ("kernels", "call", "torch", "jax")
+            for key in ("kernels", "cublaslt", "call", "torch", "jax")
             if found.get(key)
         }
         rows.append(
             [
                 name,
-                *(number(rates, key, 1) for key in ("kernels", "call", "torch", "jax")),
+                *(number(rates, key, 1) for key in ("kernels", "cublaslt")),
+                ratio(rates, "kernels", "cublaslt"),
+                *(number(rates, key, 1) for key in ("call", "torch", "jax")),
                 ratio(rates, "call", "torch"),
             ]
         )
-    head = ["product", "kernel", "call", "torch (cuBLAS)", "JAX", "call / torch"]
+    head = ["product", "kernel", "cuBLASLt's", "kernel / cuBLASLt's"]
+    head += ["call", "torch (cuBLAS)", "JAX", "call / torch"]
     return ["## Matrix products, TFLOP/s", "", *table(head, rows)]
 
 

@@ -1,5 +1,5 @@
 """Times the speed cases of build/cuda on the GPU, kernels and whole calls, beside PyTorch and JAX where they are
-installed.
+installed. Products are also timed as calls of cuBLASLt from within aicc, in turns with aicc's own kernels.
 
 Without PyTorch arrays come from the host and only kernels are timed, by events of the device around each. With it
 inputs and outputs are its tensors, and whole calls of both are timed in turns: medians of interleaved rounds.
@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cuda import jax_peer
-from benchmarks.cuda.package import loader, torch_with_gpu
+from benchmarks.cuda.package import lacks_library, loader, torch_with_gpu
 
-PROFILED, ROUNDS, CALLS = 5, 15, 10
+PROFILED, ROUNDS, CALLS, TURNS = 5, 15, 10, 5
+LIBRARY = "cublaslt"
 
 PEERS: dict[str, Callable[..., Any]] = {
     "matmul": lambda torch, x, w: x @ w,
@@ -39,6 +40,30 @@ def kernel_seconds(executable: Any, inputs: list[Any]) -> float:
         for _ in range(PROFILED):
             executable.run(inputs)
     return sum(kernel.seconds for kernel in profile.kernels) / PROFILED
+
+
+def against_library(folder: Path, name: str, executable: Any, inputs: list[Any]) -> dict[str, float]:
+    """Seconds of the kernels here and of the library's, medians of turns, and the largest difference relative to the
+    largest number; empty where there is no such case, or no library."""
+    path = folder / f"speed_{name}_{LIBRARY}.so"
+    if not path.exists():
+        return {}
+    try:
+        library = loader().load(path)
+    except Exception as error:
+        if lacks_library(error):
+            return {}
+        raise
+    try:
+        ours, theirs = (each.run(inputs)[0].astype(np.float32) for each in (executable, library))
+        times = [[kernel_seconds(each, inputs) for each in (executable, library)] for _ in range(TURNS)]
+    finally:
+        library.close()
+    return {
+        "kernels": statistics.median(t[0] for t in times),
+        LIBRARY: statistics.median(t[1] for t in times),
+        f"{LIBRARY}_error": float(np.abs(ours - theirs).max() / max(float(np.abs(theirs).max()), 1e-9)),
+    }
 
 
 def copy_bandwidth(executable: Any) -> float:
@@ -104,6 +129,7 @@ def measured(folder: Path, case: dict[str, Any], torch: Any, jax: Any) -> dict[s
             "flops": case["flops"],
             "bytes": case["bytes"],
         }
+        found |= against_library(folder, case["name"], executable, inputs)
         found["copy"] = copy_bandwidth(executable) if not case["flops"] else 0.0
         if torch is not None:
             ours, theirs, error = against_torch(torch, executable, inputs, case["name"])
@@ -128,7 +154,8 @@ def line_of(name: str, found: dict[str, float]) -> str:
         else " " * 20
     )
     peer = f"{found['call'] / found['torch']:8.2f}{found['error']:10.1e}" if "torch" in found else " " * 18
-    return f"{name:24}{shown('kernels')}{rates}{shown('call')}{shown('torch')}{peer}{shown('jax')}".rstrip()
+    library = f"{shown(LIBRARY)}{seconds / found[LIBRARY]:8.2f}" if found.get(LIBRARY) else " " * 20
+    return f"{name:24}{shown('kernels')}{rates}{library}{shown('call')}{shown('torch')}{peer}{shown('jax')}".rstrip()
 
 
 def main() -> None:
@@ -139,7 +166,8 @@ def main() -> None:
     args = parser.parse_args()
     torch, jax = torch_with_gpu(), jax_peer.installed()
     print(
-        f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{'call':>12}{'torch':>12}{'ratio':>8}{'error':>10}{'jax':>12}"
+        f"{'case':24}{'kernels':>12}{'TFLOP/s':>10}{'GB/s':>10}{LIBRARY:>12}{'ratio':>8}{'call':>12}{'torch':>12}"
+        f"{'ratio':>8}{'error':>10}{'jax':>12}"
     )
     results: dict[str, dict[str, float]] = {}
     failed = 0

@@ -66,6 +66,26 @@ def test_every_tile_of_warpgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert 'aicc.config = "rows=64,columns=128"' in stopped.text
 
 
+def test_cases_of_a_library(tmp_path: Path, cublaslt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are checked where the library is, and left out where it is not."""
+    arguments = ["--target", "simt", "--only", "cublaslt_residual", "--folder", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["cases", *arguments])
+    cases.main()
+    good = check(tmp_path)
+    assert good.returncode == 0 and "1 of 1 cases agree" in good.stdout, good.stdout + good.stderr
+    monkeypatch.setenv("AICC_CUBLASLT", "/nowhere/libcublasLt.so.12")
+    without = check(tmp_path)
+    assert without.returncode == 0 and "0 of 0 cases agree, 1 left out" in without.stdout, without.stdout
+    for text in cases.EPILOGUES.values():
+        options = Options(
+            Target.cuda("sm_90a"),
+            pipeline=cases.library_pipeline(Target.cuda("sm_90a")),
+            stop_after="kernels",
+        )
+        stopped = compile_model(model_of(text).SerializeToString(), None, options)
+        assert 'aicc.schedule = "cublaslt"' in stopped.text
+
+
 @pytest.mark.parametrize("name", SPEED)
 def test_speed_cases(name: str) -> None:
     """Each is a model, and has a peer with as many operands."""

@@ -16,6 +16,7 @@ import aicc
 from aicc.driver import Options
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.rewrite import Rewriter, apply, pattern
+from aicc.target import Target
 from aicc.tools.aicc import main as aicc_command
 from aicc.tools.aicc_run import main as aicc_run
 from aicc.tools.verify import verify_model
@@ -90,6 +91,16 @@ def test_pipeline_text_parses_back(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "pipeline.txt"
     path.write_text(text.replace(";", ";\n"))
     assert run(aicc_command, model, "--print-pipeline", "--pipeline", path).out == text
+
+
+def test_vendor_libraries(model: Path) -> None:
+    """The command's pipeline is the one that Python's option makes."""
+    arguments = (model, "--target", "cuda", "--mcpu", "sm_80", "--print-pipeline")
+    shown = run(aicc_command, *arguments, "--vendor-libraries", "cublaslt").out.strip()
+    assert shown == str(Options(Target.cuda("sm_80"), vendor_libraries=("cublaslt",)).chosen_pipeline())
+    assert "libraries" not in run(aicc_command, *arguments).out
+    refused = run(aicc_command, *arguments, "--vendor-libraries", "cublaslt,mkl")
+    assert refused.code == 1 and "AICC-4002" in refused.err and "mkl" in refused.err
 
 
 def test_external_weights(model: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from aicc.executable import Executable
 from aicc.loader import load
 from aicc.runtime import vendor
 from aicc.target import Target
+from benchmarks.cuda import report, speed
 from test.cuda.cases import CASES, model_of, pipeline_for, random_inputs, tolerance, worst_error
 from test.runtime.conftest import cc
 
@@ -127,6 +129,27 @@ def test_no_algorithm(driver: Driver, cublaslt: Any, build: Any) -> None:
     assert cublaslt.state.matmuls == 0 and cublaslt.state.heuristics == 1
     assert driver.state.launches == 2, "a run, and a capture"
     exe.close()
+
+
+def test_measured_in_turns(
+    driver: Driver, cublaslt: Any, build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make bench-cuda` has a column for it, which is empty where the library is missing."""
+    text = "(float[33,64] X, float[64,48] W) => (float[33,48] Y) { Y = MatMul(X,W) }"
+    compile_model(
+        model_of(text).SerializeToString(), tmp_path / "speed_p.so", Options(Target.cuda("sm_80"), jobs=0)
+    )
+    build(text, name="speed_p_cublaslt.so")
+    case = {"name": "p", "flops": 1e10, "bytes": 1.0}
+    found = speed.measured(tmp_path, case, None, None)
+    assert found["kernels"] == found["cublaslt"] == 0.25e-3
+    assert cublaslt.state.matmuls >= speed.TURNS * speed.PROFILED
+    assert re.search(r"0\.250 ms +40\.0 +0 +0\.250 ms +1\.00$", speed.line_of("p", found))
+    assert "| p | 40 | 40 | 1.00 |" in "\n".join(report.products({"p": found}))
+    monkeypatch.setenv("AICC_CUBLASLT", "/nowhere/libcublasLt.so.12")
+    build(text, name="speed_q_cublaslt.so")
+    (tmp_path / "speed_p.so").rename(tmp_path / "speed_q.so")
+    assert "cublaslt" not in speed.measured(tmp_path, {**case, "name": "q"}, None, None)
 
 
 # Errors ---------------------------------------------------------------------------------------------
