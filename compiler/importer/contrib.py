@@ -112,25 +112,33 @@ def matmul_nbits(n: Node) -> Any:
     """Weights `[N, blocks, bytes]` hold 2 or 4 bits (the lowest first) or 8 of each number, a scale per block."""
     c, x = Compose(n), n.required(0)
     bits, block, k, rows = (n.required_attr(a) for a in ("bits", "block_size", "K", "N"))
-    if bits not in (2, 4, 8) or n.input(4) is not None:
-        raise n.error("AICC-1006", f"{bits} bits, or weights in another order, are not supported.")
+    if bits not in (2, 4, 8):
+        raise n.error("AICC-1006", f"weights of {bits} bits are not supported.")
     packed = packed_nbits(n)
     if packed is not None:
         return packed
     blocks = -(-k // block)
     dtype = n.info(x).dtype
-    weights = c.reshape(unpacked(c, n.required(1), bits), rows, blocks, block)
-    weights = c.cast(weights, dtype)
+    weights = c.reshape(unpacked(c, n.required(1), bits), rows, blocks * block)
+    weights = c.cast(c.slice(weights, 1, 0, k), dtype)
+    groups = n.input(4)
+    if groups is None:
+        groups = c.constant(np.arange(k, dtype=np.int32) // block)
+    else:
+        groups = c.slice(c.reshape(groups, -1), 0, 0, k)
+
+    def each(values: Any) -> Any:
+        """A block's entry for each of its numbers: `[rows, blocks] -> [rows, k]`."""
+        return c("gather", c.cast(c.reshape(values, rows, blocks), dtype), groups, axis=1)
+
     zero = n.input(3)
     if zero is None:
         weights = c("sub", weights, float(1 << (bits - 1)))
     else:
         if n.info(zero).dtype not in FLOAT:
-            zero = c.reshape(unpacked(c, zero, bits), rows, -1)
-            zero = c.slice(zero, 1, 0, blocks)
-        weights = c("sub", weights, c.reshape(c.cast(zero, dtype), rows, blocks, 1))
-    weights = c("mul", weights, c.reshape(n.required(2), rows, blocks, 1))
-    flat = c.slice(c.reshape(weights, rows, blocks * block), 1, 0, k)
+            zero = c.slice(c.reshape(unpacked(c, zero, bits), rows, -1), 1, 0, blocks)
+        weights = c("sub", weights, each(zero))
+    flat = c("mul", weights, each(n.required(2)))
     y = n.build(MatMul, x, flat, trans_b=True)
     return y if n.input(5) is None else c("add", y, n.input(5))
 

@@ -99,47 +99,61 @@ def quantized_attention(n: Node) -> Any:
     return attention_of(n, qkv, 5, 8, len(n.inputs))
 
 
-@onnx_op("GatherBlockQuantized", domain=DOMAIN)
+@onnx_op("GatherBlockQuantized", domain=DOMAIN, limits="integers")
 def gather_block_quantized(n: Node) -> Any:
-    """Rows of a table in blocks of few bits, dequantized: `(q - zero) · scale`, the parameters of each block of
-    `block_size` columns. In bytes, two numbers of 4 bits lie in one, the lower first, and 8 stands for zero."""
+    """Entries of a table in blocks of few bits, dequantized: `(q - zero) · scale`, both for each `block_size` entries
+    along `quantize_axis`. In bytes several numbers of 2 or 4 bits lie in one of the last dim, the lowest first, and
+    the middle stands for zero. Indices out of range read zeros."""
     c, data = Compose(n), n.required(0)
     t, block, bits = n.info(data), n.attr("block_size", 128), n.attr("bits", 4)
-    rank = t.rank
-    if (
-        axis_of(n, n.attr("quantize_axis", 1), rank) != rank - 1
-        or axis_of(n, n.attr("gather_axis", 0), rank) != 0
-    ):
-        raise n.error("AICC-1006", "blocks must lie along the last dim, and rows along the first.")
-    packed = t.dtype is DType.U8 and bits == 4
+    along, axis = (axis_of(n, n.attr(a, d), t.rank) for a, d in (("quantize_axis", 1), ("gather_axis", 0)))
+    in_bytes = t.dtype is DType.U8
+    if t.dtype.is_float or bits not in (2, 4, 8) or block < 1:
+        raise n.error("AICC-1006", f"a table of {t.dtype.mlir} with {bits} bits, blocks of {block}.")
+    if in_bytes and (axis or (bits < 8 and along == axis)):
+        raise n.error(
+            "AICC-1005", "of a table in bytes, entries of the first dim are gathered, not of the blocks'."
+        )
+    size = c("shape", data, start=axis, end=axis + 1)
+    at = c.cast(n.required(1), DType.I64)
+    at = c("where", c("less", at, n.const(0, DType.I64)), c("add", at, c.reshape(size)), at)
+    inside = c("and", c("less_equal", n.const(0, DType.I64), at), c("less", at, c.reshape(size)))
+    of_blocks = c("div", at, n.const(block, DType.I64)) if along == axis else at
 
-    def rows(table: Any) -> Any:
-        found = c("gather", table, n.required(1), axis=0)
-        if n.info(table).dtype is not DType.U8 or bits == 8:
+    def entries(table: Any, places: Any) -> Any:
+        found = c("gather", table, places, axis=axis)
+        if not in_bytes or n.info(table).dtype is not DType.U8 or bits == 8:
             return found
-        pairs = unpacked(c, found, 4)
         last = n.info(found).shape[-1]
         if not isinstance(last, int):
             raise n.error("AICC-1005", "the columns of the table must be static.")
-        return c.reshape(pairs, *[0] * (n.info(found).rank - 1), 2 * last)
+        return c.reshape(unpacked(c, found, bits), *[0] * (n.info(found).rank - 1), 8 // bits * last)
 
-    q, scale = c.cast(rows(data), DType.F32), c("gather", n.required(2), n.required(1), axis=0)
-    to = n.info(scale).dtype
-    width, blocks = n.info(q).shape[-1], n.info(scale).shape[-1]
-    if not isinstance(width, int) or not isinstance(blocks, int):
-        raise n.error("AICC-1005", "the columns of the table must be static.")
+    q, scale = c.cast(entries(data, at), DType.F32), c("gather", n.required(2), of_blocks, axis=axis)
+    to, rank = n.info(scale).dtype, n.info(at).rank
+    where = along + rank - 1 if along > axis else along
+    width, blocks = n.info(q).shape[where], n.info(scale).shape[where]
 
     def spread(values: Any) -> Any:
-        """Each block's entry for each of its columns."""
+        """Each block's entry for each of its own."""
+        if along == axis:
+            return values
+        behind = [d for d in n.info(values).shape[where + 1 :] if isinstance(d, int)]
         r = n.info(values).rank
-        tiled = c("tile", c.unsqueeze(values, r), n.ints([1] * r + [block]))
-        wide = c.reshape(tiled, *[0] * (r - 1), blocks * block)
-        return wide if blocks * block == width else c.slice(wide, r - 1, 0, width)
+        if not isinstance(width, int) or not isinstance(blocks, int) or len(behind) != r - where - 1:
+            raise n.error("AICC-1005", "the sizes of the table must be static.")
+        sizes = n.ints([block if d == where + 1 else 1 for d in range(r + 1)])
+        tiled = c("tile", c.unsqueeze(values, where + 1), sizes)
+        wide = c.reshape(tiled, *[0] * where, blocks * block, *behind)
+        return wide if blocks * block == width else c.slice(wide, where, 0, width)
 
     if n.input(3) is not None:
-        zero = c.cast(rows(n.required(3)), DType.F32)
-        zero = c.slice(zero, n.info(zero).rank - 1, 0, blocks)
+        zero = c.cast(entries(n.required(3), of_blocks), DType.F32)
+        if in_bytes and bits < 8 and isinstance(blocks, int) and along == t.rank - 1:
+            zero = c.slice(zero, where, 0, blocks)
         q = c("sub", q, spread(zero))
-    elif packed or (t.dtype is DType.U8 and bits == 8):
-        q = c("sub", q, 8.0 if packed else 128.0)
-    return c.cast(c("mul", q, spread(c.cast(scale, DType.F32))), to)
+    elif in_bytes:
+        q = c("sub", q, float(1 << (bits - 1)))
+    y = c("mul", q, spread(c.cast(scale, DType.F32)))
+    inside = c.unsqueeze(inside, *range(axis), *range(axis + rank, n.info(y).rank))
+    return c.cast(c("where", inside, y, n.const(0.0, DType.F32)), to)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.dialects.attention import Attention, AttentionScores
+from aicc.dialects.normalization import RmsNorm
 from aicc.dialects.types import DType
 from aicc.importer.attention import merge_heads, split_heads
 from aicc.importer.compose import Compose
@@ -19,18 +20,23 @@ from aicc.importer.registry import onnx_op
 from aicc.importer.rotary import rotate
 
 
-@onnx_op("GroupQueryAttention", domain=DOMAIN, limits="no quantized cache")
+@onnx_op("GroupQueryAttention", domain=DOMAIN, limits="no quantized cache, no cache of a window's size")
 def group_query_attention(n: Node) -> Any:
     """Inputs query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache,
-    position_ids, attention_bias, head_sink."""
+    position_ids, attention_bias, head_sink, two scales of a quantized cache, weights of norms of each head of the
+    query and of the key, query_seqlens."""
     c = Compose(n)
     if any(n.attr(f"{x}_quant_type", "NONE") != "NONE" for x in "kv"):
         raise n.error("AICC-1006", "a quantized cache is not supported.")
+    if n.attr("sliding_window_cache", 0):
+        raise n.error("AICC-1006", "attribute 'sliding_window_cache' is 1, which is not supported.")
     q, k, v = _heads(n)
+    q, k = (_normed(n, x, 14 + i, "qk"[i]) for i, x in enumerate((q, k)))
     one = n.const(1, DType.I64)
     lengths = c("add", c.reshape(c.cast(n.required(5), DType.I64), -1), one)
     count = c.reshape(c("shape", q, start=2, end=3))
-    starts = c("max", c("sub", lengths, count), n.const(0, DType.I64))
+    new = count if n.input(16) is None else c.cast(n.required(16), DType.I64)
+    starts = c("max", c("sub", lengths, new), n.const(0, DType.I64))
     if n.attr("do_rotary", 0):
         at = n.input(9)
         if at is None:
@@ -40,15 +46,16 @@ def group_query_attention(n: Node) -> Any:
         total = c.reshape(c.cast(n.required(6), DType.I64))
         k, v = (written(n, n.required(3 + i), x, starts, total) for i, x in enumerate((k, v)))
     window = n.attr("local_window_size", -1)
+    causal = bool(n.attr("causal", 1))
     attrs = {
         "scale": n.attr("scale") or None,
         "softcap": n.attr("softcap", 0.0),
-        "causal": True,
+        "causal": causal,
         "left_window": window - 1 if window > 0 else -1,
     }
     bias = _bias(n, k)
     # the tokens of a prompt that is padded at its end stand from 0 on all the same
-    operands = q, k, bias, c("add", starts, count)
+    operands = q, k, bias, c("add", starts, count) if causal else lengths
     sink = n.input(11)
     if sink is not None or n.attr("smooth_softmax", 0) == 1:
         y = _with_sink(n, c, operands, v, sink, attrs)
@@ -78,6 +85,14 @@ def _heads(n: Node) -> tuple[Any, Any, Any]:
     ends = [heads * head, (heads + groups) * head, width]
     first = split_heads(n, c.slice(x, 2, 0, ends[0]), heads)
     return first, *(split_heads(n, c.slice(x, 2, ends[i], ends[i + 1]), groups) for i in range(2))
+
+
+def _normed(n: Node, x: Any, i: int, which: str) -> Any:
+    """Each head by its root mean square, times the weights `[H]` at input `i`; itself without them."""
+    if n.input(i) is None:
+        return x
+    epsilon = n.attr(f"{which}_norm_epsilon", n.attr("qk_norm_epsilon", 1e-6))
+    return n.build(RmsNorm, x, n.required(i), axis=3, epsilon=epsilon)
 
 
 def _turned(n: Node, x: Any, at: Any) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
+import aicc
+from test.ops import rig
 from test.ops.contrib import by_ort, check, node_model
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -99,6 +102,56 @@ def test_bias_and_sinks(rng: np.random.Generator) -> None:
     check(OP, *inputs, bias, outputs=3, constant=(6,), softcap=2.0, **HEADS)
     check(OP, *inputs, None, normal(rng, N), outputs=3, constant=(6,), symbols={4: "p"}, **HEADS)
     check(OP, *inputs, outputs=3, constant=(6,), smooth_softmax=1, **HEADS)
+
+
+def test_every_key_is_seen(rng: np.random.Generator) -> None:
+    """`causal` 0; of a prompt that is padded at its end, the keys that there are."""
+    for lengths in ([5, 5], [3, 5]):
+        inputs = (*new(rng, 5), EMPTY, EMPTY, *sizes(lengths, 5))
+        check(OP, *inputs, outputs=3, constant=(6,), causal=0, **HEADS)
+
+
+def test_padded_chunk(rng: np.random.Generator) -> None:
+    """`query_seqlens`: what is behind them of the queries and of the cache says nothing."""
+    counts, lengths = np.array([2, 3], np.int32), [5, 7]
+    rest = (None, None, None, None, None, None, None, counts)
+    inputs = (*new(rng, 3), *past(rng, 10), *sizes(lengths, 7), *tables(rng), *rest)
+    model, feeds = node_model(
+        OP, inputs, ["y", "k", "v"], {"do_rotary": 1, **HEADS}, "com.microsoft", constant=(6,)
+    )
+    want = by_ort(model, feeds)
+    for output in model.graph.output:
+        output.CopyFrom(onnx.helper.make_tensor_value_info(output.name, 0, None))
+    got = rig.execute(model, feeds)
+    for b, (count, length) in enumerate(zip(counts, lengths, strict=True)):
+        rig.assert_close(got[0][b, :count], want[0][b, :count], f"sample {b}")
+        for i in (1, 2):
+            rig.assert_close(got[i][b, :, :length], want[i][b, :, :length], f"cache {i} of sample {b}")
+
+
+def test_norms_of_heads(rng: np.random.Generator) -> None:
+    """ONNX Runtime's CPU kernel has none: it gets what is normalized."""
+    q, k, v = new(rng, 3, 1)
+    weights = [normal(rng, H) for _ in range(2)]
+    rest = (*past(rng, 4, 1), *sizes([7], 7), *tables(rng), None, None, None)
+    attrs = {**HEADS, "do_rotary": 1}
+
+    def normed(x: Array, gamma: Array, epsilon: float) -> Array:
+        heads = x.reshape(1, 3, -1, H)
+        return (heads / np.sqrt((heads**2).mean(-1, keepdims=True) + epsilon) * gamma).reshape(x.shape)
+
+    alike = (normed(q, weights[0], 1e-6), normed(k, weights[1], 1e-2), v, *rest)
+    want = by_ort(*node_model(OP, alike, ["y", "k", "v"], attrs, "com.microsoft", constant=(6,)))
+    inputs = (q, k, v, *rest, None, None, *weights)
+    check(OP, *inputs, outputs=3, constant=(6,), expected=want, k_norm_epsilon=1e-2, **attrs)
+
+
+@pytest.mark.parametrize("attrs", [{"sliding_window_cache": 1}, {"k_quant_type": "PER_TENSOR"}])
+def test_refused(attrs: dict[str, Any], rng: np.random.Generator) -> None:
+    inputs = (*new(rng, 5), EMPTY, EMPTY, *sizes([5, 5], 5))
+    model, _ = node_model(OP, inputs, ["y"], {**HEADS, **attrs}, "com.microsoft")
+    with pytest.raises(aicc.AiccError, match=r"AICC-1006.*GroupQueryAttention"):
+        aicc.compile(model)
 
 
 @pytest.mark.parametrize("mode", [1, 2])
