@@ -24,11 +24,12 @@ SHIFTS = {4: NIBBLE_SHIFTS, 8: (0, 8, 16, 24)}
 
 
 class QuantizeRows(Op, name="quantize_rows"):
-    """Bytes with a scale for each `block` numbers of the last dim: `x[k] ≈ q[k] · scale[k / block]`.
+    """Bytes with a scale for each `block` numbers of a row: `x[.., block b + k] ≈ q[b, .., k] · scale[b, ..]`.
 
     `m = max(|x|, 2^-119)` of a block, `scale = m / 127`, `q = round(x · (127 / m))`, half to even, all in f32; and
     `mean` is that of the q of a block. A block with an infinity or NaN has that as scale, and 0 where the quotient is
-    NaN. `x` is `[..., K]`; `scale` and `mean` are `[..., K / block]`.
+    NaN. `x` is `[..., K]`, `q` `[K / block, ..., block]`, `scale` and `mean` `[K / block, ...]`: products take a block
+    of all rows together.
     """
 
     operands = (Operand("x", F32),)
@@ -40,26 +41,25 @@ class QuantizeRows(Op, name="quantize_rows"):
         depth = x.shape[-1] if x.rank else 1
         if not isinstance(depth, int) or block < 1 or depth % block:
             raise TypeRuleError(f"operand 'x' is {x}; its last dim must be a multiple of 'block', {block}")
-        blocks = TensorType((*x.shape[:-1], depth // block), DType.F32)
-        return x.with_dtype(DType.I8), blocks, blocks
+        blocks = TensorType((depth // block, *x.shape[:-1]), DType.F32)
+        return TensorType((*blocks.shape, block), DType.I8), blocks, blocks
 
     @staticmethod
     def fold(x: Array, *, block: int) -> tuple[Array, Array, Array]:
-        x = x.reshape(*x.shape[:-1], -1, block)
+        x = np.moveaxis(x.reshape(*x.shape[:-1], -1, block), -2, 0)
         largest = np.maximum(np.abs(x).max(-1), np.float32(LEAST_ABSOLUTE))
         with np.errstate(invalid="ignore"):
             q = np.rint(x * (np.float32(LARGEST) / largest)[..., None])
         q = np.where(np.isnan(q), np.float32(0), q)
         mean = q.sum(-1, dtype=np.int32).astype(np.float32) / np.float32(block)
-        flat = q.reshape(*q.shape[:-2], -1).astype(np.int8)
-        return flat, largest / np.float32(LARGEST), mean
+        return q.astype(np.int8), largest / np.float32(LARGEST), mean
 
 
 class BlockIntegerMatMul(Op, name="block_integer_matmul"):
     """Rows in bytes times weights in bytes or less, a scale for each block of both, in f32.
 
-    `y[m, n] = Σ_b scale[m, b] · weight_scale[b, n] · Σ_k in b (q[m, k] · w[k, n] - c[b, n] · mean[m, b])`, where `c` is
-    half the range of w, 2^(bits - 1), and `zero[b, n]`: of the numbers w - c products are summed. `q`, `scale` and
+    `y[m, n] = Σ_b scale[b, m] · weight_scale[b, n] · Σ_k (q[b, m, k] · w[b, k, n] - c[b, n] · mean[b, m])`: c is half
+    the range of w, 2^(bits - 1), and `zero[b, n]`: of the numbers w - c products are summed. `q`, `scale` and
     `mean` are those of `quantize_rows`; `weights` hold the unsigned w of `bits` 4 or 8 in words of 32 bits
     `[K / block, block · bits / 32, N]`, a word's numbers at `SHIFTS`. The sum over a block is one of integers up to the
     mean: how it is rounded is up to the kernel.
@@ -91,16 +91,16 @@ class BlockIntegerMatMul(Op, name="block_integer_matmul"):
         if weights.rank != 3 or not weights.is_static:
             raise TypeRuleError(f"operand 'weights' must be [blocks, words, columns], got {weights}")
         blocks, words, columns = weights.shape
-        depth = blocks * words * len(SHIFTS[bits])
-        if q.rank < 1 or (isinstance(q.shape[-1], int) and q.shape[-1] != depth):
-            raise TypeRuleError(f"operand 'q' is {q}; its last dim must be {depth}")
+        block = words * len(SHIFTS[bits])
+        if q.rank < 2 or q.shape[0] != blocks or q.shape[-1] != block:
+            raise TypeRuleError(f"operand 'q' is {q}; expected shape [{blocks}, ..., {block}]")
         for name, t in (("scale", scale), ("mean", mean)):
-            if t.rank != q.rank or (isinstance(t.shape[-1], int) and t.shape[-1] != blocks):
-                raise TypeRuleError(f"operand '{name}' is {t}; its last dim must be {blocks}")
+            if t.rank != q.rank - 1 or t.shape[0] != blocks:
+                raise TypeRuleError(f"operand '{name}' is {t}, which does not fit {q}")
         for name, of_weights in (("weight_scale", weight_scale), ("zero", zero)):
             if of_weights is not None and of_weights.shape != (blocks, columns):
                 raise TypeRuleError(f"operand '{name}' is {of_weights}; expected shape [{blocks}, {columns}]")
-        return TensorType((*q.shape[:-1], columns), DType.F32)
+        return TensorType((*q.shape[1:-1], columns), DType.F32)
 
     @staticmethod
     def fold(
@@ -114,11 +114,12 @@ class BlockIntegerMatMul(Op, name="block_integer_matmul"):
         bits: int,
     ) -> Array:
         w = numbers(weights, bits).astype(np.int32)
-        blocks, block, _ = w.shape
-        sums = np.einsum("...bk,bkn->...bn", q.reshape(*q.shape[:-1], blocks, block).astype(np.int32), w)
+        blocks, block, columns = w.shape
+        sums = np.matmul(q.reshape(blocks, -1, block).astype(np.int32), w).astype(np.float32)
         c = np.float32(1 << (bits - 1)) + (0 if zero is None else zero.astype(np.float32))
-        sums = sums.astype(np.float32) - block * mean[..., None] * c
-        out: Array = (sums * scale[..., None] * weight_scale).sum(-2, dtype=np.float32)
+        sums -= block * mean.reshape(blocks, -1, 1) * np.broadcast_to(c, weight_scale.shape)[:, None]
+        total = (sums * scale.reshape(blocks, -1, 1) * weight_scale[:, None]).sum(0, dtype=np.float32)
+        out: Array = total.reshape(*q.shape[1:-1], columns)
         return out
 
 

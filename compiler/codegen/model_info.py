@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aicc.dialects.types import DType
 from aicc.passes.llvm.programs import descriptor, entry_names
+from aicc.passes.schedules.registry import TILE_SCHEDULES
 from aicc.target import Target
 from aicc.values import Value
 
@@ -130,10 +131,10 @@ class ModelInfo:
 
     @property
     def cpu_features(self) -> frozenset[str]:
-        """What the CPU must have: of the target's features those that the code may use. Tile registers are used by two
+        """What the CPU must have: of the target's features those that the code may use. Tile registers are used by few
         schedules only, and a process has to ask the system for them."""
         features = self.target.host_side.features
-        if any(kernel.schedule.startswith(("amx(", "split(")) for kernel in self.kernels):
+        if any(kernel.schedule.partition("(")[0] in TILE_SCHEDULES for kernel in self.kernels):
             return features
         return frozenset(name for name in features if not name.startswith("amx-"))
 

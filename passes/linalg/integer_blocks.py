@@ -2,7 +2,8 @@
 
 before --> after
   aicc.quantize_rows(x)
-    -->  linalg.generic {absf, maximumf}, {divf, mulf, roundeven, fptosi}, {sitofp, addf} and what is of a block
+    -->  linalg.generic {absf, maximumf}, {divf, mulf, roundeven, fptosi}, {sitofp, addf} and what is of a block;
+         of several rows a transposition: blocks come first
   aicc.block_integer_matmul(q, scale, mean, words, scale)
     -->  linalg.generic (.., n, block, word, number) { shrui, andi, extsi, muli, sitofp, mulf mean, subf, mulf, addf }
 """
@@ -40,23 +41,31 @@ def quantize_rows(b: Builder, n: Lowered) -> list[Any]:
     total = rows.reduce([q], 0, lambda v, total: s.add(total, cast(v, DType.I8, DType.F32)))
     mean = rows.per_row([total], lambda v: s.div(v, s.const(block)))
     scale = rows.per_row([largest], lambda most: s.div(most, s.const(LARGEST)))
-    return [b.reshape(q.value, q.type, x.shape)[0], scale.value, mean.value]
+    return [_blocks_first(b, found.value, found.type, x.rank - 1) for found in (q, scale, mean)]
+
+
+def _blocks_first(b: Builder, value: Any, t: TensorType, dim: int) -> Any:
+    """Dim `dim` before all others: a view where there is one block, or one row."""
+    order = [dim, *(d for d in range(t.rank) if d != dim)]
+    if t.shape[dim] == 1 or all(size == 1 for size in t.shape[:dim]):
+        return b.reshape(value, t, [t.shape[d] for d in order])[0]
+    return b.transpose(value, t, order)[0]
 
 
 @lowering("block_integer_matmul")
 def block_integer_matmul(b: Builder, n: Lowered) -> Any:
     q, words, bits = n.typed(0), n.typed(3), n.attrs["bits"]
     blocks, steps, _ = words.shape
-    split, _ = b.reshape(n.operands[0], q, (*q.shape[:-1], blocks, steps, len(SHIFTS[bits])))
-    rows = q.rank - 1
+    split, _ = b.reshape(n.operands[0], q, (*q.shape[:-1], steps, len(SHIFTS[bits])))
+    rows = q.rank - 2
     dims = [ir.AffineExpr.get_dim(d) for d in range(rows + 4)]
     column, block, step, number = dims[rows:]
 
     def over(*exprs: Any) -> Any:
         return ir.AffineMap.get(rows + 4, 0, list(exprs))
 
-    ins = [(split, over(*dims[:rows], block, step, number))]
-    ins += [(n.operands[i], over(*dims[:rows], block)) for i in (1, 2)]
+    ins = [(split, over(block, *dims[:rows], step, number))]
+    ins += [(n.operands[i], over(block, *dims[:rows])) for i in (1, 2)]
     ins.append((n.operands[3], over(block, step, column)))
     ins += [(n.operands[i], over(block, column)) for i in (4, 5) if n.operands[i] is not None]
     out = TensorType(n.results[0].shape, DType.F32)

@@ -23,6 +23,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "amx",
         "packed",
         "integer_blocks",
+        "integer_tiles",
         "split",
         "contraction",
         "window",
@@ -31,6 +32,9 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
         "affine",
     ),
 }
+TILE_SCHEDULES = ("amx", "integer_tiles", "split")
+"""Those whose kernels use the tile registers of Intel CPUs, which a process has to ask for."""
+
 _GPU = ("attention", "warpgroup", "contraction", "rows", "pointwise", "threads")
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 

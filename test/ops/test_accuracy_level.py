@@ -97,6 +97,16 @@ def schedules(m: onnx.ModelProto, **options: Any) -> set[str]:
     return {text.split("(")[0] for text in found.values()}
 
 
+INTEGER = ({"rows"}, {"rows", "pointwise"})
+"""What rounds rows: of several rows blocks are moved to the front."""
+
+
+def in_integers(m: onnx.ModelProto, **options: Any) -> bool:
+    """Whether rows are rounded, and a schedule of integer products takes them."""
+    found = schedules(m, **options)
+    return found - {"integer_blocks", "integer_tiles"} in INTEGER and not found <= {"rows", "pointwise"}
+
+
 def check(got: Array, want: Array) -> None:
     """To the rounding of sums in f32."""
     np.testing.assert_allclose(got, want, atol=1e-6 * np.abs(want).max(), rtol=1e-5)
@@ -122,13 +132,19 @@ PRODUCTS = [
     (["n"], Product(256, 130, 32, zeros=True)),
     (["n"], Product(4160, 16, 16)),
     (["n"], Product(96, 40, 32, bits=8)),
+    # whole tiles of AMX and parts of them, long blocks, an odd number of blocks
+    ([17], Product(160, 72, 32)),
+    ([32], Product(1536, 64, 512, zeros=True)),
+    ([49], Product(384, 33, 128, zeros=True)),
+    ([16], Product(256, 48, 64, bits=8, zeros=True)),
+    ([12], Product(4096, 40, 256)),
 ]
 
 
 @pytest.mark.parametrize(("rows", "product"), PRODUCTS)
 def test_the_definition_and_the_peer(rows: list[Any], product: Product):
     m = product.model(rows)
-    assert schedules(m) == {"rows", "integer_blocks"}
+    assert in_integers(m)
     exe, peer = aicc.compile(m), onnxruntime.InferenceSession(m.SerializeToString())
     for count in (1, 2, 5, 11, 70) if rows == ["n"] else (0,):
         x = normal(*[count if d == "n" else d for d in rows], product.depth)
@@ -161,7 +177,7 @@ def test_other_cpus(cpu: str):
         (3, Product(128, 40, 64, bits=8, zeros=True)),
     ):
         m, x = product.model([rows]), normal(rows, product.depth)
-        assert schedules(m, target=target) == {"rows", "integer_blocks"}
+        assert in_integers(m, target=target)
         check(aicc.compile(m, target=target)(x), product.expected(x))
 
 
@@ -174,22 +190,48 @@ def test_extremes_do_not_saturate(bits: int, byte: int, cpu: str):
     check(aicc.compile(product.model([3]), target=Target.named("cpu", cpu))(x), product.expected(x))
 
 
-def test_rows_of_all_magnitudes():
+def test_every_number_of_rows():
+    product = Product(160, 48, 32, zeros=True)
+    exe = aicc.compile(product.model(["n"]))
+    for count in range(71):
+        x = normal(count, 160)
+        got = exe(x)
+        assert got.shape == (count, 48)
+        if count:
+            check(got, product.expected(x))
+
+
+@pytest.mark.parametrize("cpu", ["native", "icelake-server"])
+def test_threads_agree(cpu: str):
+    target = Target.named("cpu", cpu)
+    if not target.features <= Target.host().features:
+        pytest.skip(f"this CPU is no {cpu}")
+    product, x = Product(512, 1040, 32), normal(70, 512)
+    exe = aicc.compile(product.model([70]), target=target)
+    exe.num_threads = 1
+    one = exe(x).copy()
+    exe.num_threads = 2
+    np.testing.assert_array_equal(exe(x), one)
+
+
+@pytest.mark.parametrize("rows", [6, 20])
+def test_rows_of_all_magnitudes(rows: int):
     product = Product(128, 32, 32)
-    x = normal(6, 128)
+    x = normal(rows, 128)
     x[0] = 0
     x[1, :32] = 0
     x[2] *= 1e-42
     x[3] *= 1e34
     x[4, 32:64] *= 1e-30
-    exe = aicc.compile(product.model([6]))
+    exe = aicc.compile(product.model([rows]))
     check(exe(x), product.expected(x))
     # what is not finite spreads over its row alone
     for value in (np.inf, -np.inf, np.nan):
         bad = x.copy()
         bad[5, 3] = value
         got, want = exe(bad), product.expected(x)
-        check(got[:5], want[:5])
+        others = np.arange(rows) != 5
+        check(got[others], want[others])
         assert np.isnan(got[5]).all()
 
 
@@ -206,7 +248,7 @@ def test_other_levels_round_no_rows(level: int | None):
 def test_a_level_for_all_products():
     said, unsaid = Product(256, 64, 32), Product(256, 64, 32, level=None)
     assert schedules(said.model([4]), accuracy_level=1) == {"packed"}
-    assert schedules(unsaid.model([4]), accuracy_level=4) == {"rows", "integer_blocks"}
+    assert in_integers(unsaid.model([4]), accuracy_level=4)
     x = normal(4, 256)
     check(aicc.compile(unsaid.model([4]), accuracy_level=4)(x), unsaid.expected(x))
 
@@ -223,7 +265,7 @@ def test_rounded_weights(precision: str, rounding: tuple[int, int]):
     )
     m = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     options = {"precision": precision, "accuracy_level": 4}
-    assert schedules(m, **options) == {"rows", "integer_blocks"}
+    assert in_integers(m, **options)
     assert schedules(m, precision=precision) == {"packed"}
     blocks = quantize_blocks(w, Rounding(*rounding))
     block = rounding[1] or 256

@@ -115,9 +115,12 @@ class IntegerBlocks(Contraction):
         rates = machine(target)
         work = grid.operations() / (rates.fmas * rates.clock * rates.share)
         work += stage_seconds(roles.epilogue, target, grid.lanes)
+        return max(work, self._memory(roles, target)) + rates.start
+
+    def _memory(self, roles: BlockRoles, target: Target) -> float:
+        """Seconds that the weights take from memory."""
         columns, steps = roles.axes.extents[roles.axes.column].guess(), roles.block // roles.numbers
-        memory = rates.cold(int(4 * roles.depth().guess() * columns * (1 + 1 / steps)))
-        return max(work, memory) + rates.start
+        return machine(target).cold(int(4 * roles.depth().guess() * columns * (1 + 1 / steps)))
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """Words, scales and zero points in panels of columns."""

@@ -172,12 +172,16 @@ class BlockTile(PackedTile):
     def _middle(self, zero: str | None) -> str | None:
         """What the mean of A's block is multiplied by: `-block · c`; None where c is 0."""
         e, roles, lanes = self._e, self._blocks, self._lanes
-        signed = self._products.signed and roles.bits == 8
-        c = 0 if signed else 1 << (roles.bits - 1)
+        c = self._offset()
         if zero is None:
             return e.splat(f"{-c * roles.block}.0", "f32", lanes) if c else None
         value = e.op(f"arith.addf {zero}, {e.splat(f'{c}.0', 'f32', lanes)} : {self._kind}")
         return e.op(f"arith.mulf {value}, {e.splat(f'{-roles.block}.0', 'f32', lanes)} : {self._kind}")
+
+    def _offset(self) -> int:
+        """What is to be subtracted from a weight as it is multiplied, without its zero point."""
+        bits = self._blocks.bits
+        return 0 if self._products.signed and bits == 8 else 1 << (bits - 1)
 
     def _of_row(self, access: Access | None, row: tuple[int, ...], block: Index) -> str:
         """What belongs to a block of a row, for all columns."""
