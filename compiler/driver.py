@@ -35,6 +35,7 @@ from aicc.passes.kernels.choose import ChooseSchedules
 from aicc.passes.kernels.constants import InlineConstants
 from aicc.passes.kernels.outline import FormKernels
 from aicc.passes.kernels.reshapes import SinkReshapes
+from aicc.passes.kernels.round_operands import RoundOperands
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.kernels.widening import InlineWidening
@@ -118,10 +119,12 @@ class Options:
     the IR after each stage; `emit` is what to make: so, obj (kernels and host, without runtime and weights), or the
     text (`CompileResult.text`) of llvm or asm; `precision` what weights of products and embeddings are stored in (sums
     are in f32): f32 (as the model says), f16, bf16, int8-weights, int4-weights; or tf32: stored as they are, but
-    rounded for the tensor cores of NVIDIA GPUs (sm_80 and later); `accuracy_level` how accurate products with weights
-    of 4 and 8 bits have to be at least: 4 lets them round activations to bytes, less, and 0, does not (None: what
-    com.microsoft's MatMulNBits says of each, and f32 of others); `vendor_libraries` are libraries that kernels may
-    call where that is predicted to be faster: cublaslt, for NVIDIA GPUs."""
+    rounded for the tensor cores of NVIDIA GPUs (sm_80 and later). There f16 and bf16 round the other operands of
+    products, too, and both of convolutions, for the same reason: f16 makes what is larger than 65504 infinite;
+    `accuracy_level` how accurate products with weights of 4 and 8 bits have to be at least: 4 lets them round
+    activations to bytes, less, and 0, does not (None: what com.microsoft's MatMulNBits says of each, and f32 of
+    others); `vendor_libraries` are libraries that kernels may call where that is predicted to be faster: cublaslt, for
+    NVIDIA GPUs."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2
@@ -181,7 +184,10 @@ class Options:
         if self.precision in PRECISIONS:
             # after constants are folded, so that weights are what products read
             pipeline = Pipeline(pipeline.stages)
-            pipeline.insert_after("fold-constants", PackWeights(self.precision))
+            halves = self.precision in ("f16", "bf16") and self.target.compute_capability >= 80
+            pipeline.insert_after("fold-constants", PackWeights(self.precision, products=not halves))
+            if halves:
+                pipeline.insert_before("fold-casts", RoundOperands(self.precision))
         if self.accuracy_level is not None:
             pipeline = Pipeline(pipeline.stages)
             pipeline.replace("quantize-activations", QuantizeActivations(self.accuracy_level))

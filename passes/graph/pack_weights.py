@@ -34,7 +34,8 @@ class PackWeights(Pass):
     """Products read weights in few bits; sums are in f32.
 
     `precision` rounds f32 weights: f16, bf16, int8-weights, int4-weights (empty: what is not quantized stays);
-    `block` numbers of a column of 4-bit weights share a scale. Embeddings of both are of 8 bits, a scale for a row.
+    `block` numbers of a column of 4-bit weights share a scale; without `products` only tables are rounded. Embeddings
+    of both are of 8 bits, a scale for a row.
 
     before --> after
       aicc.matmul(%x, aicc.dequantize(%q, %s))  --> aicc.packed_matmul(%x, %q', %s')
@@ -45,6 +46,7 @@ class PackWeights(Pass):
     pass_name: ClassVar[str] = "pack-weights"
     precision: str = ""
     block: int = 32
+    products: bool = True
 
     def run(self, module: Any, ctx: PassContext) -> None:
         if self.precision and self.precision not in PRECISIONS:
@@ -196,7 +198,7 @@ def _rounding(options: PackWeights) -> list[Pattern]:
         picked = rw.build("cast", rw.build("gather", q, indices, axis=0), to=DType.F32)
         return rw.replace(op, rw.build("mul", picked, rw.build("gather", scale, indices, axis=0)))
 
-    return [round_weights, round_tables]
+    return [round_weights, round_tables] if options.products else [round_tables]
 
 
 def _symbol(rw: Rewriter, value: Any) -> str | None:

@@ -12,11 +12,35 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aicc.passes.kernels.graph import BlockGraph
-from aicc.passes.kernels.ir_tools import body_op_names, inputs, is_contraction, is_generic, is_parallel
+from aicc.passes.kernels.ir_tools import (
+    body_op_names,
+    defining_op,
+    inputs,
+    is_contraction,
+    is_generic,
+    is_parallel,
+)
 
 # Stages of a softmax, and of scale and mask before it.
 _MOST = 12
 _SOFTMAX = ("arith.maximumf", "math.exp", "arith.addf")
+
+
+def is_softmax_of_product(value: Any) -> bool:
+    """Whether a value is computed by a softmax, perhaps with stages before it, of a product: that of an attention."""
+    names: set[str] = set()
+    seen: list[Any] = []
+    pending, product = [value], False
+    while pending and len(seen) < _MOST:
+        op = defining_op(pending.pop())
+        if op is None or not is_generic(op) or op in seen:
+            continue
+        seen.append(op)
+        names |= set(body_op_names(op))
+        product = product or is_contraction(op)
+        if not is_contraction(op):
+            pending += inputs(op)
+    return product and all(name in names for name in _SOFTMAX)
 
 
 def attention_groups(graph: BlockGraph, accepts: Callable[[list[Any]], bool]) -> Iterator[list[int]]:

@@ -24,7 +24,7 @@ from aicc.passes.kernels.weights import weight_symbol
 # A 16-bit tensor, and the map its conversion reads it by, if that is not the identity.
 _Narrow: TypeAlias = tuple[Any, Any | None]
 
-_MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
+MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FoldCasts(Pass):
 
 def _has_weight(op: Any) -> bool:
     """Whether an operand of a contraction is the conversion of a weight, perhaps under views."""
-    return any(_is_weight(_narrow(op.operands[i])) for i in range(2))
+    return any(_is_weight(narrow_source(op.operands[i])) for i in range(2))
 
 
 def _is_weight(source: _Narrow | None) -> bool:
@@ -71,7 +71,7 @@ def _is_weight(source: _Narrow | None) -> bool:
 def _origin(value: Any) -> Any:
     """What `value` is a view of."""
     op = defining_op(value)
-    while op is not None and op.name in _MOVES:
+    while op is not None and op.name in MOVES:
         value = op.operands[0]
         op = defining_op(value)
     return value
@@ -79,7 +79,7 @@ def _origin(value: Any) -> Any:
 
 def _fold_weight(op: Any, elements: Collection[str]) -> int:
     """Folds the cast of the second operand, if that is a weight."""
-    source = _narrow(op.operands[1])
+    source = narrow_source(op.operands[1])
     if source is None or not _is_weight(source) or str(source[0].type.element_type) not in elements:
         return 0
     _take(op, 1, source)
@@ -88,7 +88,7 @@ def _fold_weight(op: Any, elements: Collection[str]) -> int:
 
 def _fold(op: Any, elements: Collection[str]) -> int:
     """Folds the casts of both operands or none: products have one type."""
-    sources = [_narrow(op.operands[i]) for i in range(2)]
+    sources = [narrow_source(op.operands[i]) for i in range(2)]
     if any(source is None for source in sources):
         return 0
     kinds = {str(source[0].type.element_type) for source in sources if source is not None}
@@ -104,18 +104,18 @@ def _take(op: Any, number: int, source: _Narrow) -> None:
     """Operand `number` becomes the 16-bit tensor, which the body converts."""
     value, m = source
     with ir.InsertionPoint(op), op.location:
-        value = _rebuilt(op.operands[number], value)
+        value = rebuilt(op.operands[number], value)
     op.operands[number] = value
     if m is not None:
         _compose(op, number, m)
     _retype(body_of(op), number, value.type.element_type)
 
 
-def _narrow(value: Any) -> _Narrow | None:
+def narrow_source(value: Any) -> _Narrow | None:
     """The 16-bit tensor that `value` is a conversion of, under views and padding with zeros, and the map of the
     conversion; None if it is none."""
     op = defining_op(value)
-    while op is not None and (op.name in _MOVES or _pads_with_zero(op)):
+    while op is not None and (op.name in MOVES or pads_with_zero(op)):
         op = defining_op(op.operands[0])
     if op is None or not _widens(op):
         return None
@@ -144,7 +144,7 @@ def _widens(op: Any) -> bool:
     )
 
 
-def _pads_with_zero(op: Any) -> bool:
+def pads_with_zero(op: Any) -> bool:
     if op.name != "tensor.pad":
         return False
     operations = [o.operation for o in op.regions[0].blocks[0].operations]
@@ -154,13 +154,13 @@ def _pads_with_zero(op: Any) -> bool:
     return bool(ir.FloatAttr(source.attributes["value"]).value == 0.0)
 
 
-def _rebuilt(value: Any, narrow: Any) -> Any:
+def rebuilt(value: Any, narrow: Any) -> Any:
     """The views and paddings between `narrow` and `value`, on the narrow type; at the insertion point."""
     op = defining_op(value)
     assert op is not None
     if _widens(op):
         return narrow
-    source = _rebuilt(op.operands[0], narrow)
+    source = rebuilt(op.operands[0], narrow)
     kind = ir.RankedTensorType.get(list(value.type.shape), narrow.type.element_type)
     if op.name == "tensor.pad":
         return _padded(op, source, kind)
@@ -211,7 +211,7 @@ def _retype(block: Any, number: int, kind: Any) -> None:
 
 def _erase_unused(main: Any) -> None:
     for op in reversed(list(nested_ops(main))[1:]):
-        if op.name in ("linalg.generic", "tensor.pad", *_MOVES) and not any(
+        if op.name in ("linalg.generic", "tensor.pad", *MOVES) and not any(
             True for result in op.results for _ in result.uses
         ):
             op.erase()
