@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import aicc
 from aicc.target import Target
 from aicc.tools.inputs import random_inputs
+from test.cuda.cases import pipeline_for
 from test.models.test_models import SIZES, agree, model, session
 
 
@@ -21,3 +24,17 @@ def test_free_sizes(name: str) -> None:
     exe = aicc.compile(model(name, True), Target.simt(), check_ir=True)
     for sizes in SIZES[:2]:
         agree(exe, session(name, True), random_inputs(model(name, True), sizes))
+
+
+@pytest.mark.parametrize(("name", "free"), [("resnet", False), ("encoder", True), ("gru", True)])
+def test_with_a_library(name: str, free: bool, cublaslt: Any) -> None:
+    """Products by the stand-in for cuBLASLt wherever it has them, among kernels of aicc's."""
+    target = Target.simt("sm_80")
+    exe = aicc.compile(
+        model(name, free), target, pipeline=pipeline_for(target, "cublaslt"), vendor_libraries=("cublaslt",)
+    )
+    for sizes in SIZES[:2] if free else (None,):
+        agree(exe, session(name, free), random_inputs(model(name, free), sizes))
+    called = [kernel for kernel in exe.kernels if kernel.schedule.startswith("cublaslt")]
+    assert called and cublaslt.state.matmuls >= len(called)
+    exe.close()
