@@ -785,3 +785,11 @@ func.func @image_decode(%arg0: tensor<?xui8>) -> tensor<?x?x1xui8> {
   %0 = "aicc.image_decode"(%arg0) {pixels = "grayscale"} : (tensor<?xui8>) -> tensor<?x?x1xui8>
   return %0 : tensor<?x?x1xui8>
 }
+
+// CHECK-LABEL: func.func @required(
+// CHECK: "aicc.required"(
+// CHECK-SAME: sizes = array<i64: 1, -1>
+func.func @required(%arg0: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %0 = "aicc.required"(%arg0) {relation = "unequal", sizes = array<i64: 1, -1>, what = "a row is left"} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
