@@ -9,7 +9,7 @@ from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction.plan import unroll
 from aicc.passes.schedules.cpu.contraction.prefetch import Ahead, Prefetch
 from aicc.passes.schedules.cpu.contraction.roles import Roles
-from aicc.passes.schedules.cpu.emit import Index, vector
+from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.epilogue import Epilogue
 from aicc.passes.schedules.cpu.inline import literal
@@ -141,7 +141,8 @@ class TileEmitter:
         return a_at, b_at
 
     def _zero(self) -> str:
-        return self._e.splat("0" if self._acc[0] == "i" else "0.0", self._acc, self._lanes)
+        text = "0" if self._acc[0] == "i" else f"0x{0:0{element_bits(self._acc) // 4}X}"
+        return self._e.splat(text, self._acc, self._lanes)
 
     def _added(self, x: str, y: str) -> str:
         return self._e.op(f"arith.add{'i' if self._acc[0] == 'i' else 'f'} {x}, {y} : {self._kind}")

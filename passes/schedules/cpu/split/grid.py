@@ -84,10 +84,8 @@ class SplitGrid:
     ) -> None:
         """One part of the sums of a block, in a range of panels."""
         plan = self._plan
-        with (
-            e.loop(*panels) as panel,
-            e.loop(0, e.ceil_div(rows, counts.height)) as loop,
-        ):
+        tiles = e.ceil_div(rows, counts.height)
+        with e.loop(*panels) as panel, e.loop(0, tiles) as loop:
             first = e.mul(loop.index, counts.height)
             work = Work(
                 outer,
@@ -96,6 +94,7 @@ class SplitGrid:
                 e.min(e.sub(rows, first), counts.height),
                 panel.index,
                 loop.index,
+                tiles,
                 *steps,
                 e.add(e.mul(e.sub(panel.index, panels[0]), plan.tiles), loop.index),
                 e.compare("eq", panel.index, panels[0]),

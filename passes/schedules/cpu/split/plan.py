@@ -35,6 +35,8 @@ _LEAST = 8
 _SPLIT = 8.0
 # The part of splitting that products do not hide, or of products that splitting does not.
 _SHOWN = 0.3
+# Cycles until the first products of a register tile are there, and after the last.
+_START = 150.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Plan:
 
     `height` rows of a register tile where their number is known; `tiles` of them in a block, at most;
     `parts` of `part` steps each, the last perhaps of fewer; `group` panels are summed beside each other.
+    `ahead`: panels are read before they are used.
     """
 
     def __init__(self, roles: Roles, target: Target, config: SplitConfig) -> None:
@@ -79,6 +82,8 @@ class Plan:
         self.part = -(-self.steps // self.parts)
         self.parts = -(-self.steps // self.part)
         self.group = _GROUP
+        columns = roles.axes.extents[roles.axes.column].guess()
+        self.ahead = roles.packed and 4 * columns * DEPTH * self.steps > target.l2 // 2
 
     def cycles(self) -> float:
         """Predicted cycles of the sums of one batch."""
@@ -96,8 +101,9 @@ class Plan:
             (blocks * (panels - 1), of_b),
             ((count - blocks) * (panels - 1), 0.0),
         ):
-            total += number * (max(products, splitting) + _SHOWN * min(products, splitting))
-        return self.steps * total
+            hidden = max(products, splitting) + _SHOWN * min(products, splitting)
+            total += number * (self.steps * hidden + splitting + _START)
+        return total
 
 
 class RowCounts:

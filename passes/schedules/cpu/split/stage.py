@@ -83,6 +83,10 @@ class Stage:
                     line = e.add(place, e.mul(loop.index, ROWS), number * _TERM + v * _TILE)
                     e.store(term, scratch, line, "i32", LANES)
 
+    def of_panel(self, step: Index) -> Index:
+        """Where step `step` of the sum starts in a panel."""
+        return self._position(step, self._roles.b.coefs)[0]
+
     def _inner(self) -> int:
         """Numbers of the innermost sum."""
         return self._roles.axes.extents[self._roles.axes.sums[-1]].static or 1

@@ -17,7 +17,7 @@ from aicc.passes.schedules.cpu.emit import Index, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.epilogue import Epilogue
 from aicc.passes.schedules.cpu.nest import Buffer
-from aicc.passes.schedules.cpu.split.plan import STEP, Plan, RowCounts
+from aicc.passes.schedules.cpu.split.plan import DEPTH, STEP, Plan, RowCounts
 from aicc.passes.schedules.cpu.split.stage import Lines, Stage
 from aicc.passes.schedules.cpu.split.terms import LANES, PRODUCTS, TERMS
 
@@ -30,9 +30,8 @@ _TILE = ROWS * ROWS
 @dataclass(frozen=True)
 class Work:
     """A register tile, one part of its sum: `there` rows from row `first` of the block, which starts at row `block`,
-    and panel `panel`; steps `begin` to `end` of the sum, perhaps the `last` (an i1; None: all of the sum). `number` of
-    the register tile in the block; `slot` where its sums wait; `fresh_a`, `fresh_b`: i1, whether terms are yet to be
-    made. `columns` that there are when the panel is not whole."""
+    and panel `panel`; steps `begin` to `end` of the sum. It is number `number` of the `tiles` of the block; its sums wait
+    in place `slot`. `fresh_a`, `fresh_b` (i1): whether terms are yet to be made."""
 
     outer: dict[int, Index]
     block: Index
@@ -40,6 +39,7 @@ class Work:
     there: Index
     panel: Index
     number: Index
+    tiles: Index
     begin: Index
     end: Index
     slot: Index
@@ -144,16 +144,31 @@ class SplitTile(TileEmitter):
                 columns = None if self._whole() else e.size(self._roles.columns)
                 self._stage.panel(b_at, column, step, self._right, e.mul(local, STEP), columns)
 
+        def multiply(step: Index) -> None:
+            self._ahead(work, b_at, step)
+            self._products(work, e.sub(step, work.begin))
+
         last = e.sub(work.end, 1)
         if not (fresh_a or fresh_b):
             with e.loop(work.begin, work.end) as loop:
-                self._products(work, e.sub(loop.index, work.begin))
+                multiply(loop.index)
             return
         split(work.begin)
         with e.loop(work.begin, last) as loop:
             split(e.add(loop.index, 1))
-            self._products(work, e.sub(loop.index, work.begin))
-        self._products(work, e.sub(last, work.begin))
+            multiply(loop.index)
+        multiply(last)
+
+    def _ahead(self, work: Work, b_at: Index, step: Index) -> None:
+        """Reads a step of the next panel ahead of its use, each register tile of the block its share."""
+        e, roles = self._e, self._roles
+        if not self._plan.ahead:
+            return
+        lines = DEPTH * self._plan.vectors
+        start = e.add(b_at, e.size(roles.b.coefs[-2]), self._stage.of_panel(step))
+        low, high = (e.div(e.mul(e.add(work.number, n), lines), work.tiles) for n in (0, 1))
+        with e.loop(low, high) as loop:
+            e.prefetch(e.base(roles.b.buffer), e.add(start, e.mul(loop.index, LANES)), "f32", 2)
 
     def _whole(self) -> bool:
         """Whether panels of B hold something, zeros at least, for all of their columns."""
@@ -199,27 +214,60 @@ class SplitTile(TileEmitter):
         self, at: dict[int, Index], start: Index, work: Work, vectors: int, columns: Index | None
     ) -> None:
         """Computes rows again, in f32, whose sums are not all finite."""
-        e, roles, kind = self._e, self._roles, vector("f32", LANES)
-        base, panel, zero = e.base(self._sums), roles.panel, e.splat("0.0", "f32", LANES)
-        a_at, b_at = self._starts(work)
-        with e.loop(0, work.there) as loop:
+        e, panel, zero = self._e, self._roles.panel, self._zero()
+        kind, base = vector("f32", LANES), e.base(self._sums)
+        places = [e.mul(n, panel) for n in range(_TOGETHER)]
+        # Rows past the last hold anything: then each row is looked at.
+        totals = [zero] * (_TOGETHER * vectors)
+        with e.loop(0, work.there, _TOGETHER, totals, [kind] * len(totals)) as loop:
+            first = e.mul(loop.index, panel)
+            values = [(e.add(first, place), v) for place in places for v in range(vectors)]
+            loop.next = [
+                self._tainted(base, e.add(place, v * LANES), total)
+                for (place, v), total in zip(values, loop.args, strict=True)
+            ]
+        totals = loop.results
+        while len(totals) > 1:
+            half = len(totals) // 2
+            totals = [self._added(x, y) for x, y in zip(totals[:half], totals[half:], strict=True)]
+        with e.when(self._no_number(totals[0])), e.loop(0, work.there) as loop:
             total = zero
             for v in range(vectors):
-                value = e.load(base, e.add(e.mul(loop.index, panel), v * LANES), "f32", LANES)
-                # 0 times what is not finite is NaN
-                total = e.fma(value, zero, total, "f32", LANES)
-            bad = e.op(f"arith.cmpf uno, {total}, {total} : {kind}")
-            found = e.op(f"vector.reduction <or>, {bad} : vector<{LANES}xi1> into i1")
-            with e.when(found):
-                there = {**at, **self.lines.axes(e.add(start, loop.index))}
-                rows = ((0,) * len(roles.axes.rows),)
-                self._place = Place(there, work.panel, rows, vectors, columns)
-                self._a, self._b = ((e.base(x.buffer), x.buffer.element) for x in (roles.a, roles.b))
-                self._rows: list[Index] = [0]
-                offset = self.lines.offset(e.add(work.first, loop.index))
-                sums = self._sum(0, [zero] * vectors, e.add(a_at, offset), b_at, 0)
-                for v, value in enumerate(sums):
-                    e.store(value, base, e.add(e.mul(loop.index, panel), v * LANES), "f32", LANES)
+                total = self._tainted(base, e.add(e.mul(loop.index, panel), v * LANES), total)
+            with e.when(self._no_number(total)):
+                self._row_again(at, start, loop.index, work, vectors, columns)
+
+    def _tainted(self, base: str, at: Index, total: str) -> str:
+        """`total`, or NaN where a sum is not finite: 0 times that is NaN."""
+        value = self._e.load(base, at, "f32", LANES)
+        return self._e.fma(value, self._zero(), total, "f32", LANES)
+
+    def _no_number(self, total: str) -> str:
+        """Whether a lane is NaN."""
+        e = self._e
+        bad = e.op(f"arith.cmpf uno, {total}, {total} : {vector('f32', LANES)}")
+        return e.op(f"vector.reduction <or>, {bad} : vector<{LANES}xi1> into i1")
+
+    def _row_again(
+        self,
+        at: dict[int, Index],
+        start: Index,
+        row: Index,
+        work: Work,
+        vectors: int,
+        columns: Index | None,
+    ) -> None:
+        """The sums of row `row` of the register tile, by vectors."""
+        e, roles = self._e, self._roles
+        a_at, b_at = self._starts(work)
+        there = {**at, **self.lines.axes(e.add(start, row))}
+        self._place = Place(there, work.panel, ((0,) * len(roles.axes.rows),), vectors, columns)
+        self._a, self._b = ((e.base(x.buffer), x.buffer.element) for x in (roles.a, roles.b))
+        self._rows: list[Index] = [0]
+        offset = self.lines.offset(e.add(work.first, row))
+        sums = self._sum(0, [self._zero()] * vectors, e.add(a_at, offset), b_at, 0)
+        for v, value in enumerate(sums):
+            e.store(value, e.base(self._sums), e.add(e.mul(row, roles.panel), v * LANES), "f32", LANES)
 
     def _stages(
         self,
