@@ -20,7 +20,7 @@ class Machine:
     `near`, `far`, `dram`: bytes per cycle that one core reads and writes when it streams data that the kernel
     before has just left behind, of up to twice the L2 cache, of up to half the L3 cache, and more.
     `start`: seconds to start a kernel on the calling thread. `tile_share`: of the peak of tile registers that their
-    products reach; `split_share`: that products of terms of f32 reach, which wait for no memory.
+    products reach; `split_share`: that products of terms of f32 reach.
     """
 
     clock: float = 3.0e9
@@ -34,7 +34,7 @@ class Machine:
     dram: float = 6.0
     start: float = 1.0e-7
     tile_share: float = 0.5
-    split_share: float = 0.7
+    split_share: float = 0.55
 
     def stream(self, size: float, target: Target) -> float:
         """Seconds to read or write `size` bytes of activations: the more there are, the farther away they lie."""

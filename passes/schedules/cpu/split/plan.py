@@ -34,7 +34,7 @@ _LEAST = 8
 # Cycles in which 32 numbers are split.
 _SPLIT = 8.0
 # The part of splitting that products do not hide, or of products that splitting does not.
-_SHOWN = 0.3
+_SHOWN = 0.5
 # Cycles until the first products of a register tile are there, and after the last.
 _START = 150.0
 
@@ -83,7 +83,9 @@ class Plan:
         self.parts = -(-self.steps // self.part)
         self.group = _GROUP
         columns = roles.axes.extents[roles.axes.column].guess()
-        self.ahead = roles.packed and 4 * columns * DEPTH * self.steps > target.l2 // 2
+        # One register tile has no time for it: the hardware reads ahead what it splits.
+        large = 4 * columns * DEPTH * self.steps > target.l2 // 2
+        self.ahead = roles.packed and large and self.tiles > 1
 
     def cycles(self) -> float:
         """Predicted cycles of the sums of one batch."""

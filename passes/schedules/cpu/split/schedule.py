@@ -29,6 +29,8 @@ from aicc.target import Target
 _NEEDS = frozenset({"amx-tile", "amx-bf16"})
 # Cycles in which the sums of a row and 16 columns are stored, checked and loaded again.
 _MOVE = 6.0
+# The part of reading B from memory that splitting it waits for: a step is read in a burst.
+_WAIT = 0.8
 # Seconds to give registers their shapes and to give them back.
 _CONFIGURE = 2.5e-7
 
@@ -55,7 +57,8 @@ class Split(Schedule):
         return list(found)
 
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
-        """Products of tiles at their rate and what splitting they do not hide, or the bytes of A, B and the output."""
+        """Products of tiles at their rate and what they do not hide of splitting and of reading B, or the bytes of A, B
+        and the output."""
         assert isinstance(config, SplitConfig)
         roles = self._roles(kernel, target, config, before_packing=True)
         plan, rates, axes = Plan(roles, target, config), machine(target), roles.axes
@@ -65,9 +68,9 @@ class Split(Schedule):
         work = outer * plan.cycles() / (rates.clock * rates.split_share)
         work += outer * rows * -(-columns // ROWS) * _MOVE / rates.clock
         work += stage_seconds(roles.epilogue, target, ROWS)
-        memory = rates.cold(4 * outer * columns * depth)
-        memory += rates.stream(4 * outer * (rows * columns + rows * min(depth, 1024)), target)
-        return max(work, memory) + rates.start + _CONFIGURE
+        panels = rates.cold(4 * outer * columns * depth)
+        rest = rates.stream(4 * outer * (rows * columns + rows * min(depth, 1024)), target)
+        return max(work + _WAIT * panels, panels + rest) + rates.start + _CONFIGURE
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """B in panels."""

@@ -30,8 +30,8 @@ _TILE = ROWS * ROWS
 @dataclass(frozen=True)
 class Work:
     """A register tile, one part of its sum: `there` rows from row `first` of the block, which starts at row `block`,
-    and panel `panel`; steps `begin` to `end` of the sum. It is number `number` of the `tiles` of the block; its sums wait
-    in place `slot`. `fresh_a`, `fresh_b` (i1): whether terms are yet to be made."""
+    and panel `panel`; steps `begin` to `end` of the sum. It is number `number` of the `tiles` of the block; its sums
+    wait in place `slot`. `fresh_a`, `fresh_b` (i1): whether terms are yet to be made."""
 
     outer: dict[int, Index]
     block: Index
