@@ -6,8 +6,9 @@ python -m benchmarks.weight_only page         the section of docs/quantized.md f
 
 aicc and ONNX Runtime run the same MatMulNBits file, made by `aicc-quantize --format nbits` (blocks of 32, symmetric,
 all constant MatMuls); embeddings stay f32 in it. `--precision int4-weights`, called int4, compiles the f32 file, and
-stores embeddings in 8 bits. ONNX Runtime computes with its defaults, in f32 (accuracy level 0). A token after 64
-others; runs are interleaved; medians. The difference is that of the logits of both runtimes, of the same file.
+stores embeddings in 8 bits. ONNX Runtime computes with its defaults, in f32 (accuracy level 0); level 4 is the same
+file with that accuracy level, at which both runtimes round rows to bytes. A token after 64 others; runs are
+interleaved; medians. The difference is that of the logits of both runtimes, of the same file.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from benchmarks.sections import renewed
 from benchmarks.zoo import CACHE, exported
 
 MODELS = ("gpt2-decode", "llama-decode")
+LEVELS = {"nbits": 0, "level4": 4}
+"""The accuracy levels of quantized forms."""
+KINDS = ("f32", *LEVELS, "int4")
+"""The compiled forms."""
 PAGE = Path("docs/quantized.md")
 BEGIN, END = "<!-- weights: begin -->", "<!-- weights: end -->"
 _PAST = 64
@@ -36,8 +41,13 @@ _PAUSE = 0.02
 
 
 def library(model: str, kind: str) -> Path:
-    """Where a compiled form is: f32, nbits or int4."""
+    """Where a compiled form is: f32, nbits, level4 or int4."""
     return CACHE / f"{model}-{kind}.so"
+
+
+def quantized(model: str, kind: str) -> Path:
+    """Where a quantized form is: nbits or level4."""
+    return CACHE / f"{model}-{kind}.onnx"
 
 
 def build() -> None:
@@ -45,12 +55,15 @@ def build() -> None:
     import aicc
 
     for model in MODELS:
-        source, packed = exported(model), CACHE / f"{model}-nbits.onnx"
-        if not packed.exists():
-            aicc.quantize(source, packed, format="nbits", errors=False)
+        source = exported(model)
+        for kind, level in LEVELS.items():
+            if not quantized(model, kind).exists():
+                aicc.quantize(
+                    source, quantized(model, kind), format="nbits", accuracy_level=level, errors=False
+                )
         for kind, file, precision in (
             ("f32", source, "f32"),
-            ("nbits", packed, "f32"),
+            *((kind, quantized(model, kind), "f32") for kind in LEVELS),
             ("int4", source, "int4-weights"),
         ):
             options = aicc.Options(precision=precision)
@@ -78,14 +91,15 @@ def contestants(model: str, threads: int) -> dict[str, Callable[[], Any]]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    files = {"onnxruntime f32": exported(model), "onnxruntime nbits": CACHE / f"{model}-nbits.onnx"}
+    files = {"onnxruntime f32": exported(model)}
+    files |= {f"onnxruntime {kind}": quantized(model, kind) for kind in LEVELS}
     sessions = {name: onnxruntime.InferenceSession(str(file), options) for name, file in files.items()}
     feed = inputs(sessions["onnxruntime f32"])
     calls: dict[str, Callable[[], Any]] = {
         name: lambda s=s: s.run(None, feed)  # type: ignore[misc]
         for name, s in sessions.items()
     }
-    for kind in ("f32", "nbits", "int4"):
+    for kind in KINDS:
         executable = aicc.load(library(model, kind))
         executable.num_threads = threads
         given = [feed[i.name] for i in executable.inputs]
@@ -93,9 +107,9 @@ def contestants(model: str, threads: int) -> dict[str, Callable[[], Any]]:
     return calls
 
 
-def agreement(calls: dict[str, Callable[[], Any]]) -> float:
+def agreement(calls: dict[str, Callable[[], Any]], kind: str) -> float:
     """The largest difference of the first output of both runtimes, of the same file, relative to its range."""
-    ours, theirs = (np.asarray(calls[name]()[0], np.float64) for name in ("aicc nbits", "onnxruntime nbits"))
+    ours, theirs = (np.asarray(calls[f"{who} {kind}"]()[0], np.float64) for who in ("aicc", "onnxruntime"))
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
@@ -105,7 +119,7 @@ def run(models: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     for model in models:
         calls = contestants(model, threads)
-        error = agreement(calls)
+        errors = {kind: agreement(calls, kind) for kind in LEVELS}
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(_ROUNDS):
             for name, call in calls.items():
@@ -117,31 +131,34 @@ def run(models: tuple[str, ...]) -> list[dict[str, Any]]:
                     if number >= _WARM:
                         times[name].append(time.perf_counter() - start)
         ms = {name: statistics.median(t) * 1e3 for name, t in times.items()}
-        size = {kind: library(model, kind).stat().st_size for kind in ("f32", "nbits", "int4")}
-        rows.append({"model": model, "threads": threads, "ms": ms, "bytes": size, "error": error})
+        size = {kind: library(model, kind).stat().st_size for kind in KINDS}
+        rows.append({"model": model, "threads": threads, "ms": ms, "bytes": size, "errors": errors})
         print(json.dumps(rows[-1]))
     return rows
 
 
 def section(rows: list[dict[str, Any]]) -> str:
     """The part of the page between the marks."""
-    names = ("aicc f32", "aicc nbits", "aicc int4", "onnxruntime f32", "onnxruntime nbits")
+    names = [f"aicc {kind}" for kind in KINDS]
+    names += [f"onnxruntime {kind}" for kind in ("f32", *LEVELS)]
     lines = [
         BEGIN,
         "## Weights of 4 bits",
         "",
         *(line for line in (__doc__ or "").strip().splitlines()[6:] if line),
         "",
-        f"| model | threads | {' | '.join(f'{n}, ms' for n in names)} | int4 over f32 | same file, over onnxruntime | "
-        "weights nbits / int4 of f32 | difference |",
+        f"| model | threads | {' | '.join(f'{n}, ms' for n in names)} | int4 over f32 "
+        "| nbits, level4 over onnxruntime | weights nbits / int4 of f32 | difference |",
         "|---|---|" + "---|" * (len(names) + 4),
     ]
     for row in rows:
-        ms, size = row["ms"], row["bytes"]
+        ms, size, errors = row["ms"], row["bytes"], row["errors"]
+        over = ", ".join(f"{ms['onnxruntime ' + kind] / ms['aicc ' + kind]:.2f}x" for kind in LEVELS)
         lines.append(
             f"| {row['model']} | {row['threads']} | {' | '.join(f'{ms[n]:.2f}' for n in names)} | "
-            f"{ms['aicc f32'] / ms['aicc int4']:.2f}x | {ms['onnxruntime nbits'] / ms['aicc nbits']:.2f}x | "
-            f"{size['nbits'] / size['f32']:.2f} / {size['int4'] / size['f32']:.2f} | {row['error']:.1e} |"
+            f"{ms['aicc f32'] / ms['aicc int4']:.2f}x | {over} | "
+            f"{size['nbits'] / size['f32']:.2f} / {size['int4'] / size['f32']:.2f} | "
+            f"{', '.join(f'{errors[kind]:.1e}' for kind in LEVELS)} |"
         )
     return "\n".join([*lines, END])
 
