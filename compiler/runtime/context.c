@@ -4,6 +4,8 @@
 
 #include "runtime.h"
 
+const struct rt_vendor_part *rt_vendor_part;
+
 int64_t rt_total_rank(const struct aicc_tensor_desc *tensors, int32_t count) {
   int64_t rank = 0;
   for (int32_t i = 0; i < count; i++) rank += tensors[i].info.ndim;

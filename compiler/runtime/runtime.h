@@ -126,13 +126,16 @@ DLDevice rt_device_output(aicc_context *ctx, int32_t index, void **data);
 void *rt_device_begin_call(aicc_context *ctx);
 void rt_device_end_call(aicc_context *ctx, aicc_range_fn range);
 
-/* ---- cublaslt/: a part, linked where a kernel calls it. Called while the device's context is current. ---- */
+/* ---- cublaslt/: a part, linked where a kernel calls it ---- */
 
-#define RT_PART __attribute__((weak, visibility("hidden"))) /* NULL where it is not linked */
-
-/* Sets ctx->cublaslt. AICC_ERROR_LIBRARY: the library is missing or too old. */
-RT_PART int32_t rt_cublaslt_open(aicc_context *ctx);
-RT_PART void rt_cublaslt_close(aicc_context *ctx);
+/* What the part does with each context, while the device's is current. `open` sets ctx->cublaslt; AICC_ERROR_LIBRARY: the
+ * library is missing or too old. `close` takes a context whose opening failed, too. */
+struct rt_vendor_part {
+  int32_t (*open)(aicc_context *ctx);
+  void (*close)(aicc_context *ctx);
+};
+/* Set when the model is loaded; NULL: the part is not linked. No weak symbols: linkers do not agree about them. */
+extern const struct rt_vendor_part *rt_vendor_part;
 
 /* ---- profile.c ---- */
 

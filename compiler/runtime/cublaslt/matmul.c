@@ -5,7 +5,7 @@
 
 enum { MOST_ALIGNMENT = 256, BIAS_ALIGNMENT = 16 };
 
-int32_t rt_cublaslt_open(aicc_context *ctx) {
+static int32_t open_context(aicc_context *ctx) {
   struct rt_cublaslt *own = calloc(1, sizeof *own);
   if (!own) return rt_error(AICC_ERROR_MEMORY, "out of memory");
   own->device = (int32_t)rt_device_of(ctx).device_id;
@@ -17,7 +17,7 @@ int32_t rt_cublaslt_open(aicc_context *ctx) {
   return status;
 }
 
-void rt_cublaslt_close(aicc_context *ctx) {
+static void close_context(aicc_context *ctx) {
   struct rt_cublaslt *own = ctx->cublaslt;
   if (!own) return;
   lt_plans_clear(own);
@@ -25,6 +25,10 @@ void rt_cublaslt_close(aicc_context *ctx) {
   free(own);
   ctx->cublaslt = NULL;
 }
+
+static const struct rt_vendor_part part = {open_context, close_context};
+
+__attribute__((constructor)) static void add_part(void) { rt_vendor_part = &part; }
 
 static int64_t bytes_of(int64_t element) {
   static const int64_t bytes[] = {4, 2, 2, 1, 4};
