@@ -76,7 +76,7 @@ void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t el
   check(ctx, cuda.tensor_map(map, types[element], (unsigned)rank, (void *)(uintptr_t)base, sizes, steps, boxes, every,
                              CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
                              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-        "a tensor cannot be described to the device");
+        "a tensor cannot be described to the device (compiled for sm_90 the model does without)");
 }
 
 void aicc_cuda_read(void *context, void *host, const void *device, int64_t bytes) {
