@@ -46,7 +46,7 @@ def dequantize_linear(n: Node) -> Any:
 @onnx_op("QuantizeLinear")
 @onnx_op("QuantizeLinear", domain="com.microsoft")
 def quantize_linear(n: Node) -> Any:
-    """`saturate(round(x / scale) + zero_point)`, computed in f32."""
+    """`saturate(round(x / scale) + zero_point)`, computed in f32 but for the quotient (`_precision`)."""
     c = Compose(n)
     code = n.attr("output_dtype", 0)
     zero = n.input(2)
@@ -54,12 +54,27 @@ def quantize_linear(n: Node) -> Any:
         to = n.info(zero).dtype
     else:
         to = dtype_of(code, f"attribute 'output_dtype' of {n.title}") if code else DType.U8
+    precision = _precision(n)
+    if precision is not DType.F32:
+        scale = c.cast(_over_blocks(n, n.required(1)), precision)
+        y = c.cast(c("div", c.cast(n.required(0), precision), scale), DType.F32)
+        return quantized(n, y, _over_blocks(n, zero), to)
     x = c.cast(n.required(0), DType.F32)
     parameters = _parameters(n)
     if parameters is not None and to in QUANTIZED:
         return n.build(Quantize, x, *parameters.values, to=to, axis=parameters.axis)
     y = c("div", x, c.cast(_over_blocks(n, n.required(1)), DType.F32))
     return quantized(n, y, _over_blocks(n, zero), to)
+
+
+def _precision(n: Node) -> DType:
+    """What the quotient of QuantizeLinear is rounded to: since opset 23 attribute 'precision', else the scale's dtype;
+    before that f32. Scales that are no floats of 16 bits divide in f32."""
+    if n.opset < 23:
+        return DType.F32
+    code = n.attr("precision", 0)
+    found = dtype_of(code, f"attribute 'precision' of {n.title}") if code else n.info(n.required(1)).dtype
+    return found if found in (DType.F16, DType.BF16) else DType.F32
 
 
 class _Parameters(NamedTuple):
