@@ -66,12 +66,22 @@ def _into_consumers(copy: Any) -> bool:
             not new.results or new.results[len(new.results) - 1] != old.results[len(old.results) - 1]
         ):
             return False
+        if not _says_all_sizes(user, use.operand_number, new):
+            return False
     for use in uses:
         user, i = use.owner.operation, use.operand_number
         _set_map(user, i, _compose(m, maps(user)[i]))
         user.operands[i] = source
     copy.erase()
     return True
+
+
+def _says_all_sizes(op: Any, i: int, new: Any) -> bool:
+    """Whether each loop's size is that of an operand's dim when operand `i` is read by `new`: of a sum over a dim that
+    was broadcast it would not be."""
+    read = [new if k == i else m for k, m in enumerate(maps(op))]
+    dims = {e.position for m in read for e in m.results if isinstance(e, ir.AffineDimExpr)}
+    return len(dims) == new.n_dims
 
 
 def _into_producer(consumer: Any, i: int) -> bool:

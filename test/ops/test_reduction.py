@@ -6,9 +6,11 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx
+import onnx.helper
 import pytest
 
-from test.ops.rig import Case, case, check, check_all
+from test.ops.rig import Case, case, check, check_all, check_model
 
 Array = np.ndarray[Any, np.dtype[Any]]
 KINDS = ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare")
@@ -136,6 +138,24 @@ def test_axes_known_at_run_time_only(keepdims: int, rng: np.random.Generator) ->
     cases = [case(f"Reduce{k}", x, _axes(-1, 0), keepdims=keepdims) for k in KINDS]
     cases.append(case("ReduceMax", x > 1, _axes(1), keepdims=keepdims))
     check_all(cases, modes=("static",))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_dim_that_was_broadcast(size: int, rng: np.random.Generator) -> None:
+    """Every element counts as often as it was repeated."""
+    x = rng.uniform(0.5, 1.5, (4, 5)).astype(np.float32)
+    info = onnx.helper.make_tensor_value_info
+    nodes = [onnx.helper.make_node("Expand", ["x", "shape"], ["wide"])]
+    nodes += [onnx.helper.make_node(f"Reduce{k}", ["wide"], [k], keepdims=0) for k in KINDS]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "g",
+        [info("x", onnx.TensorProto.FLOAT, x.shape)],
+        [info(k, onnx.TensorProto.FLOAT, []) for k in KINDS],
+        [onnx.numpy_helper.from_array(np.array([size, 4, 5]), "shape")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    check_model(model, {"x": x})
 
 
 def test_few_results_of_many_elements_are_reduced_in_parts(rng: np.random.Generator) -> None:

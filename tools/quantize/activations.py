@@ -76,14 +76,15 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
 
     matmul(x, w) --> cast(MatMulInteger(DynamicQuantizeLinear(x), w: i8)) · (x_scale · w_scale)
     """
-    inputs: dict[str, list[str]] = {}
+    inputs: dict[tuple[str, int], list[str]] = {}
     weights: dict[tuple[str, int], tuple[str, str]] = {}
     for layer in layers:
         node, x = layer.node, layer.node.input[0]
-        if x not in inputs:
-            inputs[x] = [rewriting.unique(f"{x}_{part}") for part in ("quantized", "scale", "zero_point")]
+        here = (x, layer.graph)
+        if here not in inputs:
+            inputs[here] = [rewriting.unique(f"{x}_{part}") for part in ("quantized", "scale", "zero_point")]
             rewriting.put_before(
-                node, helper.make_node("DynamicQuantizeLinear", [x], inputs[x], name=inputs[x][0])
+                node, helper.make_node("DynamicQuantizeLinear", [x], inputs[here], name=inputs[here][0])
             )
         key = (layer.weight, layer.channel_axis)
         if key not in weights:
@@ -94,7 +95,7 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
                 rewriting.add_array(f"{layer.weight}_quantized", q),
                 rewriting.add_array(f"{layer.weight}_scale", scale),
             )
-        q_x, s_x, z_x = inputs[x]
+        q_x, s_x, z_x = inputs[here]
         out = node.output[0]
         product, real, factor = (
             rewriting.unique(f"{out}_{part}") for part in ("integer", "product", "factor")

@@ -18,6 +18,7 @@ from onnx import TensorProto
 from aicc.errors import CompileError, ImportError_
 from aicc.tools.inputs import random_inputs
 from aicc.tools.quantize.activations import quantize_dynamic, quantize_static
+from aicc.tools.quantize.bodies import all_graphs
 from aicc.tools.quantize.graph import PRODUCTS, TARGETS, Layer, Rewriting, require_opset
 from aicc.tools.quantize.measure import LayerError, layer_errors, observe
 from aicc.tools.quantize.options import QuantizeOptions
@@ -66,12 +67,16 @@ def quantize(
     changed = onnx.ModelProto()
     changed.CopyFrom(source)
     changed = require_opset(changed, _opset(options))
-    rewriting = Rewriting(changed)
+    rewriting = Rewriting(changed, bodies=options.mode != "static")
     kinds = PRODUCTS if options.mode == "dynamic" or options.format == "nbits" else TARGETS
     layers = rewriting.layers(options, kinds)
     if not layers:
-        raise CompileError("AICC-4004", f"nothing to quantize: {_why_nothing(source, kinds)}")
-    titles = {layer.node.output[0]: (layer.name, layer.node.op_type) for layer in layers}
+        raise CompileError(
+            "AICC-4004", f"nothing to quantize: {_why_nothing(source, kinds, options.mode == 'static')}"
+        )
+    titles = {layer.node.output[0]: (layer.name, layer.node.op_type) for layer in layers if not layer.graph}
+    if any(layer.graph for layer in layers):
+        titles |= _results(source)
     samples = list(samples_of(data, source)) if data is not None else None
     _rewrite(rewriting, layers, options, source, samples)
     quantized = rewriting.finish()
@@ -89,11 +94,18 @@ def quantize(
     return result
 
 
+def _results(model: onnx.ModelProto) -> dict[str, tuple[str, str]]:
+    """The model's results of f32, which stand for layers in bodies: what these compute nobody sees from outside."""
+    floats = {v.name for v in model.graph.output if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    return {name: (name, node.op_type) for node in model.graph.node for name in node.output if name in floats}
+
+
 def _check_patterns(options: QuantizeOptions, model: onnx.ModelProto) -> None:
     """Raises CompileError AICC-4002 for a pattern that no node fits: it was meant to keep one as it is."""
+    nodes = [node for graph in all_graphs(model.graph) for node in graph.node]
     for pattern in options.exclude:
-        if not any(options.fits(pattern, node) for node in model.graph.node):
-            known = [text for node in model.graph.node for text in (node.name, node.op_type) if text]
+        if not any(options.fits(pattern, node) for node in nodes):
+            known = [text for node in nodes for text in (node.name, node.op_type) if text]
             near = difflib.get_close_matches(pattern, list(dict.fromkeys(known)), 3)
             raise CompileError(
                 "AICC-4002",
@@ -102,14 +114,16 @@ def _check_patterns(options: QuantizeOptions, model: onnx.ModelProto) -> None:
             )
 
 
-def _why_nothing(model: onnx.ModelProto, wanted: Sequence[str]) -> str:
+def _why_nothing(model: onnx.ModelProto, wanted: Sequence[str], static: bool) -> str:
     """What a model without layers to quantize has instead."""
-    kinds = {node.op_type for node in model.graph.node}
+    kinds, *inner = [{node.op_type for node in graph.node} for graph in all_graphs(model.graph)]
     half = any(t.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16) for t in model.graph.initializer)
     if "DequantizeLinear" in kinds or any(kind.startswith("QLinear") for kind in kinds):
         return "the model is quantized already. Quantize the f32 model it was made from."
     if half and kinds & set(wanted):
         return "the weights are f16 or bf16. Quantize the f32 model it was made from."
+    if static and any(found & set(wanted) for found in inner):
+        return "layers of branches and loops have no ranges. Modes weights and dynamic quantize them."
     return f"no {' or '.join(wanted)} has constant f32 weights, or all are excluded."
 
 

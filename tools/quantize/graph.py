@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from onnx import helper, numpy_helper
 from onnx.version_converter import ConvertError
 
 from aicc.errors import CompileError
+from aicc.tools.quantize.bodies import all_graphs, hoist_weights, names_read
 from aicc.tools.quantize.options import QuantizeOptions
 
 Array = np.ndarray[Any, Any]
@@ -21,11 +23,13 @@ TARGETS = (*PRODUCTS, "Conv")
 
 @dataclass(frozen=True)
 class Layer:
-    """A node whose weights are constant. `transposed`: they are `[N, K]`, else `[K, N]` (of Conv `[F, C, …]`)."""
+    """A node whose weights are constant. `transposed`: they are `[N, K]`, else `[K, N]` (of Conv `[F, C, …]`). `graph`
+    counts the model's graphs: 0, or that of a body (of If, Loop, Scan), whose nodes only it can read."""
 
     node: onnx.NodeProto
     weight: str
     transposed: bool
+    graph: int = 0
 
     @property
     def name(self) -> str:
@@ -39,11 +43,19 @@ class Layer:
 
 
 class Rewriting:
-    """Edits `model` in place. Nodes of subgraphs are left alone."""
+    """Edits `model` in place, with `bodies` also the nodes of bodies (of If, Loop, Scan)."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, bodies: bool = False) -> None:
         self.model = model
         self.graph = model.graph
+        graphs = all_graphs(self.graph)
+        self._names = {t.name for g in graphs for t in g.initializer} | {
+            v.name for g in graphs for v in g.input
+        }
+        self._names |= {name for g in graphs for node in g.node for name in node.output}
+        if bodies:
+            hoist_weights(self.graph, lambda node: node.op_type in TARGETS, self.unique)
+        self.graphs = graphs if bodies else graphs[:1]
         self.initializers = {t.name: t for t in self.graph.initializer}
         self.constants = {
             node.output[0]: attribute.t
@@ -52,8 +64,7 @@ class Rewriting:
             for attribute in node.attribute
             if attribute.name == "value"
         }
-        self._names = set(self.initializers) | {v.name for v in self.graph.input}
-        self._names |= {name for node in self.graph.node for name in node.output}
+        self._added: dict[tuple[str, int, bytes], str] = {}
         self._before: dict[int, list[onnx.NodeProto]] = {}
         self._instead: dict[int, list[onnx.NodeProto]] = {}
 
@@ -61,7 +72,7 @@ class Rewriting:
         """The nodes to quantize, of f32 weights that are no input of the model, and of activations."""
         inputs = {v.name for v in self.graph.input}
         found = []
-        for node in self.graph.node:
+        for number, node in ((i, node) for i, graph in enumerate(self.graphs) for node in graph.node):
             if node.op_type not in kinds or node.domain or options.excludes(node) or len(node.input) < 2:
                 continue
             name = node.input[1]
@@ -81,7 +92,7 @@ class Rewriting:
                 or attributes.get("beta", 1.0) != 1.0
             ):
                 continue
-            found.append(Layer(node, name, bool(attributes.get("transB", 0))))
+            found.append(Layer(node, name, bool(attributes.get("transB", 0)), number))
         return found
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
@@ -105,14 +116,18 @@ class Rewriting:
         self._names.add(found)
         return found
 
-    def add_array(self, name: str, array: Array) -> str:
-        """A new initializer."""
-        return self.add_tensor(numpy_helper.from_array(np.ascontiguousarray(array), self.unique(name)))
+    def add_array(self, name: str, array: Array, graph: int = 0) -> str:
+        """A new initializer of a graph, or one that was added to it under this name with the same elements."""
+        return self.add_tensor(numpy_helper.from_array(np.ascontiguousarray(array), name), graph)
 
-    def add_tensor(self, tensor: onnx.TensorProto) -> str:
-        self.graph.initializer.append(tensor)
-        self.initializers[tensor.name] = tensor
-        return tensor.name
+    def add_tensor(self, tensor: onnx.TensorProto, graph: int = 0) -> str:
+        """`tensor` as a new initializer, like `add_array`."""
+        key = tensor.name, graph, hashlib.sha256(tensor.SerializeToString()).digest()
+        if key not in self._added:
+            tensor.name = self.unique(tensor.name)
+            self.graphs[graph].initializer.append(tensor)
+            self._added[key] = tensor.name
+        return self._added[key]
 
     def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
         """A node of one result; it is not in the graph yet."""
@@ -129,35 +144,32 @@ class Rewriting:
 
     def finish(self) -> onnx.ModelProto:
         """The model with all changes, without the constants that nothing reads any more."""
-        nodes: list[onnx.NodeProto] = []
-        for node in self.graph.node:
-            nodes += self._before.get(id(node), [])
-            nodes += self._instead.get(id(node), [node])
-        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-        del self.graph.node[:]
-        self.graph.node.extend(kept)
-        used = Counter(_read(self.graph))
-        unused = [t for t in self.graph.initializer if not used[t.name]]
-        for tensor in unused:
-            self.graph.initializer.remove(tensor)
-        inputs = [v for v in self.graph.input if any(v.name == t.name for t in unused)]
-        for value in inputs:
-            self.graph.input.remove(value)
-        dead = [n for n in self.graph.node if n.op_type == "Constant" and not used[n.output[0]]]
-        for node in dead:
-            self.graph.node.remove(node)
+        for graph in reversed(self.graphs):  # the copy of a node takes its bodies with it
+            nodes: list[onnx.NodeProto] = []
+            for node in graph.node:
+                nodes += self._before.get(id(node), [])
+                nodes += self._instead.get(id(node), [node])
+            kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+            del graph.node[:]
+            graph.node.extend(kept)
+        bodies = len(self.graphs) > 1
+        for graph in reversed(all_graphs(self.graph) if bodies else [self.graph]):
+            _remove_unused(graph)
         return self.model
 
 
-def _read(graph: onnx.GraphProto) -> list[str]:
-    """Every name that is read, in subgraphs too."""
-    names = [v.name for v in graph.output]
-    for node in graph.node:
-        names += node.input
-        for attribute in node.attribute:
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                names += _read(inner)
-    return names
+def _remove_unused(graph: onnx.GraphProto) -> None:
+    """Removes the constants that nothing reads."""
+    used = Counter(names_read(graph))
+    unused = [t for t in graph.initializer if not used[t.name]]
+    for tensor in unused:
+        graph.initializer.remove(tensor)
+    inputs = [v for v in graph.input if any(v.name == t.name for t in unused)]
+    for value in inputs:
+        graph.input.remove(value)
+    dead = [n for n in graph.node if n.op_type == "Constant" and not used[n.output[0]]]
+    for node in dead:
+        graph.node.remove(node)
 
 
 def require_opset(model: onnx.ModelProto, version: int) -> onnx.ModelProto:

@@ -1,5 +1,7 @@
 """Weights in few bits: each layer reads what a DequantizeLinear makes of them, or is a MatMulNBits.
 
+What a DequantizeLinear reads is beside it: of bodies, ONNX Runtime does not find it in the graph around.
+
 Conv
     w: f32  -->  DequantizeLinear(w: i8, scale)                              a scale per output channel
 MatMul, Gemm
@@ -21,17 +23,17 @@ from aicc.weight_packing import Blocks, Rounding, quantize_blocks
 
 def quantize_weights(rewriting: Rewriting, layers: list[Layer], options: QuantizeOptions) -> None:
     """Changes `layers`; a weight that several read alike is stored once."""
-    done: dict[tuple[str, int], str] = {}
+    done: dict[tuple[str, int, int], str] = {}
     for layer in layers:
         if layer.node.op_type == "Conv":
-            key = (layer.weight, 0)
+            key = (layer.weight, 0, layer.graph)
             if key not in done:
                 done[key] = dequantized_channels(rewriting, layer, True, layer.node)
             layer.node.input[1] = done[key]
         elif options.format == "nbits":
             _matmul_nbits(rewriting, layer, options)
         else:
-            key = (layer.weight, layer.channel_axis)
+            key = (layer.weight, layer.channel_axis, layer.graph)
             if key not in done:
                 done[key] = _dequantized_blocks(rewriting, layer, options)
             layer.node.input[1] = done[key]
@@ -44,9 +46,9 @@ def dequantized_channels(
     array, axis = rewriting.array(layer.weight), layer.channel_axis
     q, scale = channel_bytes(array, axis, per_channel, most)
     names = [
-        rewriting.add_array(f"{layer.weight}_quantized", q),
-        rewriting.add_array(f"{layer.weight}_scale", scale),
-        rewriting.add_array(f"{layer.weight}_zero_point", np.zeros(scale.shape, np.int8)),
+        rewriting.add_array(f"{layer.weight}_quantized", q, layer.graph),
+        rewriting.add_array(f"{layer.weight}_scale", scale, layer.graph),
+        rewriting.add_array(f"{layer.weight}_zero_point", np.zeros(scale.shape, np.int8), layer.graph),
     ]
     out = rewriting.unique(f"{layer.weight}_dequantized")
     attributes = {"axis": axis} if per_channel else {}
@@ -79,11 +81,11 @@ def _dequantized_blocks(rewriting: Rewriting, layer: Layer, options: QuantizeOpt
     if whole:
         turned[1:] = [None if a is None else a.reshape(-1) for a in turned[1:]]
     names = [
-        _add_integers(rewriting, f"{layer.weight}_quantized", turned[0], options.bits),
-        rewriting.add_array(f"{layer.weight}_scale", np.asarray(turned[1])),
+        _add_integers(rewriting, layer, "quantized", turned[0], options.bits),
+        rewriting.add_array(f"{layer.weight}_scale", np.asarray(turned[1]), layer.graph),
     ]
     if turned[2] is not None:
-        names.append(_add_integers(rewriting, f"{layer.weight}_zero_point", turned[2], options.bits))
+        names.append(_add_integers(rewriting, layer, "zero_point", turned[2], options.bits))
     out = rewriting.unique(f"{layer.weight}_dequantized")
     attributes: dict[str, int] = {"axis": layer.channel_axis}
     if not whole:
@@ -92,19 +94,17 @@ def _dequantized_blocks(rewriting: Rewriting, layer: Layer, options: QuantizeOpt
     return out
 
 
-def _add_integers(rewriting: Rewriting, name: str, array: Array | None, bits: int) -> str:
+def _add_integers(rewriting: Rewriting, layer: Layer, part: str, array: Array | None, bits: int) -> str:
     """Signed numbers as an initializer of i8 or i4."""
     assert array is not None
+    name = f"{layer.weight}_{part}"
     if bits == 8:
-        return rewriting.add_array(name, array.astype(np.int8))
+        return rewriting.add_array(name, array.astype(np.int8), layer.graph)
     flat = array.astype(np.uint8).reshape(-1) & 15
     flat = np.pad(flat, (0, len(flat) % 2))
     packed = flat[0::2] | (flat[1::2] << 4)
-    return rewriting.add_tensor(
-        helper.make_tensor(
-            rewriting.unique(name), onnx.TensorProto.INT4, array.shape, packed.tobytes(), raw=True
-        )
-    )
+    values = helper.make_tensor(name, onnx.TensorProto.INT4, array.shape, packed.tobytes(), raw=True)
+    return rewriting.add_tensor(values, layer.graph)
 
 
 def _matmul_nbits(rewriting: Rewriting, layer: Layer, options: QuantizeOptions) -> None:

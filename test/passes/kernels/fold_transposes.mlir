@@ -74,3 +74,24 @@ func.func @main(%x: tensor<4x8xf32>) -> tensor<8x4xf32> {
   } -> tensor<8x4xf32>
   return %s : tensor<8x4xf32>
 }
+
+// -----
+
+// A sum over a dim that was broadcast: only the broadcast's result says how long the loop is.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-2: linalg.generic
+func.func @main(%x: tensor<4x8xf32>, %init: tensor<f32>) -> tensor<f32> {
+  %e = tensor.empty() : tensor<3x4x8xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (i, j, k)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<4x8xf32>) outs(%e : tensor<3x4x8xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    linalg.yield %u : f32
+  } -> tensor<3x4x8xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> ()>],
+      iterator_types = ["reduction", "reduction", "reduction"]} ins(%t : tensor<3x4x8xf32>) outs(%init : tensor<f32>) {
+  ^bb0(%u: f32, %acc: f32):
+    %a = arith.addf %acc, %u : f32
+    linalg.yield %a : f32
+  } -> tensor<f32>
+  return %s : tensor<f32>
+}

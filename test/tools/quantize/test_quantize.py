@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 import aicc
 from aicc.errors import AiccError
 from aicc.tools import aicc_quantize
+from aicc.tools.quantize.bodies import all_graphs
 from aicc.tools.quantize.options import QuantizeOptions
 from aicc.tools.quantize.ranges import Observed, parameters
 
@@ -119,6 +120,89 @@ def test_a_shared_weight_is_stored_once():
     result = aicc.quantize(a_model(), errors=False)
     stored = [t for t in result.model.graph.initializer if t.data_type == TensorProto.INT4]
     assert len(stored) == 3
+
+
+def model_with_branches() -> onnx.ModelProto:
+    """If, whose branches multiply with a matrix of the model, and with one of their own under the same name; one of
+    them in a loop inside."""
+    rng = np.random.default_rng(5)
+
+    def matrix(name: str) -> onnx.TensorProto:
+        return numpy_helper.from_array((rng.normal(size=(32, 32)) / 6).astype(np.float32), name)
+
+    def value(name: str, kind: int = TensorProto.FLOAT, shape: Any = (2, 32)) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["state", "own"], ["product"], "in_loop"),
+            helper.make_node("Tanh", ["product"], ["next"]),
+            helper.make_node("Identity", ["go"], ["on"]),
+        ],
+        "body",
+        [value("i", TensorProto.INT64, ()), value("go", TensorProto.BOOL, ()), value("state")],
+        [value("on", TensorProto.BOOL, ()), value("next")],
+    )
+    then = [
+        helper.make_node("MatMul", ["x", "shared"], ["h"], "then_first"),
+        helper.make_node("Loop", ["three", "", "h"], ["t"], body=body),
+    ]
+    otherwise = [
+        helper.make_node("MatMul", ["x", "shared"], ["h"], "else_first"),
+        helper.make_node("Constant", [], ["own"], value=matrix("")),
+        helper.make_node("MatMul", ["h", "own"], ["e"], "else_second"),
+    ]
+    nodes = [
+        helper.make_node(
+            "If",
+            ["choice"],
+            ["y"],
+            then_branch=helper.make_graph(then, "then", [], [value("t")], [matrix("own")]),
+            else_branch=helper.make_graph(otherwise, "else", [], [value("e")]),
+        )
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "branches",
+        [value("x"), value("choice", TensorProto.BOOL, ())],
+        [value("y")],
+        [matrix("shared"), numpy_helper.from_array(np.array(3), "three")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize(
+    ("options", "snr"),
+    [
+        ({"mode": "weights"}, 13),
+        ({"mode": "weights", "format": "nbits"}, 13),
+        ({"mode": "weights", "bits": 8, "block": 0}, 37),
+        ({"mode": "dynamic"}, 34),
+    ],
+    ids=str,
+)
+def test_layers_of_branches_and_loops(options: dict[str, Any], snr: float):
+    model = model_with_branches()
+    result = aicc.quantize(model, **options)
+    assert [(row.layer, row.op) for row in result.errors] == [("y", "If")]
+    stored = [t for graph in all_graphs(result.model.graph) for t in graph.initializer]
+    large = [t for t in stored if np.prod(t.dims) >= 512]
+    assert all(t.data_type != TensorProto.FLOAT for t in large)
+    local = options["mode"] == "weights" and "format" not in options
+    assert len(large) == 3 + local  # what both branches read is there once, but for DequantizeLinear
+    x = np.random.default_rng(1).normal(size=(2, 32)).astype(np.float32)
+    executables = aicc.compile(model), aicc.compile(result.model)
+    session = onnxruntime.InferenceSession(result.model.SerializeToString())
+    for choice in (True, False):
+        given = {"x": x, "choice": np.array(choice)}
+        wanted, got = (exe(dict(given)) for exe in executables)
+        assert 10 * np.log10((wanted**2).sum() / ((wanted - got) ** 2).sum()) > snr
+        np.testing.assert_allclose(got, session.run(None, given)[0], rtol=0, atol=2e-2)
+
+
+def test_layers_that_no_range_is_known_of():
+    with pytest.raises(AiccError, match=r"AICC-4004.*branches and loops.*weights and dynamic"):
+        aicc.quantize(model_with_branches(), mode="static", data=samples())
 
 
 def test_a_product_of_constants_is_left_alone():
