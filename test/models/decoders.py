@@ -37,7 +37,8 @@ class Decoder:
 
     `window` is the reach of every layer whose number is in `local`; `level` MatMulNBits' accuracy level; `tables`
     says where rotary embeddings take cosines and sines from: "one" table, "long" of two by the length that a run
-    has, or "none"; `norm` is "rms", "layer", or "sandwich" (before and after attention and network).
+    has, or "none"; with `crossed` each layer looks at keys of an encoder, too; `norm` is "rms", "layer", or
+    "sandwich" (before and after attention and network).
     """
 
     layers: int = 2
@@ -70,6 +71,7 @@ class Decoder:
     scaled_embedding: float = 0.0
     packed_embedding: bool = False
     pruned: bool = False
+    crossed: bool = False
     experts: Experts | None = None
     room: int = 64
     short: int = 8
@@ -105,6 +107,18 @@ FAMILIES: dict[str, Decoder] = {
         packed=True,
         biased=True,
         positions=True,
+    ),
+    "whisper": Decoder(
+        multi_head=True,
+        groups=4,
+        norm="layer",
+        gated=False,
+        activation="gelu",
+        tables="none",
+        packed=True,
+        biased=True,
+        positions=True,
+        crossed=True,
     ),
 }
 
@@ -252,7 +266,7 @@ class Writer:
         if d.activation == "silu":
             a = g.Mul(y, g.Sigmoid(y))
         else:
-            a = g.Gelu(y, approximate="tanh")
+            a = g.Gelu(y, approximate="tanh" if d.activation == "gelu_tanh" else "none")
         if d.gated:
             a = g.Mul(a, self.linear(x, d.width, d.hidden))
         return self.linear(a, d.hidden, d.width, bias=d.norm == "layer")
@@ -334,6 +348,17 @@ class Writer:
         )
         return self.linear(y, d.width, d.width, bias=True), key, value
 
+    def crossed(self, x: str, layer: int) -> str:
+        """Attention over the keys and values that an encoder left."""
+        d, g = self.d, self.g
+        q = self.linear(x, d.width, d.width, bias=True)
+        given = [
+            g.input(f"encoder.{layer}.{kind}", "batch_size", d.heads, "frames", d.head, dtype=self.type)
+            for kind in ("key", "value")
+        ]
+        y = self.ms("MultiHeadAttention", q, *given, num_heads=d.heads)
+        return self.linear(y, d.width, d.width, bias=True)
+
     # --- the whole ----------------------------------------------------------------------------
     def model(self) -> onnx.ModelProto:
         d, g = self.d, self.g
@@ -370,6 +395,8 @@ class Writer:
             if d.norm == "sandwich":
                 y = self.normed(y, d.width)
             y, residual = self.skipped(residual, y)
+            if d.crossed:
+                y, residual = self.skipped(residual, self.crossed(y, i))
             y = self.network(y)
             if d.norm == "sandwich":
                 y = self.normed(y, d.width)
@@ -399,6 +426,7 @@ def build(d: Decoder, seed: int = 0) -> onnx.ModelProto:
     """The graph of a decoder.
 
     Inputs `input_ids` `[B, S]`, `attention_mask` `[B, P + S]` i64 and `past_key_values.<layer>.<key|value>`
-    `[B, groups, P, head]`, for learned positions also `position_ids`; outputs `logits` and `present.<layer>.…`.
+    `[B, groups, P, head]`, for learned positions also `position_ids`, for
+    crossed layers `encoder.<layer>.<key|value>` `[B, heads, frames, head]`; outputs `logits` and `present.<layer>.…`.
     """
     return Writer(d, seed).model()

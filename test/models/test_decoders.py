@@ -43,6 +43,13 @@ def feeds(d: Decoder, ids: Array, past: Sequence[Array], total: int | None = Non
     found.update(zip(names, past, strict=True))
     if d.multi_head:
         found["position_ids"] = np.tile(np.arange(before, before + tokens), (batch, 1))
+    if d.crossed:
+        rng = np.random.default_rng(batch)
+        for i in range(d.layers):
+            for kind in ("key", "value"):
+                found[f"encoder.{i}.{kind}"] = rng.standard_normal((batch, d.heads, 11, d.head)).astype(
+                    d.dtype
+                )
     return found
 
 

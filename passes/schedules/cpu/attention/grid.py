@@ -45,6 +45,14 @@ class Grid:
             total = e.mul(total, e.size(self._roles.extents[dim]))
         return total
 
+    def emit_or(self, other: Grid, most: int) -> None:
+        """The kernel by `other` when a run has `most` rows or fewer, which are one tile of either grid."""
+        e, total = self._e, self._rows.count()
+        with e.when(e.compare("sle", total, most)):
+            other.emit()
+        with e.when(e.compare("sgt", total, most)):
+            self.emit()
+
     def emit(self) -> None:
         """The whole kernel."""
         e, plan = self._e, self._plan

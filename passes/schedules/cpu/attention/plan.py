@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aicc.passes.schedules.cpu.attention.roles import Attention
 from aicc.passes.schedules.cpu.contraction.plan import TILE_FLOPS, max_rows, split_evenly
@@ -106,7 +106,7 @@ def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan
     else:
         size = -(-most // panel) * panel
     block = _rows_of_tile(roles, target, config, rows, single)
-    along = roles.k.coef(roles.depth) == 1 and depth % lanes == 0
+    along = _is_along(roles, lanes)
     few = known is not None and known <= _FEW_ROWS and known * max(depth, columns) <= _FEW_NUMBERS
     direct = along and (known == 1 or few)
     plan = Plan(lanes, nv, rows, size, single, block, direct, depth, columns)
@@ -114,6 +114,21 @@ def make_plan(roles: Attention, target: Target, config: AttentionConfig) -> Plan
     if 4 * used > _SCRATCH:
         raise NoMatch("heads too large for the scratch")
     return plan
+
+
+def plan_of_few(roles: Attention, plan: Plan) -> Plan | None:
+    """The plan of runs whose rows are as few as one tile of it has, where only a run knows how many there are: keys
+    and values are read where they lie. None when there are never so few."""
+    least = product(roles.extents[d] for d in roles.rows if roles.extents[d].static is not None).static or 1
+    rows = min(_FEW_ROWS, _FEW_NUMBERS // max(plan.depth, plan.columns))
+    if row_count(roles) is not None or plan.single or rows < least or not _is_along(roles, plan.lanes):
+        return None
+    return replace(plan, rows=rows, block=rows, direct=True)
+
+
+def _is_along(roles: Attention, lanes: int) -> bool:
+    """Whether vectors along the depth of a key can be read where they lie."""
+    return roles.k.coef(roles.depth) == 1 and roles.static(roles.depth) % lanes == 0
 
 
 def _rows_of_tile(roles: Attention, target: Target, config: AttentionConfig, rows: int, single: bool) -> int:

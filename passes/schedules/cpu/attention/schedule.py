@@ -17,6 +17,7 @@ from aicc.passes.schedules.cpu.attention.plan import (
     Plan,
     flops_of,
     make_plan,
+    plan_of_few,
     seconds,
 )
 from aicc.passes.schedules.cpu.attention.roles import Attention, find_attention
@@ -54,7 +55,11 @@ class FusedAttention(Schedule):
         roles, plan = self._plan(func, target, config)
         e = KernelEmitter(roles.nest, target)
         grid = Grid(e, roles, plan)
-        grid.emit()
+        few = plan_of_few(roles, plan)
+        if few is None:
+            grid.emit()
+        else:
+            grid.emit_or(Grid(e, roles, few), few.rows)
         counter = KernelEmitter(roles.nest)
         count = grid.tiles(counter)
         tiles = max(1, count if isinstance(count, int) else 1)
