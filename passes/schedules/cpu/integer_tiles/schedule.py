@@ -21,7 +21,7 @@ from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.integer_blocks.instructions import GROUP
 from aicc.passes.schedules.cpu.integer_blocks.roles import BlockRoles, find_block_roles
 from aicc.passes.schedules.cpu.integer_blocks.schedule import BlockGrid, IntegerBlocks
-from aicc.passes.schedules.cpu.integer_tiles.tile import FEW_ROWS, IntegerTile
+from aicc.passes.schedules.cpu.integer_tiles.tile import FEW_AT_ONCE, FEW_ROWS, IntegerTile
 from aicc.passes.schedules.cpu.op_costs import stage_seconds
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.machine import machine
@@ -56,9 +56,6 @@ class TileGrid(BlockGrid):
             raise NoMatch("a product of one row")
         if len(roles.axes.rows) > 1:
             raise NoMatch("rows that do not lie at equal distances")
-        rows = roles.rows_total().static
-        if rows is not None and rows <= FEW_ROWS:
-            raise NoMatch("a product of few rows")
         self._depth = depth_of(roles.block, roles.bits)
         super().__init__(roles, target, config)
 
@@ -107,7 +104,7 @@ class TileGrid(BlockGrid):
         vectors."""
         with e.when(e.compare("sle", e.size(self._extent(self._width)), FEW_ROWS)):
             low = first
-            for size in (8, 6, 4, 3, 2, 1):
+            for size in FEW_AT_ONCE:
                 whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
                 with e.loop(low, whole, size) as loop:
                     one(line, loop.index, RowTile(1, size), 0, 1)
@@ -126,7 +123,11 @@ class IntegerTiles(IntegerBlocks):
     def check(self, kernel: Any, target: Target) -> None:
         """Raises NoMatch."""
         config = ContractionConfig()
-        self._grid(self._roles(kernel, target, config, before_packing=True), target, config)
+        roles = self._roles(kernel, target, config, before_packing=True)
+        self._grid(roles, target, config)
+        rows = roles.rows_total().static
+        if rows is not None and rows <= FEW_ROWS:
+            raise NoMatch("a product of few rows")
 
     def configs(self, kernel: Any, target: Target) -> list[Config]:
         """The recommended one, then one tile of rows, or of columns."""
