@@ -95,7 +95,7 @@ def test_matmul_nbits(rows: list[Any], depth: int, columns: int, block: int, bit
 
 
 def test_many_rows_share_the_unpacking():
-    """A panel of f32 in the scratch, where enough rows use it and their number is known."""
+    """A part of a panel of f32 in the scratch beside the sums of the rows, where enough rows may use it."""
 
     def scratch(rows: int | str) -> set[int]:
         w = {"w": RNG.integers(0, 256, (512, 8, 16), np.uint8), "s": np.ones(4096, np.float32)}
@@ -107,8 +107,9 @@ def test_many_rows_share_the_unpacking():
         assert 'aicc.schedule = "packed"' in text
         return {int(size) for size in re.findall(r"aicc.scratch = (\d+)", text)}
 
-    assert scratch(64) == {256 * 32 * 4}
-    assert scratch(16) == scratch("n") == {0}
+    assert scratch(64) == {(64 + 64) * 32 * 4}
+    assert min(scratch("n")) > (64 + 64) * 32 * 4
+    assert scratch(4) == {0}
 
 
 def test_a_column_is_the_same_whichever_tile_it_is_in():

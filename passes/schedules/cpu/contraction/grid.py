@@ -11,6 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+from aicc.passes.schedules.cpu.contraction.parts import (
+    PartFill,
+    PartTile,
+    Stage,
+    WidenedPart,
+    inside,
+    stage_of_halves,
+)
 from aicc.passes.schedules.cpu.contraction.plan import (
     ContractionConfig,
     RowTile,
@@ -28,6 +36,7 @@ from aicc.passes.schedules.cpu.contraction.stage_b import PanelCopy, staged, wan
 from aicc.passes.schedules.cpu.contraction.tile import Part, Place, TileEmitter
 from aicc.passes.schedules.cpu.emit import Index, element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.passes.schedules.cpu.sizes import Size, guess_product
 from aicc.target import Target
 
@@ -37,6 +46,8 @@ _STREAMED_ROWS = 3
 # read 47 GB/s in streams of their own each, 44 in one; one thread 40 either way.
 _STREAMS = (4, 2)
 _TILES_PER_CORE = 4
+# Rows of a block whose number is known at run time are a multiple of these.
+_STEP = 4
 
 # (line, start, shape, number among shares, shares)
 Emit: TypeAlias = Callable[[Index, Index, RowTile, Index, Index], None]
@@ -60,6 +71,8 @@ class Grid:
         self._height = axes.rows[-2] if len(axes.rows) > 1 else None
         self._others = (*axes.outer, *axes.rows[:-2])
         self.shapes = self._shapes(config.mr or self._most_rows(target))
+        stage = self._stage_of(target)
+        self.stage = stage if stage is not None and stage.for_rows(roles.rows_total()) else None
         self._block = self._block_size(target)
         self._ahead = self._wants_ahead(target)
         self._parts = self._sum_parts(target)
@@ -96,7 +109,16 @@ class Grid:
             row = max(row, min(depth, 4 * row))
         panel = roles.step * roles.depth().guess() * element_bits(roles.b.buffer.element) // 8
         traffic = Traffic(row, panel, -(-axes.extents[axes.column].guess() // roles.panel))
-        return block_rows(target, self._extent(along), traffic, tiles, step, float(roles.flops))
+        share = 0 if self.stage is None or self._height is not None else self.stage.share
+        return block_rows(target, self._extent(along), traffic, tiles, step, float(roles.flops), share)
+
+    def _stage_of(self, target: Target) -> Stage | None:
+        """How B becomes f32 in the scratch for many rows, if that pays."""
+        return None
+
+    def _fill(self, e: KernelEmitter, scratch: Buffer) -> PartFill:
+        """What makes f32 of B in the scratch."""
+        raise NotImplementedError
 
     def _wants_ahead(self, target: Target) -> bool:
         roles = self.roles
@@ -202,7 +224,7 @@ class Grid:
         with e.at_start():
             total = e.max(e.size(extent), 1)
             even = e.ceil_div(total, e.ceil_div(total, self._block))
-            step = 4 if self._height is None else self.shapes[0].high
+            step = _STEP if self._height is None else self.shapes[0].high
             return e.mul(e.ceil_div(even, step), step)
 
     # Emission --------------------------------------------------------------------------------------
@@ -216,14 +238,16 @@ class Grid:
         roles = self.roles
         if not self._stage:
             return roles, None
-        inside = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
-        return inside, PanelCopy(e, roles, inside, self.lanes).emit
+        copied = staged(roles, e.reserve(roles.panel_elements() or 0, roles.b.buffer.element))
+        return copied, PanelCopy(e, roles, copied, self.lanes).emit
 
     def emit(self, e: KernelEmitter) -> None:
         """The whole kernel."""
         roles, axes = self.roles, self.roles.axes
-        inside, fill = self._staging(e)
-        tile = self.tile(e, inside)
+        read, fill = self._staging(e)
+        tile = self.tile(e, read)
+        if self.stage is not None:
+            self._staged = self._staged_tile(e, self.stage)
         panels, blocks = self._panels(e), self._blocks(e)
         columns = e.size(self._extent(axes.column))
         full = e.div(columns, roles.panel)
@@ -295,17 +319,113 @@ class Grid:
         partial: bool,
         vectors: int = 0,
     ) -> None:
-        """All register tiles of one tile of the kernel; `vectors` of several panels, or those of one."""
+        """All register tiles of one tile of the kernel; `vectors` of several panels, or those of one. Of rows that a
+        run counts it decides whether they are enough for the scratch."""
+        if self.stage is None:
+            self._direct_rows(e, tile, at, panel, block, partial, vectors)
+        elif self.roles.rows_total().static is not None:
+            self._staged_rows(e, self.stage, at, panel, block, partial)
+        else:
+            with e.when(e.compare("sge", e.size(self.roles.rows_total()), self.stage.rows)):
+                self._staged_rows(e, self.stage, at, panel, block, partial)
+                e.otherwise()
+                self._direct_rows(e, tile, at, panel, block, partial, vectors)
+
+    def _staged_tile(self, e: KernelEmitter, stage: Stage) -> tuple[PartFill, PartTile]:
+        """What fills the scratch, and register tiles that read it."""
+        roles = self.roles
+        scratch = e.reserve(stage.each * stage.numbers * roles.panel, "f32")
+        tile = PartTile(e, inside(roles, stage, scratch), roles, self.lanes, self._config.ku, self.vectors)
+        return self._fill(e, scratch), tile
+
+    def _staged_rows(
+        self, e: KernelEmitter, stage: Stage, at: dict[int, Index], panel: Index, block: Index, partial: bool
+    ) -> None:
+        """Part by part of the sum: what the scratch holds is used by all register tiles."""
+        fill, tile = self._staged
+        size = stage.each * self.roles.step if stage.ahead else None
+
+        def one(part: Part | None) -> Emit:
+            return self._register_tile(e, tile, at, panel, block, partial, 0, size, part)
+
+        if stage.parts == 1:
+            tile.source = fill.emit_part(at, panel, 0, stage.units)
+            self._all_rows(e, block, one(None))
+            return
+        room, rows = self._tiles_of_block() * self.shapes[0].wide, self._rows_each(e)
+        if isinstance(rows, int):
+            tile.start_parts(room, room)
+        else:
+            tile.start_parts(-(-self._block // _STEP) * _STEP, rows)
+        with e.loop(0, stage.parts) as loop:
+            unit = e.mul(loop.index, stage.each)
+            count: Index = stage.each
+            if stage.units % stage.each:
+                count = e.min(stage.each, e.sub(stage.units, unit))
+            tile.source = fill.emit_part(at, panel, unit, count)
+            last = e.compare("eq", loop.index, stage.parts - 1)
+            part = Part(e.mul(unit, stage.numbers), 0, e.mul(count, stage.numbers), last)
+            self._all_rows(e, block, one(part))
+
+    def _direct_rows(
+        self,
+        e: KernelEmitter,
+        tile: TileEmitter,
+        at: dict[int, Index],
+        panel: Index,
+        block: Index,
+        partial: bool,
+        vectors: int,
+    ) -> None:
+        """Rows that read B where it lies, or where `_staging` has put a panel of it."""
+        size = e.mul(e.size(self.roles.depth()), self.roles.step)
+        if self._parts > 1:
+            size = e.div(size, self._parts)
+
+        def one(part: Part | None) -> Emit:
+            ahead = size if self._ahead else None
+            return self._register_tile(e, tile, at, panel, block, partial, vectors, ahead, part)
+
+        if self._width is None:
+            one(None)(0, 0, RowTile(1, 1), 0, 1)
+        elif self._parts > 1:
+            steps = (self.roles.depth().static or 0) // self._parts
+            room = self._tiles_of_block() * self.shapes[0].wide
+            tile.start_parts(room, room)
+            with e.loop(0, self._parts) as loop:
+                last = e.compare("eq", loop.index, self._parts - 1)
+                first = e.mul(loop.index, steps)
+                self._one_line(e, block, one(Part(first, first, steps, last)))
+        else:
+            self._all_rows(e, block, one(None))
+
+    def _all_rows(self, e: KernelEmitter, block: Index, one: Emit) -> None:
+        """The register tiles of a block of rows."""
+        if self._height is None:
+            self._one_line(e, block, one)
+        else:
+            self._lines(e, block, one)
+
+    def _register_tile(
+        self,
+        e: KernelEmitter,
+        tile: TileEmitter,
+        at: dict[int, Index],
+        panel: Index,
+        block: Index,
+        partial: bool,
+        vectors: int,
+        size: Index | None,
+        part: Part | None,
+    ) -> Emit:
+        """What emits one register tile, of a `part` of its sum; `size` elements of the panel are used before the
+        next, which are prefetched if that is set."""
         roles = self.roles
         vectors, columns = vectors or self.vectors, None
         if partial:
             columns = e.size(self._extent(roles.axes.column))
             if isinstance(columns, int):
                 vectors = -(-(columns % roles.panel) // self.lanes)
-        size = e.mul(e.size(roles.depth()), roles.step)
-        if self._parts > 1:
-            size = e.div(size, self._parts)
-        part: Part | None = None
 
         def one(line: Index, start: Index, shape: RowTile, number: Index, shares: Index) -> None:
             where = dict(at)
@@ -313,24 +433,17 @@ class Grid:
                 where[self._height] = line
             if self._width is not None:
                 where[self._width] = start
-            ahead = Ahead(number, shares, size) if self._ahead else None
-            now = None if part is None else replace(part, slot=number)
+            ahead = None if size is None else Ahead(number, shares, size)
+            now = part
+            if part is not None:
+                row = e.mul(number, self.shapes[0].wide)
+                if self._extent(self._width).static is None:
+                    row = e.sub(start, e.mul(block, self._rows_each(e)))
+                now = replace(part, waiting=e.mul(row, roles.panel))
             place = Place(where, panel, self._offsets(shape), vectors, columns, shape.there)
             tile.emit(place, ahead, now)
 
-        if self._width is None:
-            one(0, 0, RowTile(1, 1), 0, 1)
-        elif self._parts > 1:
-            steps = (roles.depth().static or 0) // self._parts
-            tile.start_parts(self._tiles_of_block(), self.shapes[0].wide)
-            with e.loop(0, self._parts) as loop:
-                last = e.compare("eq", loop.index, self._parts - 1)
-                part = Part(e.mul(loop.index, steps), steps, 0, last)
-                self._one_line(e, block, one)
-        elif self._height is None:
-            self._one_line(e, block, one)
-        else:
-            self._lines(e, block, one)
+        return one
 
     def _offsets(self, shape: RowTile) -> tuple[tuple[int, ...], ...]:
         """The rows of a register tile: offsets on the row axes."""
@@ -416,3 +529,15 @@ class Grid:
                 number = e.div(e.sub(loop.index, first), shape.wide)
                 one(line, loop.index, RowTile(shape.high, size), number, shares)
             low = whole
+
+
+class WideningGrid(Grid):
+    """A grid that makes f32 of weights of 16 bits once for many rows."""
+
+    def _stage_of(self, target: Target) -> Stage | None:
+        """Where B is packed."""
+        return stage_of_halves(self.roles, target)
+
+    def _fill(self, e: KernelEmitter, scratch: Buffer) -> PartFill:
+        """What converts."""
+        return WidenedPart(e, self.roles, scratch, self.lanes)

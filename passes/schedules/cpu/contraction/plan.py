@@ -156,14 +156,17 @@ class Traffic:
         return a + b
 
 
-def block_rows(target: Target, rows: Size, traffic: Traffic, tiles: int, step: int, flops: float) -> int:
+def block_rows(
+    target: Target, rows: Size, traffic: Traffic, tiles: int, step: int, flops: float, share: int = 0
+) -> int:
     """Rows of one tile of the kernel, a multiple of `step`: A's part stays in half the L2 cache unless B, which
     is read for each block, costs more than that; there are a few tiles for each core, each worth a thread; and
     no core waits long for the others. `tiles` is the number of tiles there are without cutting rows, `flops`
-    the work of the whole kernel."""
+    the work of the whole kernel. Where a conversion of B is shared by so many rows (`share`) that it costs little, a
+    block has as many, and more only if they fit."""
     total = rows.guess(1024)
-    fits = min(total, max(step, target.l2 // 2 // max(traffic.row, 1)))
-    sizes = (fits, *(min(total, times * fits) for times in (2, 4)), total)
+    fits = min(total, max(step, share, target.l2 // 2 // max(traffic.row, 1)))
+    sizes = (fits,) if share else (fits, *(min(total, times * fits) for times in (2, 4)), total)
     by_cache = min(sizes, key=lambda each: traffic.cycles(target, total, each))
     wanted = min(4 * target.cores, int(flops / TILE_FLOPS)) if target.cores > 1 else 1
     cuts = max(1, -(-wanted // tiles))

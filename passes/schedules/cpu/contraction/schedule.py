@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.grid import Grid, WideningGrid
 from aicc.passes.schedules.cpu.contraction.plan import (
     TILE_FLOPS,
     ContractionConfig,
@@ -120,7 +120,7 @@ class Contraction(Schedule):
         replace_function(module, func, text)
 
     def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
-        return Grid(roles, target, config)
+        return WideningGrid(roles, target, config)
 
     def _roles(
         self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False

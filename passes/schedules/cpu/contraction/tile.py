@@ -42,13 +42,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a sum: `steps` steps from `first` on. The accumulators come from the scratch, where those of this
-    register tile are in place `slot`, and go back there unless `last` (an i1) holds: then they are the result."""
+    """A part of a sum: `steps` steps, from `first` on in A and from `first_b` on in B. The accumulators come from the
+    scratch, where those of this register tile lie from `waiting` on, and go back there unless `last` (an i1) holds:
+    then they are the result."""
 
     first: Index
-    steps: int
-    slot: Index
+    first_b: Index
+    steps: Index
     last: str
+    waiting: Index = 0
 
 
 def _is_long(roles: Roles) -> bool:
@@ -70,6 +72,7 @@ class TileEmitter:
         self._prefetch = Prefetch(e, roles, lanes)
         self._part: Part | None = None
         self._copies = 1
+        self._enough = _ENOUGH
         element = roles.root.inits[0].element
         self._narrow = element in ("f16", "bf16")
         self._acc = "f32" if self._narrow else element
@@ -78,16 +81,14 @@ class TileEmitter:
         if _is_long(roles):
             self._saved = e.reserve(_MOST_VECTORS * lanes, self._acc)
         self._parts: Buffer | None = None
-        self._slot = 0
 
-    def start_parts(self, slots: int, rows: int) -> None:
-        """Reserves room for the accumulators of `slots` register tiles of `rows` rows; the sums start anew."""
-        e = self._e
+    def start_parts(self, room: int, rows: Index) -> None:
+        """Reserves room for the accumulators of `room` rows; the sums of `rows` of them start anew."""
+        e, panel = self._e, self._roles.panel
         if self._parts is None:
-            self._slot = rows * self._roles.panel
-            self._parts = e.reserve(slots * self._slot, self._acc)
+            self._parts = e.reserve(room * panel, self._acc)
         start = self._start()
-        with e.loop(0, slots * self._slot, self._lanes) as loop:
+        with e.loop(0, e.mul(rows, panel), self._lanes) as loop:
             e.store(start, e.base(self._parts), loop.index, self._acc, self._lanes)
 
     def emit(self, place: Place, ahead: Ahead | None, part: Part | None = None) -> None:
@@ -98,20 +99,20 @@ class TileEmitter:
         static = axes.sums and all(axes.extents[axis].static is not None for axis in axes.sums)
         last = axes.extents[axes.sums[-1]].static if axes.sums else 1
         if part is not None:
-            last = part.steps
+            last = part.steps if isinstance(part.steps, int) else None
             a_at = e.add(a_at, e.mul(part.first, e.size(roles.a.coefs[axes.sums[-1]])))
-            b_at = e.add(b_at, e.mul(part.first, e.size(roles.b.coefs[axes.sums[-1]])))
+            b_at = e.add(b_at, e.mul(part.first_b, e.size(roles.b.coefs[axes.sums[-1]])))
         self._part, self._b_at = part, b_at
         self._rows = [self._row_offset(roles.a, row) for row in place.rows]
         steps = unroll(last, self._ku) if last != 0 else 1
         copies = 1
         # As many as in a whole tile: every column is summed in one order, so that equal columns stay equal.
         whole = len(place.rows) * self._vectors
-        while static and copies * whole < _ENOUGH and copies * 2 <= steps:
+        while static and copies * whole < self._enough and copies * 2 <= steps:
             copies *= 2
         self._copies = copies
         accumulators = self._first(count) + [self._zero()] * (count * (copies - 1))
-        self._prefetch.panel(ahead, b_at, steps)
+        self._prefetch.panel(ahead, self._in_memory(b_at), steps)
         self._prefetch.epilogue(place.at, place.rows, place.vectors)
         result = self._sum(0, accumulators, a_at, b_at, 0)
         while len(result) > count:
@@ -120,6 +121,7 @@ class TileEmitter:
         if part is None:
             self._epilogue(place, result)
             return
+        result = self._so_far(part, result)
         with e.when(part.last):
             self._epilogue(place, result)
             e.otherwise()
@@ -140,6 +142,10 @@ class TileEmitter:
             b_at = e.add(b_at, e.mul(place.at[axis], e.size(roles.b.coefs[axis])))
         return a_at, b_at
 
+    def _in_memory(self, b_at: Index) -> Index:
+        """Where what a tile reads from `b_at` on has come from: what follows is read next."""
+        return b_at
+
     def _zero(self) -> str:
         text = "0" if self._acc[0] == "i" else f"0x{0:0{element_bits(self._acc) // 4}X}"
         return self._e.splat(text, self._acc, self._lanes)
@@ -151,7 +157,7 @@ class TileEmitter:
         """Where accumulator `number` waits for the next part of the sum."""
         assert self._parts is not None
         e = self._e
-        return e.base(self._parts), e.add(e.mul(part.slot, self._slot), number * self._lanes)
+        return e.base(self._parts), e.add(part.waiting, number * self._lanes)
 
     def _first(self, count: int) -> list[str]:
         """The accumulators before the sum."""
@@ -159,6 +165,10 @@ class TileEmitter:
         if part is None:
             return [self._start()] * count
         return [self._e.load(*self._waiting(part, n), self._acc, self._lanes) for n in range(count)]
+
+    def _so_far(self, part: Part, sums: list[str]) -> list[str]:
+        """The sums up to the end of a part, of what `_first` and the part's steps have made."""
+        return sums
 
     def _epilogue(self, place: Place, accumulators: list[str]) -> None:
         """The stages after the sum, and the store."""

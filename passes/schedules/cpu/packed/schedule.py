@@ -10,22 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.passes.schedules.cpu.contraction.grid import Fill, Grid
+from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.parts import PartFill, Stage
 from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, vectors_for
 from aicc.passes.schedules.cpu.contraction.roles import Roles
 from aicc.passes.schedules.cpu.contraction.schedule import Contraction
 from aicc.passes.schedules.cpu.contraction.tile import TileEmitter
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.passes.schedules.cpu.op_costs import stage_seconds
 from aicc.passes.schedules.cpu.packed.roles import PackedRoles, find_packed_roles
-from aicc.passes.schedules.cpu.packed.stage import (
-    PanelUnpack,
-    UnpackedTile,
-    panel_numbers,
-    staged,
-    wants_stage,
-)
+from aicc.passes.schedules.cpu.packed.stage import PanelUnpack, stage_of
 from aicc.passes.schedules.cpu.packed.tile import PackedTile, sums_apart
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.machine import machine
@@ -46,11 +42,6 @@ class PackedGrid(Grid):
     def _sum_parts(self, target: Target) -> int:
         """Packed panels are small: a sum is taken whole."""
         return 1
-
-    def unpacks(self) -> bool:
-        """Whether a panel is unpacked for all rows of a block at once."""
-        assert isinstance(self.roles, PackedRoles)
-        return wants_stage(self.roles, self._target, self.shapes[0].rows)
 
     def _wants_ahead(self, target: Target) -> bool:
         """What is unpacked is prefetched there, line by line."""
@@ -75,18 +66,17 @@ class PackedGrid(Grid):
         """What emits register tiles."""
         assert isinstance(roles, PackedRoles)
         vectors = self.vectors * self._streams
-        if roles.staged:
-            return UnpackedTile(e, roles, self.lanes, self._config.ku, vectors)
         return PackedTile(e, roles, self.lanes, self._config.ku, vectors, self._target)
 
-    def _staging(self, e: KernelEmitter) -> tuple[Roles, Fill | None]:
-        """See `unpacks`."""
-        roles = self.roles
-        assert isinstance(roles, PackedRoles)
-        if not self.unpacks():
-            return roles, None
-        inside = staged(roles, e.reserve(panel_numbers(roles), "f32"))
-        return inside, PanelUnpack(e, roles, inside, self.lanes, self._target).emit_panel
+    def _stage_of(self, target: Target) -> Stage | None:
+        """Panels are unpacked for all rows of a block at once, where there are enough."""
+        assert isinstance(self.roles, PackedRoles)
+        return stage_of(self.roles, target)
+
+    def _fill(self, e: KernelEmitter, scratch: Buffer) -> PartFill:
+        """What unpacks."""
+        assert isinstance(self.roles, PackedRoles) and self.stage is not None
+        return PanelUnpack(e, self.roles, self.stage, scratch, self.lanes, self._target)
 
 
 class Packed(Contraction):
@@ -103,7 +93,7 @@ class Packed(Contraction):
         columns = roles.axes.extents[roles.axes.column].guess()
         rows, stored = roles.rows_total().guess(), roles.depth().guess() * columns
         numbers = stored * roles.numbers
-        shared = 2 if grid.unpacks() else -(-rows // max(shape.rows for shape in grid.shapes))
+        shared = 2 if grid.stage is not None else -(-rows // max(shape.rows for shape in grid.shapes))
         operations = numbers * (rows / rates.fmas + shared * _UNPACKING[element] / (2 * rates.ops))
         work = operations / (grid.lanes * rates.clock * rates.share)
         work += stage_seconds(roles.epilogue, target, grid.lanes)

@@ -1,7 +1,8 @@
 """Register tiles of products with packed weights: numbers become f32 in registers, block by block.
 
-A tile of few rows keeps the sums of a block apart, and multiplies them by the scale when the block is done:
-`acc += scale · (Σ x q - zero · Σ x)`. One of many rows multiplies each vector of weights:
+A tile keeps the sums of a block apart, and multiplies them by the scale when the block is done:
+`acc += scale · (Σ x q - zero · Σ x)`, where `acc` waits in registers if there are enough, in the scratch if not.
+Where there are zero points and more rows than registers, it multiplies each vector of weights:
 `w = (q - zero) · scale`, once for all rows.
 """
 
@@ -12,11 +13,14 @@ from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.contraction.tile import TileEmitter
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
+from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.passes.schedules.cpu.packed.roles import PackedRoles
 from aicc.target import Target
 
 # Accumulators that hide the latency of a multiply-add on two ports.
 _ENOUGH = 8
+# No register tile has more.
+_MOST_SUMS = 64
 # Bytes of a cache line, and how far ahead of its use a panel is prefetched: Zen 5 decodes GPT-2 in 3.9 ms with 2 KiB,
 # 3.4 with 4, 2.9 with 8 and with 16.
 _LINE = 64
@@ -40,6 +44,7 @@ class PackedTile(TileEmitter):
         self._registers = target.registers
         self._table = "avx512f" in target.features and target.vector_bits == 512 and lanes == 16
         self._scaled: list[tuple[str | None, str | None]] = []
+        self._sums_so_far: Buffer | None = None
 
     def _sum(self, level: int, acc: list[str], a_at: Index, b_at: Index, done: Index) -> list[str]:
         """The whole sum: the loop over blocks around that over a block's elements."""
@@ -49,7 +54,10 @@ class PackedTile(TileEmitter):
         sums = acc[:count]
         # a column is summed alike in every tile: what a whole tile does decides
         whole = len(self._rows) * self._vectors
-        apart = sums_apart(whole, self._registers)
+        room = sums_apart(whole, self._registers)
+        apart = room or (roles.scale is not None and roles.zero is None and roles.blocks is not None)
+        if apart and not room:
+            return [*self._with_totals(sums, a_at, b_at), *acc[count:]]
         self._copies = max(1, min(_ENOUGH // whole, max(roles.numbers, 4))) if apart else 1
         steps = e.size(axes.extents[axes.sums[-1]])
 
@@ -77,6 +85,27 @@ class PackedTile(TileEmitter):
                 loop.next = block(loop.index, loop.args)
             sums = loop.results
         return [*sums, *acc[count:]]
+
+    def _with_totals(self, start: list[str], a_at: Index, b_at: Index) -> list[str]:
+        """The whole sum, whose part over all blocks so far waits in the scratch."""
+        e, roles, lanes = self._e, self._packed, self._lanes
+        assert roles.blocks is not None
+        if self._sums_so_far is None:
+            self._sums_so_far = e.reserve(_MOST_SUMS * lanes, self._acc)
+        base = e.base(self._sums_so_far)
+        self._copies, self._scaled = 1, []
+        for i, value in enumerate(start):
+            e.store(value, base, i * lanes, self._acc, lanes)
+        zeros = [e.splat("0.0", "f32", lanes)] * len(start)
+        with e.loop(0, e.size(roles.axes.extents[roles.blocks])) as loop:
+            a_in = e.add(a_at, e.mul(loop.index, e.size(roles.a.coefs[roles.blocks])))
+            b_in = e.add(b_at, e.mul(loop.index, e.size(roles.b.coefs[roles.blocks])))
+            parameters = self._parameters(loop.index)
+            found = self._steps(zeros, a_in, b_in, 0)
+            before = [e.load(base, i * lanes, self._acc, lanes) for i in range(len(start))]
+            for i, value in enumerate(self._with_scales(before, found, parameters, a_in)):
+                e.store(value, base, i * lanes, self._acc, lanes)
+        return [e.load(base, i * lanes, self._acc, lanes) for i in range(len(start))]
 
     def _parameters(self, block: Index) -> list[tuple[str | None, str | None]]:
         """Scale and zero point of a block for each vector of columns."""
