@@ -30,8 +30,8 @@ from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.target import Target
 
 FEW_ROWS = 16
-"""Rows of which vectors compute a product sooner, at most: weights of 16 come from memory at 3.9 GB/s, with tiles at 3.3
-to 3.6, those of 32 with tiles at 4.4 (Emerald Rapids, blocks of 32)."""
+"""Rows of which vectors compute a product sooner, at most: weights of 16 come from memory at 3.9 GB/s, with tiles at
+3.3 to 3.6, those of 32 with tiles at 4.4 (Emerald Rapids, blocks of 32)."""
 
 FEW_AT_ONCE = (8, 6, 4, 3, 2, 1)
 """Rows of their register tiles."""
