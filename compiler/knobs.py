@@ -207,7 +207,7 @@ class Knobs:
     tile_f32 = Knob[bool](
         "AICC_TILE_F32", _boolean, True, "a boolean",
         "Whether products of f32 may be computed on the tile registers of Intel AMX, as six products of bf16 terms: "
-        "as accurate as sums in f32, but for numbers below 2**-110 (docs/kernels.md).",
+        "as accurate as sums in f32, but for numbers below 2**-110 (docs/tiles.md).",
     )  # fmt: skip
 
     @contextmanager

@@ -34,7 +34,7 @@ class Machine:
     dram: float = 6.0
     start: float = 1.0e-7
     tile_share: float = 0.5
-    split_share: float = 0.55
+    split_share: float = 0.5
 
     def stream(self, size: float, target: Target) -> float:
         """Seconds to read or write `size` bytes of activations: the more there are, the farther away they lie."""
