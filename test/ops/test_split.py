@@ -355,10 +355,10 @@ def test_the_choice() -> None:
 def test_machine_code(cpu: str, there: bool) -> None:
     """Independent of the machine: tile registers are configured, used and released, where the CPU has them."""
     model = Model()
-    b = np.arange(256 * 64).reshape(256, 64).astype(np.float32)
+    b = np.arange(768 * 768).reshape(768, 768).astype(np.float32)
     model.output(
-        model.node("MatMul", model.input(np.zeros((128, 256), np.float32)), model.weight(b)),
-        np.zeros((128, 64)),
+        model.node("MatMul", model.input(np.zeros((128, 768), np.float32)), model.weight(b)),
+        np.zeros((128, 768)),
     )
     target = Target.cpu_named(cpu, "x86_64-unknown-linux-gnu")
     text = compile_model(model.proto(), None, Options(target=target, emit="asm")).text
