@@ -205,9 +205,10 @@ class Knobs:
     )  # fmt: skip
 
     tile_f32 = Knob[bool](
-        "AICC_TILE_F32", _boolean, True, "a boolean",
+        "AICC_TILE_F32", _boolean, False, "a boolean",
         "Whether products of f32 may be computed on the tile registers of Intel AMX, as six products of bf16 terms: "
-        "as accurate as sums in f32, but for numbers below 2**-110 (docs/tiles.md).",
+        "as accurate as sums in f32, but for numbers below 2**-110; faster on cores that nobody else uses "
+        "(docs/tiles.md).",
     )  # fmt: skip
 
     @contextmanager

@@ -80,7 +80,7 @@ def test_planted_models(tmp_path: Path) -> None:
 
 def test_the_page() -> None:
     found = {"matmul": {"flops": 2e12, "bytes": 1.0, "kernels": 1e-3, "call": 2e-3, "torch": 2e-3}}
-    assert "| matmul | 2000 | 1000 | 1000 | – | 1.00 |" in report.products(found)
+    assert "| matmul | 2000 | – | – | 1000 | 1000 | – | 1.00 |" in report.products(found)
     memory = {"add": {"bytes": 3e9, "kernels": 1e-3, "copy": 4e12, "jax": 2e-3}}
     assert "| add | 3000 | 4000 | – | 1500 | 0.75 |" in report.memory_bound(memory)
     network = {"call": 2e-3, "enqueued": 1.99e-3, "torch_compile": 4e-3, "error": 1e-3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,14 @@ needs_tiles = pytest.mark.skipif(
     not Target.host().features >= {"amx-tile", "amx-bf16"},
     reason="this machine has no AMX for bf16, or the system does not grant it",
 )
+
+
+@pytest.fixture(autouse=True)
+def _tiles() -> Iterator[None]:
+    with knobs.scope(tile_f32=True):
+        yield
+
+
 # Of the sum of the sizes of products: 3 units of the last place.
 BOUND = 3 * 2.0**-23
 

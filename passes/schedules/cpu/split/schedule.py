@@ -43,6 +43,8 @@ class Split(Schedule):
 
     def check(self, kernel: Any, target: Target) -> None:
         """Raises NoMatch."""
+        if not knobs.tile_f32:
+            raise NoMatch("AICC_TILE_F32 is off")
         roles = self._roles(kernel, target, SplitConfig(), before_packing=True)
         if roles.strided and self._layout(roles) is None:
             raise NoMatch("the second operand is neither contiguous along the columns nor can it be packed")
@@ -107,8 +109,6 @@ class Split(Schedule):
     def _roles(self, kernel: Any, target: Target, config: SplitConfig, before_packing: bool = False) -> Roles:
         if not target.features >= _NEEDS or target.vector_bits != 512:
             raise NoMatch("the target has no tile registers for bf16")
-        if not knobs.tile_f32:
-            raise NoMatch("AICC_TILE_F32 says no")
 
         def panel_for(columns: Size, element: str) -> int:
             few = columns.static is not None and columns.static <= ROWS

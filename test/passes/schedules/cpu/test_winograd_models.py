@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +70,6 @@ def convolutions(result: CompileResult) -> set[tuple[str, str]]:
     """The schedule and the configuration's first entry of the convolutions."""
     rows = result.stats["kernel_results"].items()
     return {(row["schedule"], row["config"].split(",")[0]) for name, row in rows if "conv" in name}
-
-
-@pytest.fixture(autouse=True)
-def _vectors_only() -> Iterator[None]:
-    """What is chosen besides Winograd does not depend on the machine's tile registers."""
-    with knobs.scope(tile_f32=False):
-        yield
 
 
 @pytest.mark.parametrize("m,bound", [("2", 2e-6), ("4", 2e-5)])
