@@ -16,7 +16,7 @@ from aicc.bindings import arith, ir, linalg
 from aicc.dialects.integer_blocks import LARGEST, LEAST_ABSOLUTE, SHIFTS
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.packed_weights import nibble
+from aicc.passes.linalg.packed_weights import nibble, summed
 from aicc.passes.linalg.rows import Full, Rows
 from aicc.passes.linalg.scalars import Scalars, cast
 
@@ -79,14 +79,7 @@ def block_integer_matmul(b: Builder, n: Lowered) -> Any:
         term = f.sub(cast(product, DType.I32, DType.F32), f.mul(middle, mean))
         return f.add(others[-1], f.mul(term, f.mul(scale, weight_scale)))
 
-    return b.generic(
-        [out],
-        ins,
-        ["parallel"] * (rows + 1) + ["reduction"] * 3,
-        body,
-        out_maps=[over(*dims[: rows + 1])],
-        inits=[b.fill(out, 0)],
-    )[0]
+    return summed(b, out, ins, body)
 
 
 def _number(word: Any, bits: int, dim: int) -> Any:

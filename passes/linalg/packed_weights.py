@@ -43,12 +43,18 @@ def packed_matmul(b: Builder, n: Lowered) -> Any:
             weight = f.mul(weight, others[0])
         return f.add(others[-1], f.mul(value, weight))
 
+    return summed(b, out, ins, body)
+
+
+def summed(b: Builder, out: TensorType, ins: list[tuple[Any, Any]], body: Any) -> Any:
+    """A generic over the dims of `out`, then blocks, steps and numbers, which `body` sums up."""
+    dims = [ir.AffineExpr.get_dim(d) for d in range(out.rank)]
     return b.generic(
         [out],
         ins,
-        ["parallel"] * (rows + 1) + ["reduction"] * 3,
+        ["parallel"] * out.rank + ["reduction"] * 3,
         body,
-        out_maps=[over(*dims[: rows + 1])],
+        out_maps=[ir.AffineMap.get(out.rank + 3, 0, dims)],
         inits=[b.fill(out, 0)],
     )[0]
 

@@ -14,9 +14,9 @@ from aicc.passes.schedules.cpu.contraction.roles import Axes, choose_column, mer
 from aicc.passes.schedules.cpu.contraction.stages import accesses_of, asked_positions, epilogue_of
 from aicc.passes.schedules.cpu.indexing import Expr
 from aicc.passes.schedules.cpu.nest import Buffer, Fill, Generic, Nest, Operand, analyze
-from aicc.passes.schedules.cpu.packed.roles import PackedRoles, _packed, _packing
+from aicc.passes.schedules.cpu.packed.roles import PackedRoles, panel_reads
 from aicc.passes.schedules.cpu.sizes import Size, product
-from aicc.passes.schedules.schedule import NoMatch, PackLayout
+from aicc.passes.schedules.schedule import NoMatch
 
 _WHICH = ["linalg.index", "arith.index_cast"]
 _NIBBLE = [*_WHICH, "arith.andi", "arith.muli", "arith.andi", "arith.addi", "arith.shrui", "arith.andi"]
@@ -79,21 +79,9 @@ def find_block_roles(func: object, panel_for: Callable[[Size], int], before_pack
     a_raw, scale_raw, mean_raw = (in_place(root.operands[i], buffers[i]) for i in range(3))
     moves_b = {d for x in of_weights[0].indices for d in x.used()} - units
     column = choose_column(root, a_raw, moves_b, raw, units)
-    packings = [_packing(x, column, panel_for(extents[column]), before_packing) for x in of_weights]
-    if len({layout.inner_tiles[0] for layout in packings}) != 1:
-        raise NoMatch("the weights and their scales are packed in different ways")
-    width, columns = packings[0].inner_tiles[0], extents[column].static
-    if columns is None:
-        raise NoMatch("columns of a number known at run time")
-    split_extents = (*extents, Size.of(-(-columns // width)), Size.of(width))
-    split = list(drop)
-    split[column] = Expr.dim(rank, width) + Expr.dim(rank + 1)
-
-    def packed(operand: Operand, buffer: Buffer, layout: PackLayout) -> Access:
-        indices = [x.substitute(split, split_extents) for x in operand.indices]
-        return access_of(_packed(buffer, layout), indices, split_extents)
-
-    reads = [packed(*x) for x in zip(of_weights, buffers[3:], packings, strict=True)]
+    packings, width, reads = panel_reads(
+        list(zip(of_weights, buffers[3:], strict=True)), column, panel_for, before_packing, drop, extents
+    )
     in_rows = (a_raw, scale_raw, mean_raw)
     if not all(x.linear for x in in_rows) or any(
         not r.linear or r.coefs[rank + 1].static != 1 for r in reads

@@ -14,18 +14,17 @@ from dataclasses import replace
 from typing import Any
 
 from aicc.passes.schedules.cpu.contraction.grid import Emit, Grid
-from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, RowTile, vectors_for
+from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, RowTile
 from aicc.passes.schedules.cpu.contraction.roles import Roles
-from aicc.passes.schedules.cpu.contraction.schedule import Contraction
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.integer_blocks.instructions import GROUP, Dot, products_for
 from aicc.passes.schedules.cpu.integer_blocks.roles import BlockRoles, find_block_roles
 from aicc.passes.schedules.cpu.integer_blocks.tile import BlockTile, most_rows
 from aicc.passes.schedules.cpu.op_costs import stage_seconds
-from aicc.passes.schedules.cpu.sizes import Size
+from aicc.passes.schedules.cpu.packed.schedule import PanelWeights
 from aicc.passes.schedules.machine import machine
-from aicc.passes.schedules.schedule import Config, NoMatch, PackLayout
+from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
 # Vector operations of a group of numbers where there is no dot product, and those of a block.
@@ -91,7 +90,7 @@ class BlockGrid(Grid):
             low = whole
 
 
-class IntegerBlocks(Contraction):
+class IntegerBlocks(PanelWeights):
     """See the module."""
 
     name = "integer_blocks"
@@ -122,15 +121,6 @@ class IntegerBlocks(Contraction):
         columns, steps = roles.axes.extents[roles.axes.column].guess(), roles.block // roles.numbers
         return machine(target).cold(int(4 * roles.depth().guess() * columns * (1 + 1 / steps)))
 
-    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
-        """Words, scales and zero points in panels of columns."""
-        assert isinstance(config, ContractionConfig)
-        return dict(self._roles(kernel, target, config, before_packing=True).layouts)
-
-    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
-        """Weights are only read in panels."""
-        return False
-
     def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
         assert isinstance(roles, BlockRoles)
         return BlockGrid(roles, target, config)
@@ -139,14 +129,7 @@ class IntegerBlocks(Contraction):
         self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False
     ) -> BlockRoles:
         lanes = products_for(target, 4).lanes
-
-        def panel_for(columns: Size) -> int:
-            return (config.nv or vectors_for(columns, target, lanes)) * lanes
-
-        roles = find_block_roles(kernel, panel_for, before_packing)
-        if roles.panel % lanes:
-            raise NoMatch("the panels of the weights do not fit this target's vectors")
-        return roles
+        return self._in_panels(find_block_roles, kernel, target, config, lanes, before_packing)
 
 
 SCHEDULE = IntegerBlocks()

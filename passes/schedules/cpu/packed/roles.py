@@ -6,7 +6,7 @@ The weights are read from panels `[N / panel][K / block][steps][panel]`, scales 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aicc.passes.schedules.cpu.access import Access, access_of, regroup
@@ -76,28 +76,9 @@ def find_packed_roles(func: object, panel_for: Callable[[Size], int], before_pac
     drop = [Expr() if d in units else Expr.dim(d) for d in range(rank)]
     a_raw = access_of(buffers[0], [x.substitute(drop, extents) for x in a.indices], extents)
     column = choose_column(root, a_raw, {d for x in b.indices for d in x.used()} - units, raw, units)
-    packings = [
-        _packing(operand, column, panel_for(extents[column]), before_packing) for operand in (b, *others)
-    ]
-    widths = {layout.inner_tiles[0] for layout in packings}
-    if len(widths) != 1:
-        raise NoMatch("the weights and their scales are packed in different ways")
-    width = widths.pop()
-    columns = extents[column].static
-    if columns is None:
-        raise NoMatch("columns of a number known at run time")
-    split_extents = (*extents, Size.of(-(-columns // width)), Size.of(width))
-    split = list(drop)
-    split[column] = Expr.dim(rank, width) + Expr.dim(rank + 1)
-
-    def packed(operand: Operand, buffer: Buffer, layout: PackLayout) -> Access:
-        indices = [x.substitute(split, split_extents) for x in operand.indices]
-        return access_of(_packed(buffer, layout), indices, split_extents)
-
-    reads = [
-        packed(operand, buffer, layout)
-        for operand, buffer, layout in zip((b, *others), buffers[1:], packings, strict=True)
-    ]
+    packings, width, reads = panel_reads(
+        list(zip((b, *others), buffers[1:], strict=True)), column, panel_for, before_packing, drop, extents
+    )
     if not a_raw.linear or any(not r.linear or r.coefs[rank + 1].static != 1 for r in reads):
         raise NoMatch("operands are not read at linear addresses")
     if number not in units and (a_raw.coef(number) != 1 or a_raw.coef(step) != extents[number].static):
@@ -140,6 +121,34 @@ def find_packed_roles(func: object, panel_for: Callable[[Size], int], before_pac
         blocks=None if block in units else at + 1,
         layouts=tuple((x.number, p) for x, p in zip(buffers[1:], packings, strict=True) if x.layout is None),
     )
+
+
+def panel_reads(
+    operands: Sequence[tuple[Operand, Buffer]],
+    column: int,
+    panel_for: Callable[[Size], int],
+    before_packing: bool,
+    drop: Sequence[Expr],
+    extents: Sequence[Size],
+) -> tuple[list[PackLayout], int, list[Access]]:
+    """How weights and what belongs to their blocks lie, the width of their panels, and the reads: over the loops, each
+    replaced as `drop` says, then the panel and the column in it. Raises NoMatch."""
+    rank = len(extents)
+    packings = [_packing(x, column, panel_for(extents[column]), before_packing) for x, _ in operands]
+    widths = {layout.inner_tiles[0] for layout in packings}
+    if len(widths) != 1:
+        raise NoMatch("the weights and their scales are packed in different ways")
+    width, columns = widths.pop(), extents[column].static
+    if columns is None:
+        raise NoMatch("columns of a number known at run time")
+    split_extents = (*extents, Size.of(-(-columns // width)), Size.of(width))
+    split = list(drop)
+    split[column] = Expr.dim(rank, width) + Expr.dim(rank + 1)
+    reads = []
+    for (operand, buffer), layout in zip(operands, packings, strict=True):
+        indices = [x.substitute(split, split_extents) for x in operand.indices]
+        reads.append(access_of(_packed(buffer, layout), indices, split_extents))
+    return packings, width, reads
 
 
 def _root(nest: Nest) -> Generic:

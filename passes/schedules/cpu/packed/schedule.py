@@ -8,7 +8,8 @@ A product of few rows takes as long as its weights take from memory; one of many
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aicc.passes.schedules.cpu.contraction.grid import Grid
 from aicc.passes.schedules.cpu.contraction.parts import PartFill, Stage
@@ -30,6 +31,8 @@ from aicc.target import Target
 
 # Vector operations that make one vector of f32 of stored numbers.
 _UNPACKING = {"i32": 3.0, "i8": 2.0, "f16": 1.0, "bf16": 2.0}
+
+Found = TypeVar("Found", bound=PackedRoles)
 
 
 class PackedGrid(Grid):
@@ -79,7 +82,41 @@ class PackedGrid(Grid):
         return PanelUnpack(e, self.roles, self.stage, scratch, self.lanes, self._target)
 
 
-class Packed(Contraction):
+class PanelWeights(Contraction):
+    """What products share whose weights are only read in panels."""
+
+    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
+        """Weights, scales and zero points in panels of columns."""
+        assert isinstance(config, ContractionConfig)
+        roles = self._roles(kernel, target, config, before_packing=True)
+        assert isinstance(roles, PackedRoles)
+        return dict(roles.layouts)
+
+    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
+        """Weights are only read in panels."""
+        return False
+
+    def _in_panels(
+        self,
+        find: Callable[[Any, Callable[[Size], int], bool], Found],
+        kernel: Any,
+        target: Target,
+        config: ContractionConfig,
+        lanes: int,
+        before_packing: bool,
+    ) -> Found:
+        """The roles that `find` finds, in panels of whole vectors. Raises NoMatch."""
+
+        def panel_for(columns: Size) -> int:
+            return (config.nv or vectors_for(columns, target, lanes)) * lanes
+
+        roles = find(kernel, panel_for, before_packing)
+        if roles.panel % lanes:
+            raise NoMatch("the panels of the weights do not fit this target's vectors")
+        return roles
+
+
+class Packed(PanelWeights):
     """See the module."""
 
     name = "packed"
@@ -100,15 +137,6 @@ class Packed(Contraction):
         memory = rates.cold(stored * element_bits(element) // 8)
         return max(work, memory) + rates.start
 
-    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
-        """Weights, scales and zero points in panels of columns."""
-        assert isinstance(config, ContractionConfig)
-        return dict(self._roles(kernel, target, config, before_packing=True).layouts)
-
-    def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
-        """Weights are only read in panels."""
-        return False
-
     def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
         assert isinstance(roles, PackedRoles)
         return PackedGrid(roles, target, config)
@@ -116,15 +144,7 @@ class Packed(Contraction):
     def _roles(
         self, kernel: Any, target: Target, config: ContractionConfig, before_packing: bool = False
     ) -> PackedRoles:
-        lanes = target.lanes(32)
-
-        def panel_for(columns: Size) -> int:
-            return (config.nv or vectors_for(columns, target, lanes)) * lanes
-
-        roles = find_packed_roles(kernel, panel_for, before_packing)
-        if roles.panel % lanes:
-            raise NoMatch("the panels of the weights do not fit this target's vectors")
-        return roles
+        return self._in_panels(find_packed_roles, kernel, target, config, target.lanes(32), before_packing)
 
 
 SCHEDULE = Packed()
