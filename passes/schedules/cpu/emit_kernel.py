@@ -148,13 +148,13 @@ class KernelEmitter(Emitter):
 
     def finish(
         self,
-        tiles: int | Callable[[KernelEmitter], Index],
+        tiles: Callable[[KernelEmitter], Index],
         grain: int,
-        steps: int | Callable[[KernelEmitter], Index] | None = None,
+        steps: Callable[[KernelEmitter], Index] | None = None,
     ) -> str:
         """The text of the kernel's function, and of those that count its tiles and steps when they are not static.
 
-        `tiles` and `steps` are called with the emitter of such a function.
+        `tiles` and `steps` are called with the emitter of such a function; a number that they know is an attribute.
         """
         scratch = self.scratch
         signature = [f"%a{i}: {value.type}{self._attributes(i)}" for i, value in enumerate(self._arguments)]
@@ -166,20 +166,22 @@ class KernelEmitter(Emitter):
         ]
         companion = ""
         for what, number in (("tiles", tiles), ("steps", steps)):
-            if callable(number):
-                companion += self._companion(what, number)
+            if number is None:
+                continue
+            counter = KernelEmitter(self.nest)
+            count = number(counter)
+            if isinstance(count, int):
+                attributes.append(f"aicc.{what} = {count} : i64")
+            else:
+                companion += self._companion(what, counter, count)
                 attributes.append(f"aicc.{what} = @{self.nest.name}_{what}")
-            elif number is not None:
-                attributes.append(f"aicc.{what} = {number} : i64")
         return (
             f"func.func @{self.nest.name}({', '.join(signature)}) attributes {{"
             f"{', '.join(x for x in attributes if x)}}} {{\n{self.body()}\nreturn\n}}\n{companion}"
         )
 
-    def _companion(self, what: str, number: Callable[[KernelEmitter], Index]) -> str:
-        """The function that computes a number from the kernel's index arguments."""
-        counter = KernelEmitter(self.nest)
-        count = counter.index(number(counter))
+    def _companion(self, what: str, counter: KernelEmitter, count: Index) -> str:
+        """The function that computes `count` from the kernel's index arguments, as `counter` has."""
         scalars = [i for i, value in enumerate(self._arguments) if isinstance(value.type, ir.IndexType)]
         return (
             f"func.func private @{self.nest.name}_{what}({', '.join(f'%a{i}: index' for i in scalars)}) -> index "

@@ -3,17 +3,15 @@ given back after."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from aicc.passes.schedules.cpu.amx.instructions import ROWS, SIDE, Tiles
-from aicc.passes.schedules.cpu.amx.plan import shape_cycles, sum_cycles, tile_depth, tile_rows, tile_shapes
+from aicc.passes.schedules.cpu.amx.instructions import ROWS, Tiles
+from aicc.passes.schedules.cpu.amx.plan import shape_cycles, sum_cycles, tile_depth
+from aicc.passes.schedules.cpu.amx.rows import AmxRows
 from aicc.passes.schedules.cpu.amx.tile import AmxTile
-from aicc.passes.schedules.cpu.contraction.grid import Emit, Grid
-from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, RowTile
+from aicc.passes.schedules.cpu.contraction.grid import Grid
+from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig
 from aicc.passes.schedules.cpu.contraction.roles import Roles
 from aicc.passes.schedules.cpu.dot.instructions import Instruction
 from aicc.passes.schedules.cpu.dot.roles import DotRoles
-from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.sizes import guess_product
 from aicc.passes.schedules.schedule import NoMatch
@@ -22,6 +20,9 @@ from aicc.target import Target
 
 class AmxGrid(Grid):
     """The plan of one contraction on tile registers; `rest` sums what they leave."""
+
+    rows_type = AmxRows
+    rows: AmxRows
 
     def __init__(
         self, roles: DotRoles, target: Target, config: ContractionConfig, product: str, rest: Instruction
@@ -42,7 +43,7 @@ class AmxGrid(Grid):
     def cycles(self) -> float:
         """Predicted cycles of all sums."""
         roles, axes = self.roles, self.roles.axes
-        shape, width = self.shapes[0], self._extent(self._width)
+        shape, width = self.rows.shapes[0], self.rows.width
         rows = width.static
         if rows is None:
             rows = max(width.guess(), 1)
@@ -60,38 +61,17 @@ class AmxGrid(Grid):
     def tile(self, e: KernelEmitter, roles: Roles) -> AmxTile:
         """What emits register tiles."""
         assert isinstance(roles, DotRoles)
-        return AmxTile(e, roles, self._tile_rows(e), self._depth, self._tiles, self._rest)
+        return AmxTile(e, roles, self.rows.height(e), self._depth, self._tiles, self._rest)
 
     def emit(self, e: KernelEmitter) -> None:
         """The whole kernel."""
         self._tiles = Tiles(e, self._product)
-        self._tiles.configure(self._tile_rows(e), self._depth)
+        self._tiles.configure(self.rows.height(e), self._depth)
         super().emit(e)
         self._tiles.release()
-
-    def _tile_rows(self, e: KernelEmitter) -> Index:
-        """Rows of all tiles: of rows whose number is known at run time as many as are there, 16 at most."""
-        width = self._extent(self._width)
-        if width.static is None:
-            return e.max(e.min(e.size(width), ROWS), 1)
-        return tile_rows(self.shapes[0], width.static)
-
-    def _shapes(self, rows: int) -> list[RowTile]:
-        height = None if self._height is None else self._extent(self._height)
-        return tile_shapes(height, self._extent(self._width), self._config.mr)
 
     def _sum_parts(self, target: Target) -> int:
         return 1
 
     def _panels_at_once(self, target: Target) -> int:
         return 1
-
-    def _dynamic(
-        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
-    ) -> None:
-        """Rows whose number is known at run time: the last register tile has those that are left."""
-        shares = -(-self._block // shape.wide) if self._height is None else 1
-        with e.loop(first, end, SIDE * ROWS) as loop:
-            there = e.min(e.sub(end, loop.index), SIDE * ROWS)
-            number = e.div(e.sub(loop.index, first), SIDE * ROWS)
-            one(line, loop.index, replace(shape, there=there), number, shares)

@@ -33,11 +33,6 @@ class Grid:
         self._softmax = Softmax(e, roles, plan, self._scores)
         self._values = Values(e, roles, plan, self._rows, self._packer, self._scores, self._softmax)
 
-    def static_tiles(self) -> bool:
-        """Whether the number of tiles is known."""
-        dims = (*self._roles.outer, *self._roles.rows)
-        return all(self._roles.extents[d].static is not None for d in dims)
-
     def tiles(self, e: KernelEmitter) -> Index:
         """The number of tiles of the kernel."""
         total = e.ceil_div(self._rows.count(e), self._plan.block)

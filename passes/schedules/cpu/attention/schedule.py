@@ -64,8 +64,7 @@ class FusedAttention(Schedule):
         count = grid.tiles(counter)
         tiles = max(1, count if isinstance(count, int) else 1)
         grain = max(1, round(TILE_FLOPS / max(flops_of(roles) / tiles, 1.0))) if isinstance(count, int) else 1
-        text = e.finish(count if isinstance(count, int) else grid.tiles, grain)
-        replace_function(module, func, text)
+        replace_function(module, func, e.finish(grid.tiles, grain))
 
     def _plan(self, kernel: Any, target: Target, config: AttentionConfig) -> tuple[Attention, Plan]:
         roles = find_attention(kernel)

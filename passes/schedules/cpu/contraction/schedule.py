@@ -115,9 +115,7 @@ class Contraction(Schedule):
         e = KernelEmitter(roles.nest, target)
         grid.emit(e)
         grain = max(1, round(TILE_FLOPS / max(grid.tile_flops(), 1.0)))
-        count = grid.tiles(KernelEmitter(roles.nest)) if grid.static_tiles() else None
-        text = e.finish(count if isinstance(count, int) else grid.tiles, grain)
-        replace_function(module, func, text)
+        replace_function(module, func, e.finish(grid.tiles, grain))
 
     def _grid(self, roles: Roles, target: Target, config: ContractionConfig) -> Grid:
         return WideningGrid(roles, target, config)

@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aicc.passes.schedules.cpu.contraction.grid import Emit, Grid
+from aicc.passes.schedules.cpu.contraction.grid import Grid
 from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, RowTile
 from aicc.passes.schedules.cpu.contraction.roles import Roles
+from aicc.passes.schedules.cpu.contraction.row_tiles import Emit, RowTiles
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.integer_blocks.instructions import GROUP, Dot, products_for
@@ -32,8 +33,26 @@ _OPERATIONS = 2.5
 _OF_BLOCK = 4.0
 
 
+class BlockRows(RowTiles):
+    """Rows of integer blocks."""
+
+    def _dynamic(
+        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
+    ) -> None:
+        """Rows whose number is known at run time: whole tiles, then fewer rows. A panel comes from memory once where
+        one tile has them all."""
+        low, sizes = first, {shape.wide, *(x for x in (8, 6, 4, 3, 2, 1) if x < shape.wide)}
+        for size in sorted(sizes, reverse=True):
+            whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
+            with e.loop(low, whole, size) as loop:
+                one(line, loop.index, replace(shape, wide=size), 0, 1)
+            low = whole
+
+
 class BlockGrid(Grid):
     """The loops around register tiles of integer blocks."""
+
+    rows_type: type[RowTiles] = BlockRows
 
     def __init__(self, roles: BlockRoles, target: Target, config: ContractionConfig) -> None:
         self._target = target
@@ -65,7 +84,7 @@ class BlockGrid(Grid):
         assert isinstance(roles, BlockRoles)
         columns = roles.axes.extents[roles.axes.column].guess()
         rows, words = roles.rows_total().guess(), roles.depth().guess() * -(-columns // self.lanes)
-        tiles = -(-rows // max(shape.rows for shape in self.shapes))
+        tiles = -(-rows // max(shape.rows for shape in self.rows.shapes))
         each = 1.0 if isinstance(self._products, Dot) else _OPERATIONS
         groups = roles.numbers // GROUP
         steps = roles.axes.extents[roles.axes.sums[-1]].guess()
@@ -74,20 +93,8 @@ class BlockGrid(Grid):
     def tile(self, e: KernelEmitter, roles: Roles) -> BlockTile:
         """What emits register tiles."""
         assert isinstance(roles, BlockRoles)
-        rows = max(shape.rows for shape in self.shapes)
+        rows = max(shape.rows for shape in self.rows.shapes)
         return BlockTile(e, roles, self._products, self.vectors, self._target, rows)
-
-    def _dynamic(
-        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
-    ) -> None:
-        """Rows whose number is known at run time: whole tiles, then fewer rows. A panel comes from memory once where
-        one tile has them all."""
-        low, sizes = first, {shape.wide, *(x for x in (8, 6, 4, 3, 2, 1) if x < shape.wide)}
-        for size in sorted(sizes, reverse=True):
-            whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
-            with e.loop(low, whole, size) as loop:
-                one(line, loop.index, replace(shape, wide=size), 0, 1)
-            low = whole
 
 
 class IntegerBlocks(PanelWeights):

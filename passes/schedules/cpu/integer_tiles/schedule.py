@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.passes.schedules.cpu.amx.instructions import ROWS, SIDE, Tiles
-from aicc.passes.schedules.cpu.amx.plan import tile_rows, tile_shapes
-from aicc.passes.schedules.cpu.contraction.grid import Emit, Grid
+from aicc.passes.schedules.cpu.amx.rows import AmxRows
+from aicc.passes.schedules.cpu.contraction.grid import Grid
 from aicc.passes.schedules.cpu.contraction.plan import ContractionConfig, RowTile
 from aicc.passes.schedules.cpu.contraction.roles import Roles
+from aicc.passes.schedules.cpu.contraction.row_tiles import Emit
 from aicc.passes.schedules.cpu.emit import Index
 from aicc.passes.schedules.cpu.emit_kernel import KernelEmitter
 from aicc.passes.schedules.cpu.integer_blocks.instructions import GROUP
@@ -48,8 +49,32 @@ def depth_of(block: int, bits: int) -> int:
     return found[-1]
 
 
+class TileRows(AmxRows):
+    """Rows of integer blocks in tile registers."""
+
+    def _dynamic(
+        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
+    ) -> None:
+        """Rows whose number is known at run time: the last register tile has those that are left. A few are left to
+        vectors."""
+        with e.when(e.compare("sle", e.size(self.width), FEW_ROWS)):
+            low = first
+            for size in FEW_AT_ONCE:
+                whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
+                with e.loop(low, whole, size) as loop:
+                    one(line, loop.index, RowTile(1, size), 0, 1)
+                low = whole
+            e.otherwise()
+            with e.loop(first, end, SIDE * ROWS) as loop:
+                there = e.min(e.sub(end, loop.index), SIDE * ROWS)
+                one(line, loop.index, RowTile(1, shape.wide, there), 0, 1)
+
+
 class TileGrid(BlockGrid):
     """The loops around register tiles of tile registers."""
+
+    rows_type = TileRows
+    rows: TileRows
 
     def __init__(self, roles: BlockRoles, target: Target, config: ContractionConfig) -> None:
         if not roles.axes.rows:
@@ -63,7 +88,7 @@ class TileGrid(BlockGrid):
         """Predicted cycles of all sums."""
         roles = self.roles
         assert isinstance(roles, BlockRoles) and roles.blocks is not None
-        rows, shape = roles.rows_total().guess(), self.shapes[0]
+        rows, shape = roles.rows_total().guess(), self.rows.shapes[0]
         columns = -(-roles.axes.extents[roles.axes.column].guess() // ROWS)
         blocks, words = roles.axes.extents[roles.blocks].guess(), roles.block // roles.numbers
         tiles = -(-rows // shape.wide)
@@ -74,8 +99,8 @@ class TileGrid(BlockGrid):
     def tile(self, e: KernelEmitter, roles: Roles) -> IntegerTile:
         """What emits register tiles."""
         assert isinstance(roles, BlockRoles)
-        rows = ROWS if self.shapes[0].wide <= ROWS else SIDE * ROWS
-        height = self._height_of_tiles(e)
+        rows = ROWS if self.rows.shapes[0].wide <= ROWS else SIDE * ROWS
+        height = self.rows.height(e)
         return IntegerTile(e, roles, height, rows, self._depth, self._tiles, self._target)
 
     def emit(self, e: KernelEmitter) -> None:
@@ -83,36 +108,9 @@ class TileGrid(BlockGrid):
         assert isinstance(self.roles, BlockRoles)
         # numbers of 4 bits are signed by then, bytes are not
         self._tiles = Tiles(e, "tdpbssd" if self.roles.bits == 4 else "tdpbsud")
-        self._tiles.configure(self._height_of_tiles(e), self._depth)
+        self._tiles.configure(self.rows.height(e), self._depth)
         super().emit(e)
         self._tiles.release()
-
-    def _height_of_tiles(self, e: KernelEmitter) -> Index:
-        """Rows of all tiles: of rows whose number is known at run time as many as are there, 16 at most."""
-        width = self._extent(self._width)
-        if width.static is None:
-            return e.max(e.min(e.size(width), ROWS), 1)
-        return tile_rows(self.shapes[0], width.static)
-
-    def _shapes(self, rows: int) -> list[RowTile]:
-        return tile_shapes(None, self._extent(self._width), self._config.mr)
-
-    def _dynamic(
-        self, e: KernelEmitter, line: Index, shape: RowTile, first: Index, end: Index, one: Emit
-    ) -> None:
-        """Rows whose number is known at run time: the last register tile has those that are left. A few are left to
-        vectors."""
-        with e.when(e.compare("sle", e.size(self._extent(self._width)), FEW_ROWS)):
-            low = first
-            for size in FEW_AT_ONCE:
-                whole = e.add(low, e.mul(e.div(e.sub(end, low), size), size))
-                with e.loop(low, whole, size) as loop:
-                    one(line, loop.index, RowTile(1, size), 0, 1)
-                low = whole
-            e.otherwise()
-            with e.loop(first, end, SIDE * ROWS) as loop:
-                there = e.min(e.sub(end, loop.index), SIDE * ROWS)
-                one(line, loop.index, RowTile(1, shape.wide, there), 0, 1)
 
 
 class IntegerTiles(IntegerBlocks):

@@ -130,7 +130,7 @@ class Packed(PanelWeights):
         columns = roles.axes.extents[roles.axes.column].guess()
         rows, stored = roles.rows_total().guess(), roles.depth().guess() * columns
         numbers = stored * roles.numbers
-        shared = 2 if grid.stage is not None else -(-rows // max(shape.rows for shape in grid.shapes))
+        shared = 2 if grid.stage is not None else -(-rows // max(shape.rows for shape in grid.rows.shapes))
         operations = numbers * (rows / rates.fmas + shared * _UNPACKING[element] / (2 * rates.ops))
         work = operations / (grid.lanes * rates.clock * rates.share)
         work += stage_seconds(roles.epilogue, target, grid.lanes)

@@ -81,12 +81,8 @@ class Pointwise(Schedule):
             _seconds(layout, target, plan.lanes) * min(1.0, 8192 / max(1, guess_product(layout.extents)))
             for layout, plan in zip(layouts, plans, strict=True)
         )
-        count = _tiles(KernelEmitter(nest), loops)
-        text = e.finish(
-            count if isinstance(count, int) else lambda counter: _tiles(counter, loops),
-            max(1, round(_GRAIN / max(seconds, 1.0e-9))),
-        )
-        replace_function(module, func, text)
+        grain = max(1, round(_GRAIN / max(seconds, 1.0e-9)))
+        replace_function(module, func, e.finish(lambda counter: _tiles(counter, loops), grain))
 
 
 def _layouts(nest: Nest) -> list[Layout]:

@@ -82,9 +82,8 @@ class Recurrent(Schedule):
             # Without any step the last states still have to be written.
             return counter.mul(counter.max(counter.size(r.steps), 1), phases)
 
-        static = r.steps.static
         grain = max(1, round(_WORTH * phases / (_column_seconds(r) * r.hidden / steps.tiles)))
-        replace(module, func, e.finish(steps.tiles, grain, count if static is None else static * phases))
+        replace(module, func, e.finish(lambda _: steps.tiles, grain, count))
 
 
 def _column_seconds(r: Recurrence) -> float:

@@ -64,4 +64,4 @@ def _text(kernel: Kernel) -> str:
     grid.emit(e, lambda columns: tile_of(plan, columns), lambda columns: tile_of(scalars, columns))
     count = grid.tiles(KernelEmitter(nest))
     guess = count if isinstance(count, int) else 64
-    return e.finish(count if isinstance(count, int) else grid.tiles, grain(kernel.seconds, guess))
+    return e.finish(grid.tiles, grain(kernel.seconds, guess))

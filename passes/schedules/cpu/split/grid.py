@@ -27,11 +27,6 @@ class SplitGrid:
             total = e.mul(total, e.size(self._roles.axes.extents[axis]))
         return total
 
-    def static_tiles(self) -> bool:
-        """Whether that is known."""
-        axes = self._roles.axes
-        return all(axes.extents[axis].static is not None for axis in (*axes.outer, *axes.rows, axes.column))
-
     def tile_flops(self) -> float:
         """Work of one tile."""
         plan = self._plan

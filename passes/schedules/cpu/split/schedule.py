@@ -96,9 +96,7 @@ class Split(Schedule):
         e = KernelEmitter(roles.nest, target)
         grid.emit(e)
         grain = max(1, round(TILE_FLOPS / max(grid.tile_flops(), 1.0)))
-        count = grid.tiles(KernelEmitter(roles.nest)) if grid.static_tiles() else None
-        text = e.finish(count if isinstance(count, int) else grid.tiles, grain)
-        replace_function(module, func, text)
+        replace_function(module, func, e.finish(grid.tiles, grain))
 
     def _layout(self, roles: Roles) -> PackLayout | None:
         """How B is to be packed; None where it cannot be."""

@@ -77,15 +77,11 @@ class Winograd(Schedule):
         WinogradEmitter(e, conv, plan, target).emit()
         flops = 2.0 * plan.size**2 * plan.config.tiles * conv.channels * plan.group * plan.panel
         tiles = plan.total_of(conv.images)
-        known = tiles.static
 
         def count(counter: KernelEmitter) -> Index:
             return counter.mul(counter.ceil_div(counter.size(tiles), plan.config.tiles), plan.config.groups)
 
-        text = e.finish(
-            count if known is None else plan.blocks * plan.config.groups, max(1, round(TILE_FLOPS / flops))
-        )
-        replace_function(module, func, text)
+        replace_function(module, func, e.finish(count, max(1, round(TILE_FLOPS / flops))))
 
 
 def _problem(conv: Convolution) -> Problem:
