@@ -25,13 +25,23 @@ SECTION = "aicc_cuda_kernels"
 
 
 @dataclass(frozen=True)
+class Emulated:
+    """A function for the target simt: whether its threads wait for each other, the bytes of its static shared memory,
+    and the blocks of a cluster."""
+
+    waits: bool
+    shared: int
+    cluster: int
+
+
+@dataclass(frozen=True)
 class Image:
     """Device code that the host's object holds: PTX (a text), and a cubin for one architecture if there is one."""
 
     code: bytes
     cubin: bytes = b""
-    emulated: Mapping[str, tuple[bool, int]] | None = None
-    """For the target simt: of each function whether its threads wait, and its static shared memory."""
+    emulated: Mapping[str, Emulated] | None = None
+    """For the target simt: what is known of each function."""
 
 
 def lower_launches(module: Any, image: Image, target: Target) -> None:
@@ -145,10 +155,10 @@ def _globals_text(name: str, kernels: list[str], image: Image, arch: int) -> str
         ]
         if image.emulated is not None:
             lines.append(f"llvm.func @{kernel}(!llvm.ptr)")
-            waits, shared = image.emulated[kernel]
+            known = image.emulated[kernel]
             fields[0] = ("ptr", f"llvm.mlir.addressof @{kernel} : !llvm.ptr")
-            fields[1] = ("i64", f"llvm.mlir.constant({int(waits)} : i64) : i64")
-            fields[5] = ("i64", f"llvm.mlir.constant({shared} : i64) : i64")
+            for place, number in ((1, int(known.waits)), (5, known.shared), (6, known.cluster)):
+                fields[place] = ("i64", f"llvm.mlir.constant({number} : i64) : i64")
         struct = f"!llvm.struct<({', '.join(kind for kind, _ in fields)})>"
         lines.append(
             f"llvm.mlir.global internal @{kernel}_descriptor() "

@@ -14,6 +14,7 @@ from aicc.bindings import arith, func, ir
 from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
 from aicc.passes.gpu.device import device_module
+from aicc.passes.gpu.host import Emulated
 from aicc.passes.gpu.host_memory import element_address
 from aicc.passes.gpu.simt_asynchronous import asynchronous_rules, i64_of
 from aicc.passes.kernels.ir_tools import nested_ops
@@ -35,27 +36,27 @@ _WAITING = (
 _ALIGNMENT = 1024
 
 
-def lower_to_simt(module: Any, target: Target) -> dict[str, tuple[bool, int]]:
+def lower_to_simt(module: Any, target: Target) -> dict[str, Emulated]:
     """Replaces the `gpu.module` of `module` by functions in the llvm dialect, in place.
 
         gpu.func @f(%a: memref<64xf32>) workgroup(%s : memref<32xf32, …>) kernel { %i = gpu.thread_id x … gpu.barrier }
       -->
         llvm.func @f(%args: !llvm.ptr) { %i = call @aicc_simt_place(0) …  call @aicc_simt_barrier() }
 
-    Returns for each function whether its threads wait for each other, and the bytes of its static shared memory.
-    Raises CompileError AICC-2002 for what the emulation does not know.
+    Returns what is to be known of each function. Raises CompileError AICC-2002 for what the emulation does not know.
     """
     device = device_module(module)
     if device is None:
         return {}
-    facts: dict[str, tuple[bool, int]] = {}
+    facts: dict[str, Emulated] = {}
     functions = [op.operation for op in device.regions[0].blocks[0].operations]
     texts = []
     for function in functions:
         names = {op.name for op in nested_ops(function)}
         text = str(function.get_asm(enable_debug_info=False, use_local_scope=True))
         rewriter = _Rewriter(text)
-        facts[rewriter.name] = (bool(names & set(_WAITING)), rewriter.shared)
+        waits = bool(names & set(_WAITING))
+        facts[rewriter.name] = Emulated(waits, rewriter.shared, _cluster(function))
         texts.append(rewriter.text())
     device.erase()
     for text in texts:
@@ -66,6 +67,12 @@ def lower_to_simt(module: Any, target: Target) -> dict[str, tuple[bool, int]]:
             if _symbol(op) not in known:
                 module.body.append(op.operation)
     return facts
+
+
+def _cluster(function: Any) -> int:
+    if "known_cluster_size" not in function.attributes:
+        return 1
+    return int(list(ir.DenseI32ArrayAttr(function.attributes["known_cluster_size"]))[0])
 
 
 def _symbol(op: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from aicc.bindings import arith, ir
 from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
+from aicc.passes.llvm.pointers import pointer_type
 
 _NOTHING = ("nvvm.fence.mbarrier.init", "nvvm.wgmma.fence.aligned", "nvvm.setmaxregister")
 """Ops that only say in which order others are seen (here: in the order of the program), or who has registers."""
@@ -38,6 +39,9 @@ def asynchronous_rules(rewriter: Rewriter) -> dict[str, Callable[[Any], list[Any
         "nvvm.mbarrier.try_wait.parity": lambda op: rewriter.none(
             "aicc_simt_phase_wait", list(op.operands)[:2]
         ),
+        "nvvm.mapa": lambda op: [rewriter.call("aicc_simt_map", list(op.operands), pointer_type())],
+        "nvvm.cluster.arrive": lambda op: rewriter.none("aicc_simt_cluster_arrive", []),
+        "nvvm.cluster.wait": lambda op: rewriter.none("aicc_simt_cluster_wait", []),
         "nvvm.cp.async.bulk.tensor.shared.cluster.global": lambda op: _copy_box(rewriter, op),
         "nvvm.wgmma.mma_async": lambda op: _product(rewriter, op),
         "nvvm.wgmma.commit.group.sync.aligned": lambda op: rewriter.none("aicc_simt_wgmma_commit", []),
@@ -56,20 +60,24 @@ def i64_of(value: int) -> Any:
 
 def _arrive(rewriter: Rewriter, op: Any) -> list[Any]:
     rewriter.none("aicc_simt_phase_arrive", list(op.operands))
-    return [i64_of(0)]  # the state, which nobody reads
+    return [i64_of(0) for _ in op.results]  # the state, which nobody reads
 
 
 def _copy_box(rewriter: Rewriter, op: Any) -> list[Any]:
-    """Coordinates are innermost first; what is missing to five is 0."""
+    """Coordinates are innermost first; what is missing to five is 0. A mask of blocks, 0: this one."""
     segments = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
-    if segments != [1, 1, segments[2], 1, 0, 0, 0, 0]:
+    rank, masks = segments[2], segments[5]
+    if segments != [1, 1, rank, 1, 0, masks, 0, 0]:
         raise CompileError(
-            "AICC-2002", "a copy of a box with more operands than places is not emulated.", stage="llvm"
+            "AICC-2002", "a copy of a box with offsets or hints for caches is not emulated.", stage="llvm"
         )
-    target, source, *places, barrier = op.operands
-    zero = arith.ConstantOp(ir.IntegerType.get_signless(32), 0).result
-    places += [zero] * (5 - len(places))
-    return rewriter.none("aicc_simt_copy_box", [target, source, barrier, *places])
+    target, source, *places, barrier = list(op.operands)[: 3 + rank]
+    i16, i32 = (ir.IntegerType.get_signless(bits) for bits in (16, 32))
+    places += [arith.ConstantOp(i32, 0).result] * (5 - rank)
+    mask = op.operands[3 + rank] if masks else arith.ConstantOp(i16, 0).result
+    return rewriter.none(
+        "aicc_simt_copy_box", [target, source, barrier, *places, arith.ExtUIOp(i32, mask).result]
+    )
 
 
 def _product(rewriter: Rewriter, op: Any) -> list[Any]:

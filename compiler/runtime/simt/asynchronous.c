@@ -32,15 +32,25 @@ struct product {
 };
 
 static struct {
-  char *shared;
   struct copy copies[MAX_COPIES];
   int first, count;
-  struct {
+  struct group {
     struct product products[MAX_PRODUCTS];
     int count;
     int64_t committed;
-  } groups[MAX_GROUPS + 1];
+  } groups[MAX_CLUSTER][MAX_GROUPS + 1];
 } simt;
+
+/* That of the thread. */
+static struct group *group(void) { return &simt.groups[simt_rank()][simt_thread() / GROUP]; }
+
+/* Where block `rank` of the cluster has what lies at `address` in this one. */
+static void *in_block(void *address, int rank) {
+  if (!simt_goes_on(rank)) simt_die("a cluster has no such block, or it has ended");
+  return simt_shared_of(rank) + ((char *)address - simt_shared_of(simt_rank()));
+}
+
+void *aicc_simt_map(void *address, int32_t rank) { return in_block(address, rank); }
 
 /* ---- barriers ---- */
 
@@ -134,13 +144,17 @@ bool simt_copy_one(void) {
 }
 
 void aicc_simt_copy_box(char *target, const struct box *map, struct phase *barrier, int32_t p0, int32_t p1, int32_t p2,
-                        int32_t p3, int32_t p4) {
+                        int32_t p3, int32_t p4, int32_t blocks) {
   check(barrier);
   if ((uintptr_t)map % 64 != 0) simt_die("a tensor map is not aligned to 64 bytes");
   if ((uintptr_t)target % ATOM != 0) simt_die("a box is not aligned to where its chunks are exchanged");
-  if (simt.count == MAX_COPIES) simt_die("too many copies at once");
-  simt.copies[(simt.first + simt.count++) % MAX_COPIES] =
-      (struct copy){.target = target, .box = *map, .barrier = barrier, .place = {p0, p1, p2, p3, p4}};
+  if (blocks == 0) blocks = 1 << simt_rank();
+  for (int rank = 0; blocks >> rank != 0; rank++) {
+    if ((blocks >> rank & 1) == 0) continue;
+    if (simt.count == MAX_COPIES) simt_die("too many copies at once");
+    simt.copies[(simt.first + simt.count++) % MAX_COPIES] = (struct copy){
+        .target = in_block(target, rank), .box = *map, .barrier = in_block(barrier, rank), .place = {p0, p1, p2, p3, p4}};
+  }
 }
 
 /* ---- products ---- */
@@ -165,7 +179,7 @@ static float wide(uint16_t value, bool brain) {
 static const char *element(uint64_t descriptor, bool turned, int64_t position, int64_t k) {
   if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0) simt_die("wgmma: a layout that is not emulated");
   uint64_t leading = (descriptor >> 16 & 0x3fff) * 16, stride = (descriptor >> 32 & 0x3fff) * 16;
-  uint64_t base = (uint64_t)(uintptr_t)simt.shared;
+  uint64_t base = (uint64_t)(uintptr_t)simt_shared_of(simt_rank());
   uint64_t start = base + (((descriptor & 0x3fff) * 16 - base) & 0x3ffff);
   uint64_t offset = turned ? (uint64_t)(position / 64) * leading + (uint64_t)(position % 64) * 2 +
                                  (uint64_t)(k / 8) * stride + (uint64_t)(k % 8) * 128
@@ -191,13 +205,13 @@ static uint64_t checksum(const struct product *p) {
 
 /* All threads of the warpgroup have come: one of them remembers the product. */
 static void begin(uint64_t left, uint64_t right, int64_t columns, bool turned_left, bool turned_right) {
-  int self = simt_thread(), group = self / GROUP;
   simt_wait_group();
-  if (self % GROUP != 0) return;
-  struct product p = {left, right, 0, columns, simt.groups[group].committed, {turned_left, turned_right}};
+  if (simt_thread() % GROUP != 0) return;
+  struct group *own = group();
+  struct product p = {left, right, 0, columns, own->committed, {turned_left, turned_right}};
   p.sum = checksum(&p);
-  if (simt.groups[group].count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
-  simt.groups[group].products[simt.groups[group].count++] = p;
+  if (own->count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
+  own->products[own->count++] = p;
 }
 
 /* The first row of which this thread has sums. */
@@ -243,31 +257,30 @@ void aicc_simt_wgmma_bytes(uint64_t left, uint64_t right, uint32_t *sums, int64_
 }
 
 void aicc_simt_wgmma_commit(void) {
-  if (simt_thread() % GROUP == 0) simt.groups[simt_thread() / GROUP].committed++;
+  if (simt_thread() % GROUP == 0) group()->committed++;
 }
 
 /* Until at most `left` groups are being computed. Memory that a product read must not have changed before that. */
 void aicc_simt_wgmma_wait(int64_t left) {
   simt_wait_warp();
-  int group = simt_thread() / GROUP, kept = 0;
   if (simt_thread() % GROUP != 0) return;
-  int count = simt.groups[group].count;
-  for (int i = 0; i < count; i++) {
-    const struct product *p = &simt.groups[group].products[i];
+  struct group *own = group();
+  int kept = 0;
+  for (int i = 0; i < own->count; i++) {
+    const struct product *p = &own->products[i];
     if (p->sum != checksum(p)) simt_die("wgmma: an operand was overwritten while products were computed");
-    if (p->group >= simt.groups[group].committed - left) simt.groups[group].products[kept++] = *p;
+    if (p->group >= own->committed - left) own->products[kept++] = *p;
   }
-  simt.groups[group].count = kept;
+  own->count = kept;
 }
 
-void simt_begin_launch(char *shared) { simt.shared = shared; }
-
-void simt_end_block(void) {
+void simt_end_cluster(void) {
   if (simt.count != 0) simt_die("a block ends before its copies");
-  for (int g = 0; g <= MAX_GROUPS; g++) {
-    if (simt.groups[g].count != 0) simt_die("a block ends before its products");
-    simt.groups[g].committed = 0;
-  }
+  for (int rank = 0; rank < MAX_CLUSTER; rank++)
+    for (int g = 0; g <= MAX_GROUPS; g++) {
+      if (simt.groups[rank][g].count != 0) simt_die("a block ends before its products");
+      simt.groups[rank][g].committed = 0;
+    }
 }
 
 int64_t aicc_cuda_multiprocessors(void *ctx) {

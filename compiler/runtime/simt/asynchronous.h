@@ -11,16 +11,22 @@ struct phase {
   int32_t bytes_and_parity;   /* bytes still to come, times 2, plus the parity of the phase that goes on */
 };
 
+enum { MAX_CLUSTER = 2 };
+
 _Noreturn void simt_die(const char *message);
+/* Of the block; and which block of the cluster. */
 int simt_thread(void);
+int simt_rank(void);
+/* The shared memory of a block of the cluster; and whether there is such a block, and threads of it have not ended. */
+char *simt_shared_of(int rank);
+bool simt_goes_on(int rank);
 void simt_wait_warp(void);
 void simt_wait_group(void);
 
 bool simt_phase_over(const struct phase *barrier, int parity);
 /* Does the oldest copy that was started; false: there is none. */
 bool simt_copy_one(void);
-void simt_begin_launch(char *shared);
-/* Nothing may be going on. */
-void simt_end_block(void);
+/* Nothing of the cluster may be going on. */
+void simt_end_cluster(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* simt.c: GPU kernels on the CPU, thread by thread, for tests and for debugging without a device (target simt).
  *
- * A launch runs the blocks of its grid one after the other. The threads of a block are fibers: each runs until it
- * waits for the others (barrier, or an exchange within its warp), in ascending order, or descending with
+ * A launch runs the blocks of its grid one after the other, those of a cluster together. Their threads are fibers: each
+ * runs until it waits for the others (barrier, or an exchange within its warp), in ascending order, or descending with
  * AICC_SIMT_ORDER=descending: code that lacks a barrier gives different numbers. Shared memory starts out as NaNs.
  * Kernels that never wait need no fibers. */
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "asynchronous.h"
 
 enum { STACK = 256 << 10, MAX_THREADS = 1024, WARP = 32, GROUP = 128, SHARED = 232448 };
-enum state { READY, AT_BARRIER, AT_WARP, AT_GROUP, AT_MEETING, AT_PHASE, DONE };
+enum state { READY, AT_BARRIER, AT_WARP, AT_GROUP, AT_MEETING, AT_PHASE, AT_CLUSTER, DONE };
 
 typedef void (*thread_fn)(void **args);
 
@@ -25,6 +25,7 @@ struct thread {
   int meeting, expected;       /* AT_MEETING: which, and how many come */
   const struct phase *barrier; /* AT_PHASE */
   int parity;
+  bool arrived; /* at the cluster's barrier */
 };
 
 static struct {
@@ -32,11 +33,13 @@ static struct {
   struct thread *threads;
   char *stacks;
   ucontext_t scheduler;
-  int count, current;
+  int count, current; /* threads of a block; the one that runs, counted through the cluster */
+  int cluster;        /* blocks of it */
+  int64_t first;      /* of these, along x */
   thread_fn function;
   void **args;
-  char *shared;
-  uint64_t slots[MAX_THREADS][16]; /* what lanes give each other */
+  char *shared; /* SHARED bytes a block */
+  uint64_t slots[MAX_CLUSTER * MAX_THREADS][16]; /* what lanes give each other */
 } simt;
 
 _Noreturn void simt_die(const char *message) {
@@ -45,11 +48,12 @@ _Noreturn void simt_die(const char *message) {
 }
 
 static void enter(int thread) {
-  int64_t rest = thread;
+  int64_t rest = thread % simt.count;
   for (int d = 0; d < 3; d++) {
     simt.place[d] = rest % simt.place[6 + d];
     rest /= simt.place[6 + d];
   }
+  simt.place[3] = simt.first + thread / simt.count;
   simt.current = thread;
 }
 
@@ -79,28 +83,27 @@ static bool release(int first, int last, enum state state) {
   return any;
 }
 
-/* Meetings of some threads: all that are expected at one of them have come. */
-static bool release_meetings(void) {
+/* Meetings of some threads of a block: all that are expected at one of them have come. */
+static bool release_meetings(struct thread *threads) {
   bool any = false;
   for (int i = 0; i < simt.count; i++) {
-    struct thread *t = &simt.threads[i];
+    struct thread *t = &threads[i];
     if (t->state != AT_MEETING) continue;
     int there = 0;
-    for (int j = 0; j < simt.count; j++)
-      there += simt.threads[j].state == AT_MEETING && simt.threads[j].meeting == t->meeting;
+    for (int j = 0; j < simt.count; j++) there += threads[j].state == AT_MEETING && threads[j].meeting == t->meeting;
     if (there < t->expected) continue;
     if (there > t->expected) simt_die("more threads at a barrier than it is for");
     for (int j = simt.count - 1, meeting = t->meeting; j >= 0; j--)
-      if (simt.threads[j].state == AT_MEETING && simt.threads[j].meeting == meeting) simt.threads[j].state = READY;
+      if (threads[j].state == AT_MEETING && threads[j].meeting == meeting) threads[j].state = READY;
     any = true;
   }
   return any;
 }
 
-static bool release_phases(void) {
+static bool release_phases(struct thread *threads) {
   bool any = false;
   for (int i = 0; i < simt.count; i++) {
-    struct thread *t = &simt.threads[i];
+    struct thread *t = &threads[i];
     if (t->state != AT_PHASE || !simt_phase_over(t->barrier, t->parity)) continue;
     t->state = READY;
     any = true;
@@ -108,48 +111,66 @@ static bool release_phases(void) {
   return any;
 }
 
-/* Copies that go on by themselves are done as late as possible, or (descending) as soon as nobody can run. */
-static bool release_some(void) {
+/* Threads of a block from `first` on that need not wait any more. */
+static bool release_some(int first) {
   bool any = false;
-  for (int first = 0; first < simt.count; first += WARP) {
-    int last = first + WARP < simt.count ? first + WARP : simt.count;
-    any |= release(first, last, AT_WARP);
-  }
-  for (int first = 0; first + GROUP <= simt.count; first += GROUP) any |= release(first, first + GROUP, AT_GROUP);
-  any |= release_meetings();
-  any |= release_phases();
-  return any || release(0, simt.count, AT_BARRIER) || simt_copy_one();
+  int end = first + simt.count;
+  for (int i = first; i < end; i += WARP) any |= release(i, i + WARP < end ? i + WARP : end, AT_WARP);
+  for (int i = first; i + GROUP <= end; i += GROUP) any |= release(i, i + GROUP, AT_GROUP);
+  any |= release_meetings(simt.threads + first);
+  any |= release_phases(simt.threads + first);
+  return any || release(first, end, AT_BARRIER);
 }
 
-static void run_block(bool descending) {
-  for (int i = 0; i < simt.count; i++) {
+static bool run_ready(int first, bool descending) {
+  bool any = false;
+  for (int k = 0; k < simt.count; k++) {
+    int i = first + (descending ? simt.count - 1 - k : k);
+    if (simt.threads[i].state != READY) continue;
+    enter(i);
+    swapcontext(&simt.scheduler, &simt.threads[i].context);
+    any = true;
+  }
+  return any;
+}
+
+/* Blocks go on at the same pace, and copies are done as late as possible; or (descending) the last block goes on as
+ * long as it can, and copies are done as soon as nobody of it runs. False: nobody can. */
+static bool go_on(bool descending) {
+  int all = simt.cluster * simt.count;
+  if (descending) {
+    for (int first = all - simt.count; first >= 0; first -= simt.count)
+      if (run_ready(first, true) || simt_copy_one() || release_some(first)) return true;
+    return release(0, all, AT_CLUSTER);
+  }
+  bool any = false;
+  for (int first = 0; first < all; first += simt.count) any |= run_ready(first, false);
+  for (int first = 0; !any && first < all; first += simt.count) any = release_some(first);
+  return any || release(0, all, AT_CLUSTER) || simt_copy_one();
+}
+
+static bool all_done(void) {
+  for (int i = 0; i < simt.cluster * simt.count; i++)
+    if (simt.threads[i].state != DONE) return false;
+  return true;
+}
+
+static void run_cluster(bool descending) {
+  for (int i = 0; i < simt.cluster * simt.count; i++) {
     struct thread *t = &simt.threads[i];
     getcontext(&t->context);
     t->context.uc_stack.ss_sp = simt.stacks + (size_t)i * STACK;
     t->context.uc_stack.ss_size = STACK;
     t->context.uc_link = NULL;
+    t->arrived = false;
     makecontext(&t->context, fiber, 0);
     t->state = READY;
   }
-  for (;;) {
-    bool ran = false, all_done = true;
-    for (int k = 0; k < simt.count; k++) {
-      int i = descending ? simt.count - 1 - k : k;
-      if (simt.threads[i].state == READY) {
-        enter(i);
-        swapcontext(&simt.scheduler, &simt.threads[i].context);
-        ran = true;
-      }
-      all_done &= simt.threads[i].state == DONE;
-    }
-    if (all_done) return;
-    if (ran) continue;
-    if (descending) simt_copy_one();
-    if (!release_some()) simt_die("threads of a block wait for each other at different places");
-  }
+  while (!all_done())
+    if (!go_on(descending)) simt_die("threads of a block wait for each other at different places");
 }
 
-/* `image` is the function; `size` says whether its threads wait for each other. */
+/* `image` is the function; `size` says whether its threads wait for each other, `arch` how many blocks a cluster has. */
 void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32_t grid_y, int32_t grid_z,
                       int32_t block_x, int32_t block_y, int32_t block_z, int32_t shared_bytes, void **args,
                       int32_t n_args) {
@@ -158,28 +179,33 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
   memcpy(simt.place + 6, sizes, sizeof sizes);
   int64_t count = (int64_t)block_x * block_y * block_z;
   if (count > MAX_THREADS) simt_die("a block has more than 1024 threads");
+  int cluster = (int)kernel->arch;
+  if (cluster < 1 || cluster > MAX_CLUSTER) simt_die("clusters of so many blocks are not emulated");
+  if (grid_x % cluster != 0) simt_die("a grid is no multiple of its clusters");
+  if (cluster > 1 && count % GROUP != 0) simt_die("clusters of blocks that are no whole warpgroups are not emulated");
   if (grid_y > 65535 || grid_z > 65535) simt_die("a grid has more than 65535 blocks along y or z");
   if (shared_bytes + (int64_t)kernel->cubin_size > SHARED) simt_die("a block takes too much shared memory");
   if (simt.threads == NULL) {
-    simt.threads = calloc(MAX_THREADS, sizeof *simt.threads);
-    simt.stacks = mmap(NULL, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    simt.shared = aligned_alloc(1024, SHARED + 1024 - SHARED % 1024);
+    simt.threads = calloc(MAX_CLUSTER * MAX_THREADS, sizeof *simt.threads);
+    simt.stacks = mmap(NULL, (size_t)MAX_CLUSTER * MAX_THREADS * STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    simt.shared = aligned_alloc(1024, MAX_CLUSTER * SHARED);
     if (simt.threads == NULL || simt.stacks == MAP_FAILED || simt.shared == NULL) simt_die("out of memory");
   }
   const char *order = getenv("AICC_SIMT_ORDER");
   bool descending = order != NULL && strcmp(order, "descending") == 0;
-  simt_begin_launch(simt.shared);
   simt.count = (int)count;
+  simt.cluster = cluster;
   simt.function = (thread_fn)(uintptr_t)kernel->image;
   simt.args = args;
   for (int64_t z = 0; z < grid_z; z++)
     for (int64_t y = 0; y < grid_y; y++)
-      for (int64_t x = 0; x < grid_x; x++) {
-        simt.place[3] = x, simt.place[4] = y, simt.place[5] = z;
+      for (int64_t x = 0; x < grid_x; x += cluster) {
+        simt.first = x, simt.place[4] = y, simt.place[5] = z;
         if (kernel->size != 0) {
-          memset(simt.shared, 0xff, SHARED);
-          run_block(descending);
-          simt_end_block();
+          memset(simt.shared, 0xff, (size_t)cluster * SHARED);
+          run_cluster(descending);
+          simt_end_cluster();
           continue;
         }
         for (int i = 0; i < simt.count; i++) {
@@ -208,7 +234,7 @@ void aicc_cuda_copy(void *ctx, void *target, const void *source, int64_t bytes) 
 
 int64_t aicc_simt_place(int64_t which) { return simt.place[which]; }
 
-char *aicc_simt_shared(void) { return simt.shared; }
+char *aicc_simt_shared(void) { return simt.shared + simt_rank() * SHARED; }
 
 void aicc_simt_barrier(void) { wait_as(AT_BARRIER); }
 
@@ -221,7 +247,7 @@ int32_t aicc_simt_shuffle(int32_t value, int32_t offset, int32_t width, int32_t 
   simt.slots[self][0] = (uint32_t)value;
   wait_as(AT_WARP);
   int other = mode == 0 ? lane ^ offset : mode == 1 ? lane + offset : mode == 2 ? lane - offset : offset;
-  bool valid = other >= 0 && other < width && base + other < simt.count;
+  bool valid = other >= 0 && other < width && base + other < simt.cluster * simt.count;
   int32_t result = (int32_t)simt.slots[valid ? base + other : self][0];
   wait_as(AT_WARP);
   return result;
@@ -301,7 +327,30 @@ void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t t
 
 /* ---- what waits for work that goes on by itself (asynchronous.c) ---- */
 
-int simt_thread(void) { return simt.current; }
+int simt_thread(void) { return simt.current % simt.count; }
+int simt_rank(void) { return simt.current / simt.count; }
+
+char *simt_shared_of(int rank) { return simt.shared + rank * SHARED; }
+
+bool simt_goes_on(int rank) {
+  for (int i = 0; rank < simt.cluster && i < simt.count; i++)
+    if (simt.threads[rank * simt.count + i].state != DONE) return true;
+  return false;
+}
+
+/* All threads of the cluster arrive, then wait; those that have ended are not waited for. */
+void aicc_simt_cluster_arrive(void) {
+  struct thread *t = &simt.threads[simt.current];
+  if (t->arrived) simt_die("a thread arrives twice at the barrier of a cluster");
+  t->arrived = true;
+}
+
+void aicc_simt_cluster_wait(void) {
+  struct thread *t = &simt.threads[simt.current];
+  if (!t->arrived) simt_die("a thread waits at the barrier of a cluster before it arrives");
+  t->arrived = false;
+  wait_as(AT_CLUSTER);
+}
 void simt_wait_warp(void) { wait_as(AT_WARP); }
 void simt_wait_group(void) { wait_as(AT_GROUP); }
 

@@ -17,6 +17,7 @@ ATOM = 1024
 at multiples of that."""
 
 _POINTER = "!llvm.ptr<3>"
+_CLUSTER_POINTER = "!llvm.ptr<7>"
 _PATIENCE = 1000000
 """Ticks after which a wait looks again; it waits on."""
 
@@ -57,6 +58,13 @@ class Barriers:
         """One arrival."""
         self.e.op(f"nvvm.mbarrier.arrive {self._at(number)} : {_POINTER} -> i64")
 
+    def arrive_in(self, number: Index, rank: Index) -> None:
+        """One arrival at the same barrier of block `rank` of the cluster."""
+        there = self.e.pure(
+            f"nvvm.mapa {self._at(number)}, {narrow(self.e, rank)} : {_POINTER} -> {_CLUSTER_POINTER}"
+        )
+        self.e.do(f"nvvm.mbarrier.arrive {there} {{scope = #nvvm.mem_scope<cluster>}} : {_CLUSTER_POINTER}")
+
     def expect(self, number: Index, bytes_: int) -> None:
         """One arrival; the phase lasts until copies have brought so many bytes."""
         count = self.e.constant(str(bytes_), "i32")
@@ -70,21 +78,35 @@ class Barriers:
         )
 
     def copy(
-        self, number: Index, tensor_map: str, place: Sequence[Index], array: Shared, offset: Index
+        self,
+        number: Index,
+        tensor_map: str,
+        place: Sequence[Index],
+        array: Shared,
+        offset: Index,
+        blocks: int = 1,
     ) -> None:
-        """Starts the copy of a box at `place` (innermost first) to an array; the barrier gets its bytes."""
+        """Starts the copy of a box at `place` (innermost first) to an array; the barrier gets its bytes. `blocks` of a
+        cluster, if there are more than one: all of these get it, at the same place each, and their barriers."""
         e = self.e
-        target = e.pure(f"llvm.addrspacecast {pointer(e, array, offset)} : {_POINTER} to !llvm.ptr<7>")
+        target = e.pure(f"llvm.addrspacecast {pointer(e, array, offset)} : {_POINTER} to {_CLUSTER_POINTER}")
         at = ", ".join(narrow(e, position) for position in place)
+        all_of_them = f" multicast_mask = {e.constant(str((1 << blocks) - 1), 'i16')}" if blocks > 1 else ""
         e.do(
             f"nvvm.cp.async.bulk.tensor.shared.cluster.global {target}, {tensor_map}, {self._at(number)}, "
-            f"box[{at}] : !llvm.ptr<7>, !llvm.ptr"
+            f"box[{at}]{all_of_them} : {_CLUSTER_POINTER}, !llvm.ptr"
         )
 
 
 def start_barriers(e: GpuEmitter) -> None:
     """After `Barriers.start`, by the same thread: copies see them."""
     e.do("nvvm.fence.mbarrier.init")
+
+
+def meet_cluster(e: GpuEmitter) -> None:
+    """A barrier of all threads of the cluster; they see what others wrote before it."""
+    e.do("nvvm.cluster.arrive")
+    e.do("nvvm.cluster.wait")
 
 
 def meet(e: GpuEmitter, number: Index, threads: int) -> None:
@@ -138,12 +160,12 @@ class Operand:
     """`positions` x `depth` elements (of 16 or 8 bits) in shared memory, as copies with exchanged chunks lay them out.
 
     `by_sums`: a line of 128 bytes goes along the sums, and one box has all positions; else (16 bits only) along the
-    positions, 64 of them in each box of 64 lines.
+    positions, 64 of them in each box of 64 lines. So many blocks of a cluster as `shared_by` says copy a share each.
     """
 
-    def __init__(self, by_sums: bool, positions: int, element: str) -> None:
+    def __init__(self, by_sums: bool, positions: int, element: str, shared_by: int = 1) -> None:
         assert by_sums or element_bits(element) == 16, "products of bytes read lines along the sums"
-        self.by_sums, self.positions, self.element = by_sums, positions, element
+        self.by_sums, self.positions, self.element, self.shared_by = by_sums, positions, element, shared_by
         self.depth = depth_of(element)
 
     @property
@@ -151,15 +173,18 @@ class Operand:
         """Of a stage."""
         return self.positions * LINE
 
-    def boxes(self) -> list[tuple[int, int]]:
-        """First position and byte of each."""
-        if self.by_sums:
-            return [(0, 0)]
-        return [(first, self.rows(first)) for first in range(0, self.positions, 64)]
+    @property
+    def share(self) -> int:
+        """The positions that a block copies."""
+        return self.positions // self.shared_by
+
+    def boxes(self) -> list[int]:
+        """The first position of each within a share."""
+        return [0] if self.by_sums else list(range(0, self.share, 64))
 
     def box(self) -> tuple[int, int]:
         """Extents, innermost first."""
-        return (self.depth, self.positions) if self.by_sums else (64, self.depth)
+        return (self.depth, self.share) if self.by_sums else (64, self.depth)
 
     def fixed(self) -> int:
         """The parts of the descriptor that are no address: how far the next 64 positions and the next 8 lines are."""
@@ -170,9 +195,9 @@ class Operand:
         """Bytes to product `k`, the first of an instruction."""
         return k * LINE // self.depth if self.by_sums else k * LINE
 
-    def rows(self, first: int) -> int:
-        """Bytes to position `first`, a multiple of 64."""
-        return first * LINE
+    def rows(self, e: GpuEmitter, first: Index) -> Index:
+        """Bytes to position `first`, the first of a box."""
+        return e.mul(first, LINE)
 
 
 def descriptor(e: GpuEmitter, start: str, fixed: int) -> str:

@@ -64,9 +64,11 @@ class GpuEmitter(KernelEmitter):
         block: Sequence[int],
         shared: Sequence[Shared] = (),
         dynamic: Sequence[tuple[Shared, int]] = (),
+        cluster: int = 1,
     ) -> Iterator[Thread]:
         """A launch; sizes are x first, missing ones 1. `dynamic` arrays lie at places (bytes) of the dynamic shared
-        memory, of which there may be more than of the other, and may overlap."""
+        memory, of which there may be more than of the other, and may overlap. So many neighbours along x are a
+        `cluster`: they run at the same time, and the grid is a multiple of it."""
         sizes = [self.index(s) for s in [*grid, *[1] * (3 - len(grid))]]
         sizes += [self.index(s) for s in [*block, *[1] * (3 - len(block))]]
         names = [[self.name() for _ in range(3)] for _ in range(4)]
@@ -76,8 +78,9 @@ class GpuEmitter(KernelEmitter):
         memory = ", ".join(f"{array.name} : {array.kind}" for array in shared)
         size = max((at + array.bytes for array, at in dynamic), default=0)
         wanted = f" dynamic_shared_memory_size {self.constant(str(size), 'i32')}" if size else ""
+        together = self._cluster(cluster) if cluster > 1 else ""
         self.do(
-            f"gpu.launch blocks({', '.join(b)}) in ({blocks}) threads({', '.join(t)}) in ({threads})"
+            f"gpu.launch {together}blocks({', '.join(b)}) in ({blocks}) threads({', '.join(t)}) in ({threads})"
             f"{wanted}{f' workgroup({memory})' if memory else ''} {{"
         )
         with self.scope():
@@ -91,6 +94,13 @@ class GpuEmitter(KernelEmitter):
             yield Thread((b[0], b[1], b[2]), (t[0], t[1], t[2]), (g[0], g[1], g[2]))
             self.do("gpu.terminator")
         self.do("}")
+
+    def _cluster(self, blocks: int) -> str:
+        names = [self.name() for _ in range(6)]
+        sizes = ", ".join(
+            f"{name} = {self.index(n)}" for name, n in zip(names[3:], (blocks, 1, 1), strict=True)
+        )
+        return f"clusters({', '.join(names[:3])}) in ({sizes}) "
 
     def shared(self, shape: Sequence[int], element: str) -> Shared:
         """A name for an array in shared memory, to be given to `launch`."""

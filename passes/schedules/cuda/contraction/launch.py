@@ -101,14 +101,16 @@ def _products(roles: Roles, plan: Plan) -> _Maker:
     return TensorProducts
 
 
-def tile_place(e: GpuEmitter, number: Index, down: Index, across: Index) -> tuple[Index, Index]:
+def tile_place(
+    e: GpuEmitter, number: Index, down: Index, across: Index, together: int = _GROUP
+) -> tuple[Index, Index]:
     """Row and column of a tile: groups of rows, column by column."""
-    if isinstance(down, int) and down <= _GROUP:
+    if isinstance(down, int) and down <= together:
         return e.rem(number, down), e.div(number, down)
-    group = e.div(number, e.mul(across, _GROUP))
-    first = e.mul(group, _GROUP)
-    height = e.min(e.sub(down, first), _GROUP)
-    inside = e.rem(number, e.mul(across, _GROUP))
+    group = e.div(number, e.mul(across, together))
+    first = e.mul(group, together)
+    height = e.min(e.sub(down, first), together)
+    inside = e.rem(number, e.mul(across, together))
     return e.add(first, e.rem(inside, height)), e.div(inside, height)
 
 

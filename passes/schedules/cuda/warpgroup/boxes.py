@@ -93,9 +93,9 @@ def _fewer(dims: list[Dim]) -> list[Dim]:
     return [joined if k == i else dim for k, dim in enumerate(dims) if k != j]
 
 
-def operand_of(side: Side, positions: int) -> Operand:
-    """How tiles of so many positions lie in shared memory."""
-    return Operand(side.along == "sums", positions, side.element)
+def operand_of(side: Side, positions: int, shared_by: int = 1) -> Operand:
+    """How tiles of so many positions lie in shared memory, each of which so many blocks have."""
+    return Operand(side.along == "sums", positions, side.element, shared_by)
 
 
 def boxes_of(side: Side, operand: Operand, patch: tuple[int, ...]) -> dict[int, int]:

@@ -13,6 +13,7 @@ from aicc.passes.schedules.cuda.asynchronous import (
     Operand,
     depth_of,
     keep_registers,
+    meet_cluster,
     multiprocessors,
     start_barriers,
     tensor_map,
@@ -62,49 +63,59 @@ def emit_warpgroup(e: GpuEmitter, roles: Roles, plan: Plan, target: Target) -> N
 
 def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
     """
-    gpu.launch blocks(multiprocessors) threads(128 + 64 * warpgroups) {
+    gpu.launch clusters(1 or 2) blocks(multiprocessors) threads(128 + 128 * warpgroups) {
       barriers: of each stage, "full" and "empty"
       if the first warpgroup: one thread: for tiles, for stages { wait empty; copy, full when the bytes are there }
       else: for tiles { for stages { wait full; sums += products; empty those before }; stages on sums, stores }
     }
+
+    Two blocks of a cluster have tiles one below the other, and go through them at the same pace: each copies its own
+    rows and half of the columns, and the columns to both. So a stage is empty when both have read it.
     """
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
     each_down = [e.ceil_div(extents[axis], box) for axis, box in zip(roles.rows, plan.patch, strict=True)]
     down: Index = 1
     for count in each_down:
         down = e.mul(down, count)
+    steps = e.ceil_div(down, plan.cluster)
     across = e.ceil_div(product_of(e, roles.columns, extents), plan.columns)
-    tiles = e.mul(e.mul(down, across), product_of(e, roles.batch, extents))
+    tiles = e.mul(e.mul(steps, across), product_of(e, roles.batch, extents))  # of clusters
     sums_extents = [size.static or 0 for size in roles.extent(roles.sums)]
     depth = depth_of(roles.left.element)
     turns = turns_of(sums_extents, depth)
     assert turns, "the schedule takes no others"
-    left = _source(e, roles, roles.left, plan.rows, plan.patch, plan.stages)
-    right = _source(e, roles, roles.right, plan.columns, (plan.columns,), plan.stages)
+    left = _source(e, roles, roles.left, operand_of(roles.left, plan.rows), plan.patch, plan.stages)
+    columns = operand_of(roles.right, plan.columns, plan.cluster)
+    right = _source(e, roles, roles.right, columns, (columns.share,), plan.stages)
     slab = e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), roles.sum_type)
     ring = e.shared((2 * plan.stages,), "i64")
     sizes = (left.array.bytes, right.array.bytes, slab.bytes)
     memory = [(left.array, 0), (right.array, sizes[0]), (slab, sum(sizes[:2])), (ring, sum(sizes))]
-    grid = e.min(tiles, multiprocessors(e))
-    with e.launch([grid], [plan.threads], dynamic=memory) as where:
-        thread, block, blocks = where.thread[0], where.block[0], where.grid[0]
+    grid = e.mul(e.min(tiles, e.div(multiprocessors(e), plan.cluster)), plan.cluster)
+    with e.launch([grid], [plan.threads], dynamic=memory, cluster=plan.cluster) as where:
+        thread = where.thread[0]
+        cluster, clusters = (e.div(number, plan.cluster) for number in (where.block[0], where.grid[0]))
+        rank = e.rem(where.block[0], plan.cluster)
         full, empty = Barriers(e, ring, 0), Barriers(e, ring, plan.stages)
         with e.when(e.compare("eq", thread, 0)):
             for each in range(plan.stages):
                 full.start(each, 1)
-                empty.start(each, plan.groups * GROUP // WARP)
+                empty.start(each, plan.cluster * plan.groups * GROUP // WARP)
             start_barriers(e)
-        e.barrier()
+        if plan.cluster > 1:
+            meet_cluster(e)
+        else:
+            e.barrier()
 
         @contextmanager
         def each_tile() -> Iterator[tuple[list[Index], Patch, Index, Index]]:
             """Tiles of this block: the batch's place, the rows, the first column, the stages before."""
-            with e.loop(block, tiles, blocks, [e.index(0)], ["index"]) as loop:
-                number, one = e.rem(loop.index, e.mul(down, across)), e.div(loop.index, e.mul(down, across))
-                row, column = tile_place(e, number, down, across)
+            with e.loop(cluster, tiles, clusters, [e.index(0)], ["index"]) as loop:
+                number, one = e.rem(loop.index, e.mul(steps, across)), e.div(loop.index, e.mul(steps, across))
+                step, column = tile_place(e, number, steps, across, plan.band)
                 place: list[Index] = [0] * len(extents)
                 decompose(e, one, roles.batch, extents, place)
-                starts = _spread(e, row, each_down)
+                starts = _spread(e, e.add(e.mul(step, plan.cluster), rank), each_down)
                 rows = Patch(
                     tuple(e.mul(at, box) for at, box in zip(starts, plan.patch, strict=True)), plan.patch
                 )
@@ -131,16 +142,25 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
                     here[axis] = e.mul(at, depth) if axis == roles.sums[-1] else at
                 for axis, at in zip(roles.rows, rows.starts, strict=True):
                     here[axis] = at
+                _copy(e, left, full, stage, here, 0)
                 here[roles.columns[0]] = first_column
-                for source in (left, right):
-                    _copy(e, source, full, stage, here)
+                _copy(e, right, full, stage, here, e.mul(rank, columns.share))
             e.otherwise()
             if plan.shares_registers:
                 keep_registers(e, MANY_REGISTERS, True)
             own = e.sub(thread, GROUP)
             held = WarpgroupSums(e, plan, roles, e.rem(own, GROUP), e.div(own, GROUP))
             operands = (left.operand, left.array), (right.operand, right.array)
-            speaks = e.compare("eq", e.rem(own, WARP), 0)  # for its warp
+            lane = e.rem(own, WARP)
+            speaks = e.compare("ult", lane, plan.cluster)  # for its warp, one to each block
+
+            def give_back(number: Index) -> None:
+                with e.when(speaks):
+                    if plan.cluster > 1:
+                        empty.arrive_in(e.rem(number, plan.stages), lane)
+                    else:
+                        empty.arrive(e.rem(number, plan.stages))
+
             with each_tile() as (place, rows, first_column, before):
                 full.wait(e.rem(before, plan.stages), e.div(before, plan.stages))
                 sums = held.add(None, *operands, e.rem(before, plan.stages))
@@ -150,14 +170,14 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
                     loop.next = [held.add(loop.args[0], *operands, e.rem(number, plan.stages))]
                     # Those before are done now, these go on.
                     wait_products(e, 1)
-                    with e.when(speaks):
-                        empty.arrive(e.rem(e.add(number, -1), plan.stages))
+                    give_back(e.add(number, -1))
                 wait_products(e, 0)
-                with e.when(speaks):
-                    empty.arrive(e.rem(e.add(before, turns - 1), plan.stages))
+                give_back(e.add(before, turns - 1))
                 lanes = result_lanes(roles)
                 store_results(e, roles, held, loop.results, slab, place, rows, first_column, lanes)
                 held.meet()
+        if plan.cluster > 1:
+            meet_cluster(e)  # the other block may still write here, and speak to barriers
 
 
 def _spread(e: GpuEmitter, number: Index, counts: list[Index] | list[int]) -> list[Index]:
@@ -168,9 +188,8 @@ def _spread(e: GpuEmitter, number: Index, counts: list[Index] | list[int]) -> li
 
 
 def _source(
-    e: GpuEmitter, roles: Roles, side: Side, positions: int, patch: tuple[int, ...], stages: int
+    e: GpuEmitter, roles: Roles, side: Side, operand: Operand, patch: tuple[int, ...], stages: int
 ) -> Source:
-    operand = operand_of(side, positions)
     array = e.shared((stages * operand.bytes,), "i8")
     dims = dims_of(roles, side, boxes_of(side, operand, patch))
     base = e.base(side.access.buffer)
@@ -179,12 +198,15 @@ def _source(
     return Source(side, operand, array, found, dims)
 
 
-def _copy(e: GpuEmitter, source: Source, full: Barriers, stage: Index, place: list[Index]) -> None:
-    """The boxes of one operand, from the first position of each axis on."""
-    operand, free = source.operand, source.side.free
-    for position, offset in operand.boxes():
+def _copy(
+    e: GpuEmitter, source: Source, full: Barriers, stage: Index, place: list[Index], first: Index
+) -> None:
+    """The boxes of one operand that this block copies, for all that share it: from the first position of each axis
+    on, but for the last of its free ones, which begins at position `first` of the tile."""
+    operand, last = source.operand, source.side.free[-1]
+    for position in operand.boxes():
         here = list(place)
-        if not operand.by_sums:
-            here[free[-1]] = e.add(place[free[-1]], position)
+        here[last] = e.add(place[last], first, position)
         at = place_of(e, source.dims, here.__getitem__)
-        full.copy(stage, source.tensor_map, at, source.array, e.add(e.mul(stage, operand.bytes), offset))
+        offset = e.add(e.mul(stage, operand.bytes), operand.rows(e, e.add(first, position)))
+        full.copy(stage, source.tensor_map, at, source.array, offset, operand.shared_by)

@@ -42,7 +42,7 @@ class WarpgroupSums(Sums):
         """The sums (None: 0) after the products of a stage; they are a group that is not waited for."""
         e = self.e
         starts = []
-        for (operand, array), rows in ((left, e.mul(self.group, left[0].rows(64))), (right, 0)):
+        for (operand, array), rows in ((left, left[0].rows(e, e.mul(self.group, 64))), (right, 0)):
             place = e.add(e.mul(stage, operand.bytes), rows)
             starts.append(descriptor(e, address(e, array, place), operand.fixed()))
         begin_products(e)

@@ -97,7 +97,8 @@ def _check_steps(roles: Roles, side: Side) -> None:
 
 def _check_boxes(roles: Roles, plan: Plan) -> None:
     """Whether copies have enough dims. Raises NoMatch."""
-    for side, patch in ((roles.left, plan.patch), (roles.right, (plan.columns,))):
+    columns = plan.columns // plan.cluster
+    for side, patch in ((roles.left, plan.patch), (roles.right, (columns,))):
         if side.element != "i8" or side.along == "sums":
             dims_of(roles, side, boxes_of(side, operand_of(side, plan.rows), patch))
         elif (
