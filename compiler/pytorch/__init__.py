@@ -4,7 +4,8 @@
     exe = aicc.pytorch.compile(module.eval(), (x,))              # exe.save("model.so")
 
 Needs torch and onnxscript: `pip install aicc[torch]`. A graph goes through torch's own ONNX exporter, then the way of
-every ONNX model; weights become constants of it.
+every ONNX model; weights become constants of it. Where ONNX lacks an operator, torch.compile's graph is compiled in
+parts, and torch runs what is between them.
 """
 
 from __future__ import annotations

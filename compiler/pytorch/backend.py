@@ -20,10 +20,10 @@ from torch.export.graph_signature import OutputKind
 from torch.fx import GraphModule
 
 from aicc.errors import CompileError
-from aicc.executable import Executable
 from aicc.pytorch.constants import Captured, with_constants
 from aicc.pytorch.decompositions import DECOMPOSITIONS
 from aicc.pytorch.export import compile_program, exporting
+from aicc.pytorch.parts import compile_parts
 from aicc.pytorch.results import Results, split_results
 from aicc.pytorch.tensors import as_argument, as_tensor
 
@@ -39,12 +39,21 @@ def backend(
 ) -> Callable[..., tuple[Any, ...]]:
     """Compiles what torch.compile captured; `options` are those of `aicc.compile`.
 
-    Raises CompileError AICC-6001: the graph needs gradients, is not on the CPU or cannot be exported, or `mode` is
-    given.
+    Operators without an ONNX form run in torch, between compiled parts, and a warning names them; the option `whole`
+    makes an error of that. Raises CompileError AICC-6001: the graph needs gradients, is not on the CPU or cannot be
+    exported, or `mode` is given.
     """
     if mode not in (None, "default"):
         raise CompileError("AICC-6001", f"mode={mode!r} is torch's own.", hint="options={'opt_level': 3}")
     _check(examples)
+    options = dict(options or {})
+    return _compiled(gm, examples, options, options.pop("whole", False))
+
+
+def _compiled(
+    gm: GraphModule, examples: Sequence[Any], options: Mapping[str, Any], whole: bool
+) -> Callable[..., tuple[Any, ...]]:
+    """A graph as one compiled model, or, unless `whole`, in parts."""
     module, results = split_results(gm)
     captured = with_constants(module, examples)
     with exporting(), tracing(None):
@@ -54,9 +63,16 @@ def backend(
             captured = with_constants(module, examples, changed)
             program = _exported(captured)
     with tracing(None):
-        exe = compile_program(program, options or {})
+        try:
+            exe = compile_program(program, options)
+        except CompileError as error:
+            if whole or error.code != "AICC-6001":
+                raise
+            parts = compile_parts(program, lambda part, given: _compiled(part, given, options, True), error)
+            order = tuple(i.position for i in captured.inputs)
+            return _Call(lambda arguments: parts(*arguments), order, changed, results)
     order = tuple(captured.positions[info.name] for info in exe.inputs)
-    return _Call(exe, order, changed, results)
+    return _Call(lambda arguments: exe.run([as_argument(x) for x in arguments]), order, changed, results)
 
 
 def _check(examples: Sequence[Any]) -> None:
@@ -106,14 +122,14 @@ def _written(program: Any) -> set[str]:
 class _Call:
     """A compiled graph: called with all arguments of the captured one, its weights among them."""
 
-    exe: Executable
+    run: Callable[[list[Any]], Sequence[Any]]
     positions: tuple[int, ...]
     changed: tuple[int, ...]
     """Arguments that the graph writes to, in the order of the first outputs."""
     results: Results
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
-        found = self.exe.run([as_argument(arguments[position]) for position in self.positions])
+        found = self.run([arguments[position] for position in self.positions])
         for position, value in zip(self.changed, found, strict=False):
             with torch.no_grad():
                 arguments[position].copy_(as_tensor(value))

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+# Where dynamo says so of an input.
+_STATE = "_dynamo_static_input_type"
+
 
 @dataclass(frozen=True)
 class Input:
@@ -63,8 +66,13 @@ def with_constants(gm: GraphModule, examples: Sequence[Any], changed: Collection
 
 def is_state(node: Node, example: Any) -> bool:
     """Whether an input is a parameter or a buffer of the module."""
-    marked = "_dynamo_static_input_type" in node.meta.get("tensor_dict", {})
+    marked = _STATE in node.meta.get("tensor_dict", {})
     return isinstance(example, torch.nn.Parameter) or (marked and isinstance(example, torch.Tensor))
+
+
+def mark_state(node: Node) -> None:
+    """Makes a parameter or a buffer of an input."""
+    node.meta["tensor_dict"] = {_STATE: True}
 
 
 def _placeholders(module: GraphModule) -> list[Node]:

@@ -24,10 +24,14 @@ class Results:
     tensors: tuple[bool, ...]
 
     def of_call(self, arguments: Sequence[Any], computed: Sequence[Any]) -> tuple[Any, ...]:
-        """The results of a call, from arrays."""
-        values = [as_tensor(x) if t else x.item() for x, t in zip(computed, self.tensors, strict=True)]
+        """The results of a call, from arrays, or from tensors and numbers."""
+        values = [as_tensor(x) if t else _number(x) for x, t in zip(computed, self.tensors, strict=True)]
         sources = {_COMPUTED: values, _GIVEN: arguments}
         return tuple(what if kind == _VALUE else sources[kind][what] for kind, what in self.found)
+
+
+def _number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 def split_results(gm: GraphModule) -> tuple[GraphModule, Results]:

@@ -18,8 +18,11 @@ def as_argument(value: Any) -> Any:
     return np.asarray(value)
 
 
-def as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """A tensor on the memory of an array; of bfloat16 and float8, too, which NumPy knows by ml_dtypes alone."""
+def as_tensor(array: Any) -> torch.Tensor:
+    """A tensor on the memory of an array; of bfloat16 and float8, too, which NumPy knows by ml_dtypes alone. A tensor
+    as it is."""
+    if isinstance(array, torch.Tensor):
+        return array
     if array.dtype.kind != "V" and array.dtype.isbuiltin:
         return torch.from_numpy(array)
     kind: torch.dtype = getattr(torch, array.dtype.name)

@@ -187,12 +187,52 @@ def test_gradients_are_refused() -> None:
     assert "AICC-6001" in str(error.value) and "torch.no_grad()" in str(error.value)
 
 
+@torch.library.custom_op("aicc_test::twice", mutates_args=())
+def twice(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+@twice.register_fake
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class Parted(nn.Module):
+    """Two operators without ONNX among products; a buffer and an argument that are written to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.after = nn.Linear(8, 4), nn.Linear(4, 5)
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Any, z: Any) -> Any:
+        y = torch.relu(self.before(x))
+        self.seen.add_(y.sum())
+        z.mul_(2)
+        values = torch.linalg.svd(y, full_matrices=False)[1]
+        q = self.after(twice(y) + values.sum())
+        return q.softmax(-1), values, x.shape[0] * 2, q[:, :2].T
+
+
+def test_operators_without_onnx_run_in_torch() -> None:
+    calls = [(torch.randn(rows, 8), torch.ones(3)) for rows in (6, 9)]
+    with pytest.warns(
+        UserWarning, match=r"2 parts .*: aicc_test\.twice\.default, aten\._linalg_svd\.default\)"
+    ):
+        agree(Parted(), *calls, dynamic=True)
+
+
 class Singular(nn.Module):
     def forward(self, x: Any) -> Any:
         return torch.linalg.svd(x)[1]
 
 
-def test_an_operator_without_onnx() -> None:
+@pytest.mark.parametrize("module", [Singular(), Parted()])
+def test_graphs_that_are_wanted_whole(module: nn.Module) -> None:
+    """As it is when there is nothing else in a graph."""
+    options = {"whole": True} if isinstance(module, Parted) else {}
     with pytest.raises(torch._dynamo.exc.BackendCompilerFailed) as error:
-        torch.compile(Singular(), backend="aicc")(torch.ones(3, 3))
+        torch.compile(module, backend="aicc", options=options)(
+            *(torch.ones(8, 8), torch.ones(3))[: 1 + len(options)]
+        )
     assert "AICC-6001" in str(error.value) and "svd" in str(error.value)
