@@ -108,8 +108,13 @@ def _example(value: Any) -> Any:
 def _dynamic(value: Any) -> Any:
     """Which sizes of an input may differ from call to call, as torch.export takes it."""
     if isinstance(value, torch.Tensor):
-        return {d: Dim.DYNAMIC for d, size in enumerate(value.shape) if isinstance(size, torch.SymInt)}
-    return Dim.DYNAMIC if isinstance(value, torch.SymInt) else None
+        return {d: Dim.DYNAMIC for d, size in enumerate(value.shape) if _differs(size)}
+    return Dim.DYNAMIC if _differs(value) else None
+
+
+def _differs(size: Any) -> bool:
+    """Whether a size is a symbol: the graph itself may have found that it is a number, such as the rows of a weight."""
+    return isinstance(size, torch.SymInt) and size.node.maybe_as_int() is None
 
 
 def _written(program: Any) -> set[str]:
