@@ -19,7 +19,7 @@ MATMUL = "aicc_cublaslt_matmul"
 MAP_BYTES, MAP_ALIGNMENT = 128, 64
 
 # AICC_CUDA_F16 … of compiler/runtime/cuda/cuda.h
-_ELEMENTS = {"f16": 0, "bf16": 1, "i8": 2}
+_ELEMENTS = {"f16": 0, "bf16": 1, "i8": 2, "f32": 3}
 
 # enum aicc_cublaslt_element of compiler/runtime/cublaslt/cublaslt.h; its table ends with the addresses.
 _LIBRARY_ELEMENTS = ("f32", "f16", "bf16", "i8", "i32")

@@ -32,6 +32,7 @@ _WAITING = (
     "nvvm.mma.sync",
     "nvgpu.ldmatrix",
     "nvvm.wgmma.mma_async",
+    "nvvm.stmatrix",
 )
 _ALIGNMENT = 1024
 

@@ -43,6 +43,13 @@ def asynchronous_rules(rewriter: Rewriter) -> dict[str, Callable[[Any], list[Any
         "nvvm.cluster.arrive": lambda op: rewriter.none("aicc_simt_cluster_arrive", []),
         "nvvm.cluster.wait": lambda op: rewriter.none("aicc_simt_cluster_wait", []),
         "nvvm.cp.async.bulk.tensor.shared.cluster.global": lambda op: _copy_box(rewriter, op),
+        "nvvm.cp.async.bulk.tensor.global.shared.cta": lambda op: _store_box(rewriter, op),
+        "nvvm.cp.async.bulk.commit.group": lambda op: rewriter.none("aicc_simt_store_commit", []),
+        "nvvm.cp.async.bulk.wait_group": lambda op: rewriter.none(
+            "aicc_simt_store_wait", [i64_of(int(ir.IntegerAttr(op.attributes["group"]).value))]
+        ),
+        "nvvm.fence.proxy": lambda op: rewriter.none("aicc_simt_fence", []),
+        "nvvm.stmatrix": lambda op: _store_matrices(rewriter, op),
         "nvvm.wgmma.mma_async": lambda op: _product(rewriter, op),
         "nvvm.wgmma.commit.group.sync.aligned": lambda op: rewriter.none("aicc_simt_wgmma_commit", []),
         "nvvm.wgmma.wait.group.sync.aligned": lambda op: rewriter.none(
@@ -78,6 +85,33 @@ def _copy_box(rewriter: Rewriter, op: Any) -> list[Any]:
     return rewriter.none(
         "aicc_simt_copy_box", [target, source, barrier, *places, arith.ExtUIOp(i32, mask).result]
     )
+
+
+def _store_box(rewriter: Rewriter, op: Any) -> list[Any]:
+    """As `_copy_box`, without a barrier."""
+    target, source, *places = op.operands
+    if list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])) != [1, 1, len(places), 0, 0]:
+        raise CompileError(
+            "AICC-2002", "a store of a box with hints for caches is not emulated.", stage="llvm"
+        )
+    i32 = ir.IntegerType.get_signless(32)
+    places += [arith.ConstantOp(i32, 0).result] * (5 - len(places))
+    return rewriter.none("aicc_simt_store_box", [target, source, *places])
+
+
+def _store_matrices(rewriter: Rewriter, op: Any) -> list[Any]:
+    """Registers through the stack."""
+    row, *values = op.operands
+    if "row" not in str(op.attributes["layout"]):
+        raise CompileError("AICC-2002", "a store of turned matrices is not emulated.", stage="llvm")
+    i32 = ir.IntegerType.get_signless(32)
+    place = rewriter.stack(len(values), i32)
+    for number, value in enumerate(values):
+        slot = llvm_dialect.GEPOp(
+            pointer_type(), place, [], ir.DenseI32ArrayAttr.get([number]), i32, None
+        ).result
+        llvm_dialect.StoreOp(value, slot)
+    return rewriter.none("aicc_simt_stmatrix", [row, place, i64_of(len(values))])
 
 
 def _product(rewriter: Rewriter, op: Any) -> list[Any]:

@@ -47,6 +47,8 @@ PRODUCTS = {
     "one_turn": "(float16[70,16] X, float16[16,72] W) => (float16[70,72] Y) { Y = MatMul(X,W) }",
     "pointwise_convolution": "(float16[2,64,9,10] X, float16[48,64,1,1] W, float16[48] B) => (float16[2,48,9,10] Y)"
     " { T = Conv(X,W,B) Y = Relu(T) }",
+    "wide_results": "(float16[136,64] X, float16[64,72] W, float[72] B) => (float[136,72] Y)"
+    " { T = MatMul(X,W) U = Cast<to=1>(T) Y = Add(U,B) }",
     "one_output": "(float16[64,64] X, float16[64,64] W, float[64,64] Z) => (float[64,64] Y)"
     " { T = MatMul(X,W) U = Cast<to=1>(T) V = Tanh(U) Y = Mul(V,Z) }",
 }
@@ -282,6 +284,11 @@ BROKEN = {
         "lambda self, number, rank: self.arrive(number)",
     ),
     "blocks_that_do_not_wait_for_each_other": ("warpgroup.launch.meet_cluster", "lambda e: e.barrier()"),
+    "results_that_nobody_tells_of": ("warpgroup.stores.begin_stores", "lambda e: None"),
+    "results_overwritten_too_early": (
+        "warpgroup.stores.wait_stores",
+        "lambda e, left: e.do(f'nvvm.cp.async.bulk.wait_group {2 * left} {{read}}')",
+    ),
     "no_exchange_of_chunks": ("asynchronous.Operand.fixed", "lambda self: 64 << 32 | 1 << 16"),
 }
 WRONG = 7

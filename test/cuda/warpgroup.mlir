@@ -8,6 +8,7 @@
 // CHECK: scf.if
 // CHECK-DAG: call @aicc_tensor_map_f16_2(
 // CHECK-DAG: call @aicc_tensor_map_f16_2(
+// CHECK-DAG: call @aicc_tensor_map_f32_2(
 // CHECK-DAG: call @aicc_multiprocessors()
 // CHECK: gpu.launch {{.*}} dynamic_shared_memory_size
 // CHECK: nvvm.mbarrier.init
@@ -24,6 +25,17 @@
 // CHECK: nvvm.wgmma.wait.group.sync.aligned 1
 // CHECK: nvvm.mbarrier.arrive
 // CHECK: nvvm.wgmma.wait.group.sync.aligned 0
+
+// Results go to buffers in shared memory, and from there by themselves.
+
+// CHECK: nvvm.cp.async.bulk.wait_group 1 {read}
+// CHECK: nvvm.barrier
+// CHECK: vector.store {{.*}} #gpu.address_space<workgroup>>, vector<2xf32>
+// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
+// CHECK: nvvm.barrier
+// CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta
+// CHECK: nvvm.cp.async.bulk.commit.group
+// CHECK: nvvm.cp.async.bulk.wait_group 0 {read}
 // CHECK: gpu.launch
 // CHECK: nvgpu.mma.sync
 

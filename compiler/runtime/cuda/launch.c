@@ -58,8 +58,8 @@ int64_t aicc_cuda_multiprocessors(void *context) {
 void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers) {
   enum { MAX_DIMS = 5 };
   static const int types[] = {[AICC_CUDA_F16] = CU_TENSOR_MAP_DATA_TYPE_FLOAT16, [AICC_CUDA_BF16] = CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-                              [AICC_CUDA_BYTE] = CU_TENSOR_MAP_DATA_TYPE_UINT8};
-  uint64_t element_bytes = element == AICC_CUDA_BYTE ? 1 : 2;
+                              [AICC_CUDA_BYTE] = CU_TENSOR_MAP_DATA_TYPE_UINT8, [AICC_CUDA_F32] = CU_TENSOR_MAP_DATA_TYPE_FLOAT32};
+  uint64_t element_bytes = element == AICC_CUDA_BYTE ? 1 : element == AICC_CUDA_F32 ? 4 : 2;
   aicc_context *ctx = context;
   uint64_t sizes[MAX_DIMS], steps[MAX_DIMS];
   unsigned boxes[MAX_DIMS], every[MAX_DIMS];
@@ -74,7 +74,7 @@ void aicc_cuda_tensor_map(void *context, void *map, const void *base, int32_t el
     boxes[d] = (unsigned)numbers[2 * rank + d] * every[d]; /* the driver counts what a box covers */
   }
   check(ctx, cuda.tensor_map(map, types[element], (unsigned)rank, (void *)(uintptr_t)base, sizes, steps, boxes, every,
-                             CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                             CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
         "a tensor cannot be described to the device (compiled for sm_90 the model does without)");
 }

@@ -1,12 +1,13 @@
-/* asynchronous.c: work of a block that goes on by itself, as on sm_90: copies of boxes of tensors to shared memory (TMA),
- * the barriers that count their bytes, and products of warpgroups (wgmma). Threads that do not wait get NaNs. */
+/* asynchronous.c: work of a block that goes on by itself, as on sm_90: copies of boxes of tensors to shared memory and
+ * from there (TMA), the barriers that count their bytes, and products of warpgroups (wgmma). Threads that do not wait
+ * get NaNs. */
 #include "asynchronous.h"
 
 #include <string.h>
 
 #include "../cuda/cuda.h"
 
-enum { GROUP = 128, MAX_COPIES = 256, MAX_GROUPS = 7, MAX_PRODUCTS = 64, MAX_DIMS = 5, ATOM = 1024 };
+enum { GROUP = 128, MAX_COPIES = 256, MAX_GROUPS = 7, MAX_PRODUCTS = 64, MAX_DIMS = 5, ATOM = 1024, MAX_STORES = 64 };
 
 /* What a tensor map is here: at most 128 bytes. */
 struct box {
@@ -38,6 +39,17 @@ static struct {
     struct product products[MAX_PRODUCTS];
     int count;
     int64_t committed;
+    /* Boxes on their way to memory, in the order of their start. */
+    struct store {
+      const char *source;
+      struct box box;
+      int32_t place[MAX_DIMS];
+      int thread;
+      int64_t commits; /* of the thread, before */
+    } stores[MAX_STORES];
+    int stored;
+    int64_t commits[GROUP]; /* of each thread */
+    uint32_t fences[GROUP], seen[GROUP]; /* of each thread; those before the last box */
   } groups[MAX_CLUSTER][MAX_GROUPS + 1];
 } simt;
 
@@ -90,7 +102,7 @@ void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t elemen
   (void)ctx;
   struct box *box = map;
   if (rank < 2 || rank > MAX_DIMS) simt_die("a tensor map has 2 to 5 dims");
-  *box = (struct box){.base = base, .rank = (uint8_t)rank, .bytes = element == AICC_CUDA_BYTE ? 1 : 2};
+  *box = (struct box){.base = base, .rank = (uint8_t)rank, .bytes = element == AICC_CUDA_BYTE ? 1 : element == AICC_CUDA_F32 ? 4 : 2};
   if ((uintptr_t)base % 16 != 0) simt_die("tensor map: the tensor is not aligned to 16 bytes");
   for (int d = 0; d < rank; d++) {
     box->sizes[d] = numbers[d], box->steps[d] = numbers[rank + d];
@@ -105,8 +117,8 @@ void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t elemen
   }
 }
 
-static void copy_line(char *target, const struct copy *c, const int64_t *place) {
-  const struct box *b = &c->box;
+/* A line of a box from the tensor, or (`back`) to it. */
+static void copy_line(char *line, const struct box *b, const int64_t *place, bool back) {
   int64_t offset = 0;
   bool inside = true;
   for (int d = 1; d < b->rank; d++) {
@@ -114,12 +126,28 @@ static void copy_line(char *target, const struct copy *c, const int64_t *place) 
     offset += place[d] * b->steps[d];
   }
   for (int i = 0; i < b->extents[0]; i++) {
-    int64_t at = c->place[0] + i;
-    uint16_t value = 0;
-    if (inside && at >= 0 && at < b->sizes[0]) memcpy(&value, b->base + (offset + at) * b->bytes, b->bytes);
-    uintptr_t address = (uintptr_t)target + (uintptr_t)i * b->bytes;
-    memcpy((char *)(address ^ ((address >> 3) & 0x70)), &value, b->bytes);
+    int64_t at = place[0] + i;
+    uintptr_t address = (uintptr_t)line + (uintptr_t)i * b->bytes;
+    char *here = (char *)(address ^ ((address >> 3) & 0x70)), *there = (char *)b->base + (offset + at) * b->bytes;
+    bool exists = inside && at >= 0 && at < b->sizes[0];
+    if (!back && !exists) memset(here, 0, b->bytes);
+    if (exists) memcpy(back ? there : here, back ? here : there, b->bytes);
   }
+}
+
+/* All lines of a box at `corner`; how many bytes. */
+static int64_t copy_lines(char *lines, const struct box *box, const int32_t *corner, bool back) {
+  int64_t count = 1, place[MAX_DIMS] = {corner[0]};
+  for (int d = 1; d < box->rank; d++) count *= box->extents[d];
+  for (int64_t line = 0; line < count; line++) {
+    int64_t rest = line;
+    for (int d = 1; d < box->rank; d++) {
+      place[d] = corner[d] + rest % box->extents[d] * box->apart[d];
+      rest /= box->extents[d];
+    }
+    copy_line(lines + line * 128, box, place, back);
+  }
+  return count * 128;
 }
 
 bool simt_copy_one(void) {
@@ -127,18 +155,7 @@ bool simt_copy_one(void) {
   const struct copy *c = &simt.copies[simt.first];
   simt.first = (simt.first + 1) % MAX_COPIES;
   simt.count--;
-  const uint16_t *e = c->box.extents;
-  int64_t lines = 1, place[MAX_DIMS];
-  for (int d = 1; d < c->box.rank; d++) lines *= e[d];
-  for (int64_t line = 0; line < lines; line++) {
-    int64_t rest = line;
-    for (int d = 1; d < c->box.rank; d++) {
-      place[d] = c->place[d] + rest % e[d] * c->box.apart[d];
-      rest /= e[d];
-    }
-    copy_line(c->target + line * 128, c, place);
-  }
-  c->barrier->bytes_and_parity -= (int32_t)(2 * lines * 128);
+  c->barrier->bytes_and_parity -= (int32_t)(2 * copy_lines(c->target, &c->box, c->place, false));
   settle(c->barrier);
   return true;
 }
@@ -155,6 +172,42 @@ void aicc_simt_copy_box(char *target, const struct box *map, struct phase *barri
     simt.copies[(simt.first + simt.count++) % MAX_COPIES] = (struct copy){
         .target = in_block(target, rank), .box = *map, .barrier = in_block(barrier, rank), .place = {p0, p1, p2, p3, p4}};
   }
+}
+
+/* ---- stores: read as late as their threads allow ---- */
+
+/* Copies that start later see what this thread wrote. */
+void aicc_simt_fence(void) { group()->fences[simt_thread() % GROUP]++; }
+
+void aicc_simt_store_box(const struct box *map, const char *source, int32_t p0, int32_t p1, int32_t p2, int32_t p3,
+                         int32_t p4) {
+  struct group *own = group();
+  int thread = simt_thread() % GROUP;
+  if ((uintptr_t)map % 64 != 0) simt_die("a tensor map is not aligned to 64 bytes");
+  if ((uintptr_t)source % ATOM != 0) simt_die("a box is not aligned to where its chunks are exchanged");
+  if (own->stored == MAX_STORES) simt_die("too many boxes that nobody waits for");
+  for (int i = 0; i < GROUP; i++) {
+    if (own->fences[i] == own->seen[i]) simt_die("a box is stored before all threads of the warpgroup have told of it");
+    own->seen[i] = own->fences[i];
+  }
+  own->stores[own->stored++] = (struct store){
+      .source = source, .box = *map, .place = {p0, p1, p2, p3, p4}, .thread = thread, .commits = own->commits[thread]};
+}
+
+void aicc_simt_store_commit(void) { group()->commits[simt_thread() % GROUP]++; }
+
+/* Until at most `left` groups of this thread are still to be read. */
+void aicc_simt_store_wait(int64_t left) {
+  struct group *own = group();
+  int thread = simt_thread() % GROUP, kept = 0;
+  for (int i = 0; i < own->stored; i++) {
+    struct store *s = &own->stores[i];
+    if (s->thread == thread && s->commits < own->commits[thread] - left)
+      copy_lines((char *)s->source, &s->box, s->place, true);
+    else
+      own->stores[kept++] = *s;
+  }
+  own->stored = kept;
 }
 
 /* ---- products ---- */
@@ -279,6 +332,7 @@ void simt_end_cluster(void) {
   for (int rank = 0; rank < MAX_CLUSTER; rank++)
     for (int g = 0; g <= MAX_GROUPS; g++) {
       if (simt.groups[rank][g].count != 0) simt_die("a block ends before its products");
+      if (simt.groups[rank][g].stored != 0) simt_die("a block ends before its results were read");
       simt.groups[rank][g].committed = 0;
     }
 }

@@ -325,6 +325,19 @@ void aicc_simt_ldmatrix(const void *row, uint32_t *out, int64_t count, int64_t t
   wait_as(AT_WARP);
 }
 
+/* stmatrix: the reverse of ldmatrix, not transposed. */
+void aicc_simt_stmatrix(void *row, const uint32_t *values, int64_t count) {
+  int self = simt.current, lane = self % WARP, warp = self - lane;
+  if ((uintptr_t)row % 16 != 0) simt_die("stmatrix: a row is not aligned to 16 bytes");
+  simt.slots[self][0] = (uint64_t)(uintptr_t)row;
+  wait_as(AT_WARP);
+  for (int m = 0; m < count; m++) {
+    char *target = (char *)(uintptr_t)simt.slots[warp + m * 8 + lane / 4][0];
+    memcpy(target + lane % 4 * 4, values + m, 4);
+  }
+  wait_as(AT_WARP);
+}
+
 /* ---- what waits for work that goes on by itself (asynchronous.c) ---- */
 
 int simt_thread(void) { return simt.current % simt.count; }

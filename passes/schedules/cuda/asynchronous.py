@@ -59,11 +59,13 @@ class Barriers:
         self.e.op(f"nvvm.mbarrier.arrive {self._at(number)} : {_POINTER} -> i64")
 
     def arrive_in(self, number: Index, rank: Index) -> None:
-        """One arrival at the same barrier of block `rank` of the cluster."""
+        """One arrival at the same barrier of block `rank` of the cluster. Products that have been waited for are over
+        for its threads, too; what this thread wrote is not for them (a scope of the cluster would be a fence for all
+        memory, in each turn)."""
         there = self.e.pure(
             f"nvvm.mapa {self._at(number)}, {narrow(self.e, rank)} : {_POINTER} -> {_CLUSTER_POINTER}"
         )
-        self.e.do(f"nvvm.mbarrier.arrive {there} {{scope = #nvvm.mem_scope<cluster>}} : {_CLUSTER_POINTER}")
+        self.e.do(f"nvvm.mbarrier.arrive {there} : {_CLUSTER_POINTER}")
 
     def expect(self, number: Index, bytes_: int) -> None:
         """One arrival; the phase lasts until copies have brought so many bytes."""
@@ -113,6 +115,37 @@ def meet(e: GpuEmitter, number: Index, threads: int) -> None:
     """A barrier of some threads of the block; 0 is that of all."""
     count = e.constant(str(threads), "i32")
     e.do(f"nvvm.barrier id = {narrow(e, number)} number_of_threads = {count}")
+
+
+def begin_stores(e: GpuEmitter) -> None:
+    """After writes to shared memory, by each thread that wrote: copies from there see them."""
+    e.do("nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}")
+
+
+def store_box(e: GpuEmitter, tensor_map: str, place: Sequence[Index], array: Shared, offset: Index) -> None:
+    """Starts the copy of a box from an array to `place` (innermost first); it is a group. What lies outside of the
+    tensor is left out."""
+    at = ", ".join(narrow(e, position) for position in place)
+    e.do(
+        f"nvvm.cp.async.bulk.tensor.global.shared.cta {tensor_map}, {pointer(e, array, offset)}, box[{at}] : "
+        f"!llvm.ptr, {_POINTER}"
+    )
+    e.do("nvvm.cp.async.bulk.commit.group")
+
+
+def wait_stores(e: GpuEmitter, left: int) -> None:
+    """Until at most so many groups of this thread have not read what they copy."""
+    e.do(f"nvvm.cp.async.bulk.wait_group {left} {{read}}")
+
+
+def store_matrices(e: GpuEmitter, values: Sequence[str], array: Shared, offset: Index) -> None:
+    """Four matrices of 8 x 8 elements of 16 bits, by a warp: lane i says where row `i % 8` of matrix `i / 8` goes (16
+    bytes), and has two elements of row `i / 4` of each, from column `2 * (i % 4)` on, as an `i32`."""
+    e.do(
+        f"nvvm.stmatrix {pointer(e, array, offset)}, {', '.join(values)} {{layout = #nvvm.mma_layout<row>, "
+        f"shape = #nvvm.ld_st_matrix_shape<m = 8, n = 8>, eltType = #nvvm.ld_st_matrix_elt_type<b16>}} : "
+        f"{_POINTER}, {', '.join(['i32'] * len(values))}"
+    )
 
 
 def tensor_map(

@@ -6,6 +6,7 @@ stages are written out once for each slab instead of once for each sum.
 
 from __future__ import annotations
 
+from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.inline import uniform, varying, widened
 from aicc.passes.schedules.cpu.read import read_scalar
@@ -92,6 +93,15 @@ def store_results(
 
 
 def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int) -> None:
+    for access, found in results_at(e, roles, at, value, lanes):
+        address = e.address(access, lambda axis: at[axis])
+        e.store(found, e.base(access.buffer), address, access.buffer.element, lanes)
+
+
+def results_at(
+    e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int
+) -> list[tuple[Access, str]]:
+    """What the stages make of sums at a place: of each output a vector of its elements (`lanes` 1: one)."""
     tree, layout = roles.arrangement.tree, roles.arrangement.layout
     step = tree.steps[0]
     kind = roles.sum_type
@@ -101,8 +111,5 @@ def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes
     row = Row()
     row.given[step.stage, 0] = varying(total) if lanes > 1 else uniform(total)
     point = RowPoint(e, roles.arrangement, Shifted(), lanes, at, None, row, {})
-    pairs = [(layout.accesses[o.access], point.value(o.node)) for o in tree.outputs]
-    for access, found in pairs:
-        element = access.buffer.element
-        address = e.address(access, lambda axis: at[axis])
-        e.store(widened(e, found, element, lanes), e.base(access.buffer), address, element, lanes)
+    outputs = [(layout.accesses[output.access], output.node) for output in tree.outputs]
+    return [(access, widened(e, point.value(node), access.buffer.element, lanes)) for access, node in outputs]

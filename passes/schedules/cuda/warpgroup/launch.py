@@ -41,6 +41,7 @@ from aicc.passes.schedules.cuda.warpgroup.plan import (
     turns_of,
 )
 from aicc.passes.schedules.cuda.warpgroup.products import WarpgroupSums
+from aicc.passes.schedules.cuda.warpgroup.stores import BoxStores, boxed_output
 from aicc.target import Target
 
 
@@ -87,7 +88,13 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
     left = _source(e, roles, roles.left, operand_of(roles.left, plan.rows), plan.patch, plan.stages)
     columns = operand_of(roles.right, plan.columns, plan.cluster)
     right = _source(e, roles, roles.right, columns, (columns.share,), plan.stages)
-    slab = e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), roles.sum_type)
+    output = boxed_output(roles, plan)
+    boxes = BoxStores(e, roles, plan, output) if output is not None else None
+    slab = (
+        boxes.buffers
+        if boxes is not None
+        else e.shared((plan.groups * SLAB_ROWS, SLAB_COLUMNS), roles.sum_type)
+    )
     ring = e.shared((2 * plan.stages,), "i64")
     sizes = (left.array.bytes, right.array.bytes, slab.bytes)
     memory = [(left.array, 0), (right.array, sizes[0]), (slab, sum(sizes[:2])), (ring, sum(sizes))]
@@ -173,9 +180,14 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
                     give_back(e.add(number, -1))
                 wait_products(e, 0)
                 give_back(e.add(before, turns - 1))
-                lanes = result_lanes(roles)
-                store_results(e, roles, held, loop.results, slab, place, rows, first_column, lanes)
-                held.meet()
+                if boxes is not None:
+                    boxes.store(held, loop.results[0], place, rows, first_column)
+                else:
+                    lanes = result_lanes(roles)
+                    store_results(e, roles, held, loop.results, slab, place, rows, first_column, lanes)
+                    held.meet()
+            if boxes is not None:
+                boxes.finish(own)
         if plan.cluster > 1:
             meet_cluster(e)  # the other block may still write here, and speak to barriers
 

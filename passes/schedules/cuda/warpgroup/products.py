@@ -75,8 +75,13 @@ class WarpgroupSums(Sums):
             column = e.add(e.mul(e.rem(lane, 4), 2), j * 8)
             for half in range(2):
                 first = (slab * (SLAB_COLUMNS // 8) + j) * 4 + half * 2
-                values = [e.op(f"llvm.extractvalue {sums[0]}[{first + i}] : {self.kind}") for i in range(2)]
-                take(e.add(row, half * 8), column, e.from_elements(values, self.sum_type), 2)
+                take(e.add(row, half * 8), column, self.pair(sums[0], first), 2)
+
+    def pair(self, sums: str, first: int) -> str:
+        """Sums `first` and the next as a vector: of two neighbours in a row."""
+        e = self.e
+        values = [e.op(f"llvm.extractvalue {sums}[{first + i}] : {self.kind}") for i in range(2)]
+        return e.from_elements(values, self.sum_type)
 
     def first_row(self, slab: int, row: Index) -> Index:
         return self.e.add(self.e.mul(self.group, 64), row)
