@@ -21,11 +21,12 @@ _INTRINSICS = {
     "math.roundeven": "roundeven",
     "math.fma": "fma",
     "math.copysign": "copysign",
+    "arith.maxnumf": "maxnum",
 }
 
 
 def call_intrinsics(module: Any) -> None:
-    """Replaces math ops on floats and vectors of them, and float remainders.
+    """Replaces math ops on floats and vectors of them, maxima, and float remainders.
 
     %r = math.sqrt %x : f32  -->  %r = llvm.call_intrinsic "llvm.sqrt.f32"(%x) : (f32) -> f32
     """

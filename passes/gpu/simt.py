@@ -20,6 +20,7 @@ from aicc.passes.gpu.simt_asynchronous import asynchronous_rules, i64_of
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.conversion import convert
 from aicc.passes.llvm.pointers import element_bytes, pointer_to_memref, pointer_type
+from aicc.passes.loops.expand_math import expand_math
 from aicc.target import Target
 
 _PLACES = {"gpu.thread_id": 0, "gpu.block_id": 3, "gpu.block_dim": 6, "gpu.grid_dim": 9}
@@ -62,6 +63,7 @@ def lower_to_simt(module: Any, target: Target) -> dict[str, Emulated]:
     device.erase()
     for text in texts:
         parsed = ir.Module.parse(text)
+        expand_math(parsed, target.host_side)
         convert(parsed, target.host_side)
         known = {_symbol(op) for op in module.body.operations}
         for op in list(parsed.body.operations):
@@ -150,7 +152,8 @@ class _Rewriter:
     # Ops -------------------------------------------------------------------------------------------
 
     def _op(self, op: Any) -> None:
-        if not op.name.startswith(("gpu.", "nvgpu.", "nvvm.")) and op.name != "llvm.addrspacecast":
+        others = ("llvm.addrspacecast", "llvm.inline_asm")
+        if not op.name.startswith(("gpu.", "nvgpu.", "nvvm.")) and op.name not in others:
             return
         rules: dict[str, Callable[[Any], list[Any]]] = {
             **dict.fromkeys(_PLACES, self._place),

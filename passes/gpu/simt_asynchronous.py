@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from aicc.bindings import arith, ir
+from aicc.bindings import arith, ir, math
 from aicc.bindings import llvm as llvm_dialect
 from aicc.errors import CompileError
 from aicc.passes.llvm.pointers import pointer_type
@@ -30,6 +30,7 @@ class Rewriter(Protocol):
 def asynchronous_rules(rewriter: Rewriter) -> dict[str, Callable[[Any], list[Any]]]:
     """By op: what makes its calls, at the insertion point, and returns its results."""
     return {
+        "llvm.inline_asm": lambda op: _assembly(rewriter, op),
         "nvvm.barrier": lambda op: rewriter.none("aicc_simt_meet", list(op.operands)),
         "nvvm.mbarrier.init": lambda op: rewriter.none("aicc_simt_phase_init", list(op.operands)),
         "nvvm.mbarrier.arrive": lambda op: _arrive(rewriter, op),
@@ -139,6 +140,46 @@ def _product(rewriter: Rewriter, op: Any) -> list[Any]:
         name, facts = "aicc_simt_wgmma", [kinds[0] == "bf16", *turned]
     rewriter.none(name, [left, right, place, *map(i64_of, [sizes["n"], *map(int, facts)])])
     return [llvm_dialect.LoadOp(op.results[0].type, place).result]
+
+
+_REGISTERS = re.compile(
+    r"wgmma\.mma_async\.sync\.aligned\.m64n(\d+)k16\.f32\.(b?f16)\.b?f16 .* p, 1, 1, ([01]);"
+)
+
+
+def _assembly(rewriter: Rewriter, op: Any) -> list[Any]:
+    """What the nvvm dialect has no op for: powers of two, products whose left operand is in registers."""
+    text = ir.StringAttr(op.attributes["asm_string"]).value
+    if text.startswith("ex2.approx.ftz.f32 "):
+        return [math.Exp2Op(op.operands[0]).result]
+    if text.startswith("mov.b32 "):
+        return [_struct(op.results[0].type, list(op.operands))]
+    waiting = re.fullmatch(r"wgmma\.wait_group\.sync\.aligned (\d+);", text)
+    if waiting is not None:
+        return rewriter.none("aicc_simt_wgmma_wait", [i64_of(int(waiting[1]))])
+    found = _REGISTERS.search(text)
+    if found is None:
+        raise CompileError("AICC-2002", f"assembly '{text}' is not emulated.", stage="llvm")
+    columns, turned = int(found[1]), int(found[3])
+    left = rewriter.stack(4, ir.IntegerType.get_signless(32))
+    sums = rewriter.stack(columns // 2, ir.F32Type.get())
+    for place, values in ((left, list(op.operands)[:4]), (sums, list(op.operands)[5:])):
+        for number, value in enumerate(values):
+            slot = llvm_dialect.GEPOp(
+                place.type, place, [], ir.DenseI32ArrayAttr.get([number]), value.type, None
+            ).result
+            llvm_dialect.StoreOp(value, slot)
+    facts = map(i64_of, [columns, int(found[2] == "bf16"), turned])
+    rewriter.none("aicc_simt_wgmma_registers", [left, op.operands[4], sums, *facts])
+    return [llvm_dialect.LoadOp(op.results[0].type, sums).result]
+
+
+def _struct(kind: Any, values: list[Any]) -> Any:
+    result = llvm_dialect.UndefOp(kind).result
+    for number, value in enumerate(values):
+        place = ir.DenseI64ArrayAttr.get([number])
+        result = llvm_dialect.InsertValueOp(result, value, place).result
+    return result
 
 
 def _kind(op: Any, key: str) -> str:

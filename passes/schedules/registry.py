@@ -35,7 +35,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
 TILE_SCHEDULES = ("amx", "integer_tiles", "split")
 """Those whose kernels use the tile registers of Intel CPUs, which a process has to ask for."""
 
-_GPU = ("attention", "warpgroup", "contraction", "rows", "pointwise", "threads")
+_GPU = ("warpgroup_attention", "attention", "warpgroup", "contraction", "rows", "pointwise", "threads")
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
 # Those that call a vendor's library, by the name of the library: chosen only where a compilation allows it.

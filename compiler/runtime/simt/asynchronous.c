@@ -29,7 +29,7 @@ struct copy {
 struct product {
   uint64_t left, right, sum;
   int64_t columns, group;
-  bool turned[2];
+  bool turned[2], registers; /* registers: the left operand is in some */
 };
 
 static struct {
@@ -49,6 +49,9 @@ static struct {
     } stores[MAX_STORES];
     int stored;
     int64_t commits[GROUP]; /* of each thread */
+    /* Left operands in registers: threads are at most one product ahead of others. */
+    uint32_t given[2][GROUP][4];
+    unsigned char turns[GROUP];
     uint32_t fences[GROUP], seen[GROUP]; /* of each thread; those before the last box */
   } groups[MAX_CLUSTER][MAX_GROUPS + 1];
 } simt;
@@ -250,18 +253,18 @@ static uint16_t raw(uint64_t descriptor, bool turned, int64_t position, int64_t 
 static uint64_t checksum(const struct product *p) {
   uint64_t sum = 1469598103934665603u;
   for (int64_t k = 0; k < 16; k++) {
-    for (int64_t i = 0; i < 64; i++) sum = (sum ^ raw(p->left, p->turned[0], i, k)) * 1099511628211u;
+    for (int64_t i = 0; i < 64 && !p->registers; i++) sum = (sum ^ raw(p->left, p->turned[0], i, k)) * 1099511628211u;
     for (int64_t i = 0; i < p->columns; i++) sum = (sum ^ raw(p->right, p->turned[1], i, k)) * 1099511628211u;
   }
   return sum;
 }
 
 /* All threads of the warpgroup have come: one of them remembers the product. */
-static void begin(uint64_t left, uint64_t right, int64_t columns, bool turned_left, bool turned_right) {
+static void begin(struct product p) {
   simt_wait_group();
   if (simt_thread() % GROUP != 0) return;
   struct group *own = group();
-  struct product p = {left, right, 0, columns, own->committed, {turned_left, turned_right}};
+  p.group = own->committed;
   p.sum = checksum(&p);
   if (own->count == MAX_PRODUCTS) simt_die("wgmma: too many products that nobody waits for");
   own->products[own->count++] = p;
@@ -270,19 +273,13 @@ static void begin(uint64_t left, uint64_t right, int64_t columns, bool turned_le
 /* The first row of which this thread has sums. */
 static int64_t first_row(void) { return simt_thread() % GROUP / 32 * 16 + simt_thread() % 32 / 4; }
 
-/* sums + left right for 64 x `columns` results and 16 products of a warpgroup: of warp w rows 16 w and on; of lane l,
- * of each 8 columns, columns 2 (l % 4) and the next of row l / 4, then of row l / 4 + 8. */
-void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns, int64_t brain, int64_t turned_left,
-                     int64_t turned_right) {
-  begin(left, right, columns, turned_left != 0, turned_right != 0);
-  int64_t row = first_row(), lane = simt_thread() % 32;
-  float a[2][16];
-  for (int half = 0; half < 2; half++)
-    for (int k = 0; k < 16; k++) a[half][k] = wide(raw(left, turned_left != 0, row + 8 * half, k), brain != 0);
+/* sums += a right, of this thread's two rows `a`. */
+static void multiply(float a[2][16], uint64_t right, float *sums, int64_t columns, bool brain, bool turned) {
+  int64_t lane = simt_thread() % 32;
   for (int64_t j = 0; j < columns / 8; j++)
     for (int i = 0; i < 2; i++) {
       float b[16];
-      for (int k = 0; k < 16; k++) b[k] = wide(raw(right, turned_right != 0, j * 8 + lane % 4 * 2 + i, k), brain != 0);
+      for (int k = 0; k < 16; k++) b[k] = wide(raw(right, turned, j * 8 + lane % 4 * 2 + i, k), brain);
       for (int half = 0; half < 2; half++) {
         float *sum = &sums[j * 4 + half * 2 + i];
         for (int k = 0; k < 16; k++) *sum += a[half][k] * b[k];
@@ -290,10 +287,37 @@ void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns
     }
 }
 
+/* sums + left right for 64 x `columns` results and 16 products of a warpgroup: of warp w rows 16 w and on; of lane l,
+ * of each 8 columns, columns 2 (l % 4) and the next of row l / 4, then of row l / 4 + 8. */
+void aicc_simt_wgmma(uint64_t left, uint64_t right, float *sums, int64_t columns, int64_t brain, int64_t turned_left,
+                     int64_t turned_right) {
+  begin((struct product){left, right, .columns = columns, .turned = {turned_left != 0, turned_right != 0}});
+  int64_t row = first_row();
+  float a[2][16];
+  for (int half = 0; half < 2; half++)
+    for (int k = 0; k < 16; k++) a[half][k] = wide(raw(left, turned_left != 0, row + 8 * half, k), brain != 0);
+  multiply(a, right, sums, columns, brain != 0, turned_right != 0);
+}
+
+/* The same, the left operand in registers: of warp w rows 16 w and on, as mma.sync.m16n8k16 has them. */
+void aicc_simt_wgmma_registers(const uint32_t *left, uint64_t right, float *sums, int64_t columns, int64_t brain,
+                               int64_t turned_right) {
+  struct group *own = group();
+  int self = simt_thread() % GROUP, quad = self / 4 * 4;
+  uint32_t(*all)[4] = own->given[own->turns[self]++ % 2];
+  memcpy(all[self], left, sizeof all[self]);
+  begin((struct product){.right = right, .columns = columns, .turned = {false, turned_right != 0}, .registers = true});
+  float a[2][16];
+  for (int half = 0; half < 2; half++)
+    for (int k = 0; k < 16; k++)
+      a[half][k] = wide((uint16_t)(all[quad + k % 8 / 2][k / 8 * 2 + half] >> k % 2 * 16), brain != 0);
+  multiply(a, right, sums, columns, brain != 0, turned_right != 0);
+}
+
 /* The same for 32 products of bytes; sums wrap. */
 void aicc_simt_wgmma_bytes(uint64_t left, uint64_t right, uint32_t *sums, int64_t columns, int64_t left_signed,
                            int64_t right_signed) {
-  begin(left, right, columns, false, false);
+  begin((struct product){left, right, .columns = columns});
   int64_t row = first_row(), lane = simt_thread() % 32;
   for (int64_t j = 0; j < columns / 8; j++)
     for (int i = 0; i < 4; i++) {

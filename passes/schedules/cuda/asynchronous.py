@@ -149,7 +149,7 @@ def store_matrices(e: GpuEmitter, values: Sequence[str], array: Shared, offset: 
 
 
 def tensor_map(
-    e: GpuEmitter, base: str, element: str, offset: Index, dims: Sequence[tuple[Index, int, int, int]]
+    e: GpuEmitter, base: str, element: str, offset: Index, dims: Sequence[tuple[Index, Index, int, int]]
 ) -> str:
     """On the host: what copies of boxes from an argument need, a `!llvm.ptr` that launches capture.
 
@@ -276,6 +276,42 @@ def product(
     )
 
 
+def product_of_registers(
+    e: GpuEmitter, left: Sequence[str], right: str, sums: Sequence[str], element: str, by_sums: bool
+) -> list[str]:
+    """sums + left * right, 64 x 2 len(sums) x 16 of f16 or bf16; sums are f32. `left` is four `i32` of two elements
+    each, of a warp's 16 rows as `mma.sync.m16n8k16` has them. The nvvm dialect knows left operands in memory only."""
+    count = len(sums)
+    results = ", ".join(f"${i}" for i in range(count))
+    fragment = ", ".join(f"${count + i}" for i in range(4))
+    text = (
+        "{ .reg .pred p; setp.ne.b32 p, 1, 0; "
+        f"wgmma.mma_async.sync.aligned.m64n{2 * count}k16.f32.{element}.{element} {{{results}}}, {{{fragment}}}, "
+        f"${count + 4}, p, 1, 1, {int(not by_sums)}; }}"
+    )
+    constraints = ",".join(["=f"] * count + ["r"] * 4 + ["l"] + [str(i) for i in range(count)])
+    kind = accumulators(2 * count, "f32")
+    operands = ", ".join([*left, right, *sums])
+    kinds = ", ".join(["i32"] * 4 + ["i64"] + ["f32"] * count)
+    found = e.op(
+        f'llvm.inline_asm has_side_effects asm_dialect = att "{text}", "{constraints}" {operands} : ({kinds}) -> {kind}'
+    )
+    return [e.op(f"llvm.extractvalue {found}[{i}] : {kind}") for i in range(count)]
+
+
+def copied(e: GpuEmitter, values: Sequence[str]) -> list[str]:
+    """The same values (`i32`) in registers of their own: operands of products must not be written while others are
+    being computed."""
+    count = len(values)
+    text = " ".join(f"mov.b32 ${i}, ${count + i};" for i in range(count))
+    kinds = ", ".join(["i32"] * count)
+    found = e.op(
+        f'llvm.inline_asm has_side_effects asm_dialect = att "{text}", "{",".join(["=r"] * count + ["r"] * count)}" '
+        f"{', '.join(values)} : ({kinds}) -> !llvm.struct<({kinds})>"
+    )
+    return [e.op(f"llvm.extractvalue {found}[{i}] : !llvm.struct<({kinds})>") for i in range(count)]
+
+
 def begin_products(e: GpuEmitter) -> None:
     """Before the first product that reads registers written otherwise."""
     e.do("nvvm.wgmma.fence.aligned")
@@ -286,9 +322,16 @@ def end_products(e: GpuEmitter) -> None:
     e.do("nvvm.wgmma.commit.group.sync.aligned")
 
 
-def wait_products(e: GpuEmitter, left: int) -> None:
-    """Until at most so many groups are being computed."""
-    e.do(f"nvvm.wgmma.wait.group.sync.aligned {left}")
+def wait_products(e: GpuEmitter, left: int, kept: Sequence[str] = ()) -> None:
+    """Until at most so many groups are being computed. Registers `kept` (`i32`) are written before, and get no other
+    value until then."""
+    if not kept:
+        e.do(f"nvvm.wgmma.wait.group.sync.aligned {left}")
+        return
+    e.do(
+        f'llvm.inline_asm has_side_effects asm_dialect = att "wgmma.wait_group.sync.aligned {left};", '
+        f'"{",".join(["r"] * len(kept))},~{{memory}}" {", ".join(kept)} : ({", ".join(["i32"] * len(kept))}) -> ()'
+    )
 
 
 def keep_registers(e: GpuEmitter, count: int, more: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.passes.schedules.cpu.inline import constant_of
-from aicc.passes.schedules.cpu.nest import Generic
+from aicc.passes.schedules.cpu.nest import Generic, Result
 
 MAXIMUM = frozenset({"maximumf(%1, %0)", "maximumf(%0, %1)"})
 SUM = frozenset({"addf(%1, %0)", "addf(%0, %1)"})
@@ -57,6 +57,46 @@ def body_text(stage: Generic) -> str:
 
     end = list(block.operations)[-1].operation
     return text(end.operands[0]) if len(end.operands) == 1 else ""
+
+
+def scaling_of(stage: Generic) -> tuple[Any, float] | None:
+    """The operation by which a stage multiplies its computed operand with a constant, and that; None when it does
+    anything else with it but to replace what is not allowed by -inf: `x * c`, `select(condition, x * c, -inf)`."""
+    product = _only_use(_computed(stage))
+    if product is None or product.name != "arith.mulf":
+        return None
+    factors = [constant_of(x) for x in product.operands if x != _computed(stage)]
+    factor = factors[0] if len(factors) == 1 else None
+    return (product, factor) if factor is not None and _is_kept(product.results[0]) else None
+
+
+def only_forbids(stage: Generic) -> bool:
+    """Whether a stage is `select(condition, x, -inf)` of its computed operand, which has no other use."""
+    computed = _computed(stage)
+    return computed is not None and _is_kept(computed)
+
+
+def _computed(stage: Generic) -> Any | None:
+    found = [
+        argument
+        for argument, operand in zip(stage.block.arguments, stage.operands, strict=True)
+        if isinstance(operand.source, Result)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _only_use(value: Any | None) -> Any | None:
+    uses = [] if value is None else list(value.uses)
+    return uses[0].owner.operation if len(uses) == 1 else None
+
+
+def _is_kept(value: Any) -> bool:
+    """Whether a value is what the body yields, or -inf where a condition says so."""
+    user = _only_use(value)
+    if user is not None and user.name == "arith.select" and user.operands[1] == value:
+        forbidden = constant_of(user.operands[2]) == -math.inf
+        user = _only_use(user.results[0]) if forbidden else None
+    return user is not None and user.name == "linalg.yield"
 
 
 @dataclass(frozen=True)

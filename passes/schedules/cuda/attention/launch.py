@@ -38,6 +38,11 @@ def emit_attention(e: GpuEmitter, roles: Attention, plan: Plan) -> None:
         combine(e, roles, partial)
 
 
+def emit_unaligned(e: GpuEmitter, roles: Attention, plan: Plan) -> None:
+    """One launch that takes arguments as they are, for a plan with one part."""
+    _emit(e, roles, plan, [1, 1, 1], None)
+
+
 def _parts(e: GpuEmitter, roles: Attention, plan: Plan) -> Index:
     """Of the keys; fewer when the run has few keys."""
     keys = e.size(roles.extents[roles.key])

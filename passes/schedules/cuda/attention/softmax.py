@@ -6,22 +6,45 @@ keeps of each row the maximum so far and its part of the sum of exponentials.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
+from aicc.passes.schedules.cpu.attention.body import only_forbids, scaling_of
 from aicc.passes.schedules.cpu.attention.roles import Attention
 from aicc.passes.schedules.cpu.emit import Index
-from aicc.passes.schedules.cpu.inline import Inliner, Lanes, uniform
+from aicc.passes.schedules.cpu.inline import Inliner, Lanes, constant_of, uniform
 from aicc.passes.schedules.cpu.nest import Fill, Generic, Result
 from aicc.passes.schedules.cpu.read import read_scalar
 from aicc.passes.schedules.cuda.attention.engines import TILE, Weights
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
 
 LOWEST = "0xFF800000"
+LOG2_E = math.log2(math.e)
 
 
 def exponential(e: GpuEmitter, value: str) -> str:
     """As the device computes it."""
     return e.op(f"math.exp {value} fastmath<afn> : f32")
+
+
+def power_of_two(e: GpuEmitter, value: str) -> str:
+    """As NVIDIA's GPUs compute it."""
+    return e.op(
+        f'llvm.inline_asm asm_dialect = att "ex2.approx.ftz.f32 $0, $1;", "=f,f" {value} : (f32) -> f32'
+    )
+
+
+def scaling(roles: Attention) -> tuple[Any, float] | None:
+    """The operation that multiplies all scores with a factor above 0, and that, when nothing else changes scores that
+    are allowed: the maximum is that of the products."""
+    if not roles.stages:
+        return None
+    first, *others = roles.stages
+    found = scaling_of(first)
+    if found is None or not 0.0 < found[1] < math.inf or not all(only_forbids(stage) for stage in others):
+        return None
+    return found
 
 
 def finite(e: GpuEmitter, top: str) -> str:
@@ -41,18 +64,51 @@ def inverse(e: GpuEmitter, roles: Attention, total: str) -> str:
 
 def larger(e: GpuEmitter, value: str, top: str) -> str:
     """The maximum; `top` where `value` is NaN: the row's sum becomes NaN all the same."""
-    better = e.op(f"arith.cmpf ogt, {value}, {top} : f32")
-    return e.op(f"arith.select {better}, {value}, {top} : f32")
+    return e.op(f"arith.maxnumf {value}, {top} : f32")
+
+
+class _Inliner(Inliner):
+    """Of bodies in which one product with a constant is left out: its result is the other operand."""
+
+    def __init__(
+        self,
+        e: GpuEmitter,
+        position: Callable[[int], tuple[Index, bool]],
+        captured: Callable[[Any], str],
+        left_out: Any | None,
+    ) -> None:
+        super().__init__(e, 1, position, captured)
+        self._left_out = left_out
+
+    def _op(self, op: Any, values: dict[Any, Lanes | None]) -> Lanes:
+        if self._left_out is not None and op == self._left_out:
+            return self._value(next(x for x in op.operands if constant_of(x) is None), values)
+        return super()._op(op, values)
 
 
 class Softmax:
-    """`places[half]` is where the thread's two rows are, `column` its first key within eight."""
+    """`places[half]` is where the thread's two rows are, `column` its first key within eight.
+
+    `binary`: exponentials are powers of two as an NVIDIA GPU computes them, and a scale of all scores is multiplied
+    with the difference to the maximum, in one operation.
+    """
 
     def __init__(
-        self, e: GpuEmitter, roles: Attention, keys: int, places: list[list[Index]], column: Index
+        self,
+        e: GpuEmitter,
+        roles: Attention,
+        keys: int,
+        places: list[list[Index]],
+        column: Index,
+        binary: bool = False,
     ) -> None:
         self.e, self.roles, self.keys, self.places, self.column = e, roles, keys, places, column
         self.last = e.size(roles.extents[roles.key])
+        self.factor: str | None = None
+        self.left_out: Any | None = None
+        if binary:
+            self.left_out, scale = scaling(roles) or (None, 1.0)
+            self.factor = e.constant(repr(scale * LOG2_E), "f32")
 
     def start(self) -> list[str]:
         """Maxima and sums of both rows."""
@@ -76,15 +132,24 @@ class Softmax:
                 top = larger(e, value, top)
             for distance in (1, 2):
                 top = larger(e, e.shuffle_xor(top, distance, "f32"), top)
-            base = finite(e, top)
-            changes.append(exponential(e, e.op(f"arith.subf {state[half]}, {base} : f32")))
+            weight_of = self._weights(finite(e, top))
+            changes.append(weight_of(state[half]))
             total = e.op(f"arith.mulf {state[2 + half]}, {changes[half]} : f32")
             for value in values[half]:
-                weight = exponential(e, e.op(f"arith.subf {value}, {base} : f32"))
+                weight = weight_of(value)
                 weights[half].append(weight)
                 total = e.op(f"arith.addf {total}, {weight} : f32")
             after.append((top, total))
         return weights, changes, [after[0][0], after[1][0], after[0][1], after[1][1]]
+
+    def _weights(self, base: str) -> Callable[[str], str]:
+        """Of scores of a row, relative to that of a score of `base`."""
+        e, factor = self.e, self.factor
+        if factor is None:
+            return lambda value: exponential(e, e.op(f"arith.subf {value}, {base} : f32"))
+        less = e.op(f"arith.mulf {base}, {factor} : f32")
+        shift = e.op(f"arith.negf {less} : f32")
+        return lambda value: power_of_two(e, e.fma(value, factor, shift, "f32", 1))
 
     def scaled(self, value: str, change: list[str]) -> str:
         """A tile of sums, each row times its change."""
@@ -135,7 +200,8 @@ class Softmax:
         for stage in roles.stages:
             args = [self._operand(stage, number, values, place) for number in range(len(stage.operands))]
             dims = roles.dimensions[stage]
-            inliner = Inliner(e, 1, lambda d, dims=dims: (place[dims[d]], False), e.scalar)  # type: ignore[misc]
+            position = lambda d, dims=dims: (place[dims[d]], False)  # noqa: E731
+            inliner = _Inliner(e, position, e.scalar, self.left_out)
             result = values[stage] = inliner.inline(stage.block, args)[0]
         return result.name
 
