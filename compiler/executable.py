@@ -35,7 +35,12 @@ class Executable:
 
     Arrays are NumPy arrays or anything with `__dlpack__`; what is on the host, compact and row-major is read
     in place. The result is one NumPy array, or a tuple if the model has several outputs. `out=` gives arrays
-    to write the outputs to: one array, or a sequence with None where the result should be new. An output that is no
+    to write the outputs to: one array, a sequence with None where the result should be new, or a dict by name. Where an
+    output has an `alias`, a decoder's cache, that may be the input's own array: only what is new is written then.
+
+    >>> logits, _, _ = exe(ids, key, value, position, out={"new_key": key, "new_value": value})
+
+    An output that is no
     tensor in the ONNX model is a list of arrays (a sequence), a list of dicts (ZipMap) or None (an empty optional):
     see `values`; an input that is a sequence there is given as a list of arrays: see `input_values`. An input that is
     a map there is a dict, given by name: `exe(m={1: 0.5})`. An input that `has_default` may be left out, or None.
@@ -130,9 +135,7 @@ class Executable:
         """Raises RuntimeError_ AICC-5002 (inputs, outputs), AICC-5003 (the model failed, memory ran out)."""
         if kwargs or len(args) != len(self._names) or isinstance(args[0] if args else None, Mapping):
             args = self._by_name(args, kwargs)
-        results = self.run(
-            self.tensors(args), () if out is None else [out] if self._single and not _is_list(out) else out
-        )
+        results = self.run(self.tensors(args), () if out is None else self._by_output(out))
         if self._single and self._plain:
             return results[0]
         values = [v.of(results) for v in self.values]
@@ -199,6 +202,17 @@ class Executable:
         if missing:
             raise self._signature(f"Input '{missing[0]}' is missing.")
         return tuple(given.get(name) for name in self._names)
+
+    def _by_output(self, out: Any) -> Sequence[Any]:
+        """One entry per output, in order, for `out` of a call."""
+        if isinstance(out, Mapping):
+            names = [info.name for info in self.outputs]
+            unknown = [name for name in out if name not in names]
+            if unknown:
+                hint = f"the outputs are {', '.join(names)}."
+                raise RuntimeError_("AICC-5002", f"The model has no output '{unknown[0]}'.", hint=hint)
+            return [out.get(name) for name in names]
+        return out if isinstance(out, (list, tuple)) or not self._single else [out]
 
     def _signature(self, message: str, initializer: bool = False) -> RuntimeError_:
         """`initializer`: the name of one may have been given."""
@@ -301,7 +315,3 @@ class Executable:
 def _as_given(value: Any, info: TensorInfo) -> Any:
     """Runners for devices see to it themselves: their stream has to wait for what the caller's does."""
     return value
-
-
-def _is_list(out: Any) -> bool:
-    return isinstance(out, (list, tuple))

@@ -28,7 +28,7 @@ from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import COSTS
 from aicc.pipeline import STAGES
 from aicc.runtime import parts_of
-from aicc.signature import BOUNDS, Signature
+from aicc.signature import ALIASES, BOUNDS, Signature
 
 if TYPE_CHECKING:
     from aicc.driver import Options
@@ -199,7 +199,7 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
             else:
                 table.set_symbol_name(f.operation, new)
     for entry in (_entry(module), *_programs(module).values()):
-        for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", PROGRAM, BOUNDS):
+        for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", PROGRAM, BOUNDS, ALIASES):
             if key in entry.attributes:
                 del entry.attributes[key]
     lower_host(module, ctx.target.host_side)

@@ -19,6 +19,9 @@ ShapeChoice: TypeAlias = "Sequence[int | str | None]"
 BOUNDS = "aicc.bounds"
 """Attribute of the host program: least and largest value of symbolic dims, `{seq = array<i64: 1, 512>}`."""
 
+ALIASES = "aicc.aliases"
+"""Attribute of the host program: per output the number of the input whose buffer it may be given, or -1."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -35,7 +38,8 @@ class Port:
 class Signature:
     """`weights` are the symbols of the blob in order; `has_shapes`: output sizes depend on input sizes;
     `bounds` are the least and largest value of symbolic dims that have them; `strings` are those that the model
-    names, by number; `values` and `input_values` are what outputs and inputs are made of, where not all are tensors."""
+    names, by number; `values` and `input_values` are what outputs and inputs are made of, where not all are tensors;
+    `aliases` are per output the number of the input whose buffer it may be given, or -1 (empty: all are)."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -46,6 +50,7 @@ class Signature:
     strings: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
     input_values: tuple[Value, ...] = ()
+    aliases: tuple[int, ...] = ()
 
     @staticmethod
     def read(entry: Any, has_shapes: bool) -> Signature:
@@ -61,6 +66,7 @@ class Signature:
             _strings(entry.operation.parent),
             read_values(entry.operation.parent),
             read_values(entry.operation.parent, INPUT_VALUES),
+            _aliases(entry),
         )
 
     @property
@@ -98,6 +104,12 @@ def read_bounds(function: Any) -> dict[str, tuple[int, int]]:
         return {}
     entries = {a.name: list(ir.DenseI64ArrayAttr(a.attr)) for a in ir.DictAttr(function.attributes[BOUNDS])}
     return {name: (low, high) for name, (low, high) in entries.items()}
+
+
+def _aliases(entry: Any) -> tuple[int, ...]:
+    if ALIASES not in entry.attributes:
+        return ()
+    return tuple(int(n) for n in ir.DenseI64ArrayAttr(entry.attributes[ALIASES]))
 
 
 def _strings(module: Any) -> tuple[str, ...]:

@@ -203,10 +203,21 @@ def dim_max(a: DimLike, b: DimLike) -> Any:
 
 
 def dim_min(a: DimLike, b: DimLike) -> Any:
-    """The smaller of two sizes."""
+    """The smaller of two sizes. What another one is the maximum of is no larger than that."""
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
-    return a if a == b else _function("min", a, b)
+    for one, other in ((a, b), (b, a)):
+        if one == other or one in _maximum_of(other):
+            return one
+    return _function("min", a, b)
+
+
+def _maximum_of(d: DimLike) -> tuple[DimLike, ...]:
+    """The sizes a size is evidently the largest of; none when it is no maximum."""
+    if not isinstance(d, Dim) or len(d.terms) != 1:
+        return ()
+    ((mono, coef),) = d.terms.items()
+    return mono[0].args if coef == 1 and len(mono) == 1 and mono[0].kind == "max" else ()
 
 
 def dim_broadcast(a: DimLike, b: DimLike) -> Any:

@@ -108,7 +108,8 @@ class ModelInfo:
     `weights_file` is set for external weights: the file's name beside the library. `has_shapes` says that the
     host object defines `aicc_model_shapes` (some output dim is dynamic). `strings` are those that the model names;
     `values` are what its outputs are made of, where not all are tensors, `input_values` the same of its inputs.
-    `defaults` are those of the last inputs.
+    `defaults` are those of the last inputs. `aliases` are per output the number of the input whose buffer it may be
+    given, or -1; empty: none may.
     """
 
     name: str
@@ -128,6 +129,7 @@ class ModelInfo:
     values: tuple[Value, ...] = ()
     input_values: tuple[Value, ...] = ()
     defaults: tuple[DefaultInfo, ...] = ()
+    aliases: tuple[int, ...] = ()
 
     @property
     def cpu_features(self) -> frozenset[str]:
@@ -190,6 +192,7 @@ def model_info_source(info: ModelInfo) -> str:
         "static const struct aicc_default_desc defaults",
         [f"{{{d.offset}, {len(d.dims)}, default{i}_dims}}" for i, d in enumerate(info.defaults)],
     )
+    lines += _array("static const int32_t aliases", [str(n) for n in info.aliases])
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",
@@ -220,6 +223,7 @@ def model_info_source(info: ModelInfo) -> str:
         "defaults": "defaults",
         "n_input_values": len(info.input_values),
         "input_values": "input_values",
+        "aliases": "aliases" if info.aliases else "NULL",
     }
     for program in info.programs:
         lines += _program(program, hidden)

@@ -72,6 +72,7 @@ def link_model(
         programs=tuple(_program(name, s) for name, s in programs.items()),
         values=signature.values,
         input_values=signature.input_values,
+        aliases=signature.aliases,
         defaults=tuple(
             DefaultInfo(offsets[p.default], ctx.weights.shape(p.default))
             for p in signature.inputs

@@ -143,6 +143,10 @@ AICC_API const aicc_tensor_info *aicc_output_info(int32_t index);
  * in aicc_run. Such inputs come last. */
 AICC_API int32_t aicc_input_has_default(int32_t index);
 
+/* The input whose memory output `index` may be given (see aicc_run), -1: none. The model writes parts of such an input, a
+ * decoder's cache, and gives it as this output: in one buffer the rest of it is not copied. */
+AICC_API int32_t aicc_output_alias(int32_t index);
+
 /* What an input or output of the ONNX model is made of. */
 typedef enum aicc_value_kind {
   AICC_VALUE_TENSOR = 0,
@@ -229,7 +233,10 @@ AICC_API int32_t aicc_output_dims(aicc_context *ctx, const DLTensor *inputs, int
  * library is to put it. Inputs on the device are complete when aicc_run is called, or will be by what is on the
  * context's stream (aicc_set_stream).
  *
- * Inputs are read only. Dims that share a symbol must agree. Outputs overlap neither inputs nor each other.
+ * Inputs are read only. Dims that share a symbol must agree. Outputs overlap neither inputs nor each other, or the run
+ * fails with AICC_ERROR_OUTPUT, but for this: the data of an output may be those of the input aicc_output_alias says, of
+ * the same shape. That input is then written to, and its other entries stay as they are; with memory of its own the
+ * output gets a copy of them. The numbers are the same.
  * An output with `data` set is the caller's: dtype and shape must be what aicc_output_dims says.
  * An output with `data == NULL` is the library's: the whole DLTensor is filled in, and data and shape stay
  * valid until the next aicc_run on this context or its end. An output with a data-dependent dim must be so.
@@ -306,6 +313,7 @@ typedef struct aicc_api {
   int32_t (*input_value_count)(void);
   const aicc_value *(*input_value_info)(int32_t);
   int32_t (*input_has_default)(int32_t);
+  int32_t (*output_alias)(int32_t);
 } aicc_api;
 
 typedef const aicc_api *(*aicc_get_api_fn)(void);

@@ -52,6 +52,10 @@ static const aicc_value *input_value_info(int32_t index) {
   return index >= 0 && index < aicc_model.n_input_values ? &aicc_model.input_values[index] : NULL;
 }
 
+static int32_t output_alias(int32_t index) {
+  return aicc_model.aliases && index >= 0 && index < aicc_model.n_outputs ? aicc_model.aliases[index] : -1;
+}
+
 static int32_t input_has_default(int32_t index) { return index < aicc_model.n_inputs && rt_default(index) != NULL; }
 
 API(int32_t, input_count, (void), ())
@@ -63,6 +67,7 @@ API(const aicc_kernel *, kernel_info, (int32_t index), (index))
 API(int32_t, value_count, (void), ())
 API(const aicc_value *, value_info, (int32_t index), (index))
 API(int32_t, input_has_default, (int32_t index), (index))
+API(int32_t, output_alias, (int32_t index), (index))
 API(int32_t, input_value_count, (void), ())
 API(const aicc_value *, input_value_info, (int32_t index), (index))
 
@@ -219,6 +224,7 @@ static const aicc_api table = {
     .input_value_count = input_value_count,
     .input_value_info = input_value_info,
     .input_has_default = input_has_default,
+    .output_alias = output_alias,
 };
 
 AICC_API const aicc_api *aicc_get_api(void) { return &table; }

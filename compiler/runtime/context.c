@@ -20,13 +20,14 @@ static bool allocate(aicc_context *ctx) {
   ctx->outputs = zeros(m->n_outputs, sizeof *ctx->outputs);
   ctx->given = zeros(m->n_inputs, sizeof *ctx->given);
   ctx->pointers = zeros((int64_t)m->n_inputs + m->n_outputs, sizeof *ctx->pointers);
+  ctx->spans = zeros((int64_t)m->n_inputs + m->n_outputs, sizeof *ctx->spans);
   ctx->dims = zeros(rt_total_rank(m->inputs, m->n_inputs), sizeof *ctx->dims);
   ctx->out_dims = zeros(rt_total_rank(m->outputs, m->n_outputs), sizeof *ctx->out_dims);
   ctx->symbol_values = zeros(m->n_symbols, sizeof *ctx->symbol_values);
   ctx->symbol_sources = zeros(m->n_symbols, sizeof *ctx->symbol_sources);
   ctx->strings = rt_strings_create();
-  if (!ctx->pool || !ctx->strings || !ctx->outputs || !ctx->given || !ctx->pointers || !ctx->dims || !ctx->out_dims ||
-      !ctx->symbol_values || !ctx->symbol_sources)
+  if (!ctx->pool || !ctx->strings || !ctx->outputs || !ctx->given || !ctx->pointers || !ctx->spans || !ctx->dims ||
+      !ctx->out_dims || !ctx->symbol_values || !ctx->symbol_sources)
     return false;
   for (int32_t i = 0; i < m->n_outputs; i++)
     if (!(ctx->outputs[i].dims = zeros(m->outputs[i].info.ndim, sizeof(int64_t)))) return false;
@@ -76,6 +77,7 @@ void rt_context_destroy(aicc_context *ctx) {
   free(ctx->outputs);
   free(ctx->given);
   free(ctx->pointers);
+  free(ctx->spans);
   free(ctx->dims);
   free(ctx->out_dims);
   free(ctx->symbol_values);
@@ -220,6 +222,7 @@ int32_t rt_context_run(aicc_context *ctx, const DLTensor *inputs, int32_t n_inpu
   int32_t status = rt_check_inputs(ctx, inputs, n_inputs, true);
   if (status == AICC_OK) status = rt_compute_output_dims(ctx);
   if (status == AICC_OK) status = prepare_outputs(ctx, outputs);
+  if (status == AICC_OK) status = rt_check_overlaps(ctx, inputs, outputs);
   if (status == AICC_OK) {
     rt_strings_begin_run(ctx->strings);
     status = rt_strings_read_inputs(ctx);

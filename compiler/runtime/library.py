@@ -57,6 +57,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "input_value_count": (c_int32, []),
     "input_value_info": (POINTER(structs.Value), [c_int32]),
     "input_has_default": (c_int32, [c_int32]),
+    "output_alias": (c_int32, [c_int32]),
 }
 
 _LATER = (
@@ -74,6 +75,7 @@ _LATER = (
     "input_value_count",
     "input_value_info",
     "input_has_default",
+    "output_alias",
 )
 """What the first libraries of this ABI version lack: versions append."""
 
@@ -81,12 +83,13 @@ _LATER = (
 @dataclass(frozen=True)
 class TensorInfo:
     """One input or output: `shape` has an int per static dim, a symbol's name or None per dynamic one; an input that
-    `has_default` need not be given."""
+    `has_default` need not be given. `alias` of an output is the input whose array it may be given, or None."""
 
     name: str
     shape: tuple[int | str | None, ...]
     element: ElementType = field(repr=False)
     has_default: bool = field(default=False, repr=False)
+    alias: str | None = field(default=None, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -201,7 +204,15 @@ class Library:
             shape.append(info.dims[i] if info.dims[i] >= 0 else name.decode() if name else None)
         element = from_dlpack_type(info.dtype.code, info.dtype.bits)
         has_default = self.functions.get("input_has_default") if kind == "input" else None
-        return TensorInfo(info.name.decode(), tuple(shape), element, bool(has_default and has_default(index)))
+        found = self.functions.get("output_alias") if kind == "output" else None
+        source = found(index) if found else -1
+        return TensorInfo(
+            info.name.decode(),
+            tuple(shape),
+            element,
+            bool(has_default and has_default(index)),
+            self.inputs[source].name if source >= 0 else None,
+        )
 
 
 # ---- files -------------------------------------------------------------------------------------------

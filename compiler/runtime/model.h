@@ -80,6 +80,10 @@ struct aicc_model_desc {
   /* What the last inputs are when the caller does not give them. */
   int32_t n_defaults;
   const struct aicc_default_desc *defaults;
+
+  /* Per output the number of the input whose buffer it may be given, or -1; NULL: none may. Main compares addresses: it
+   * copies only where they differ. */
+  const int32_t *aliases;
 };
 
 extern const struct aicc_model_desc aicc_model;

@@ -183,6 +183,11 @@ struct rt_output {
   bool given;    /* in this run: data-dependent, and allocated by the model */
 };
 
+/* Addresses from `begin` to before `end`. */
+struct rt_span {
+  uintptr_t begin, end;
+};
+
 struct aicc_context {
   _Atomic int32_t running;
   struct rt_device_state *device; /* what a model for another device than the CPU keeps there */
@@ -200,6 +205,7 @@ struct aicc_context {
   struct rt_output *outputs;
   DLTensor *given;            /* the inputs of one run, defaults in place of zeros; used when the model has defaults */
   void **pointers;            /* buffers of one run: inputs then outputs */
+  struct rt_span *spans;      /* where the caller's inputs and outputs of a run lie */
   int64_t *dims, *out_dims;   /* all input dims, all output dims */
   bool out_dims_valid;        /* out_dims belongs to dims */
   int64_t *symbol_values;     /* of the run, and the input that set each */
@@ -225,6 +231,11 @@ void rt_context_unlock(aicc_context *ctx);
 int64_t rt_context_bytes(const aicc_context *ctx);
 /* Grows library-owned memory of output `index`; false: no memory. */
 bool rt_output_reserve(aicc_context *ctx, int32_t index, int64_t bytes);
+
+/* ---- overlap.c ---- */
+
+/* Fails where an output of the caller's overlaps another tensor, unless it is the input whose memory it may have. */
+int32_t rt_check_overlaps(aicc_context *ctx, const DLTensor *inputs, const DLTensor *outputs);
 
 /* ---- check.c ---- */
 

@@ -12,6 +12,7 @@ from aicc.passes.buffers.layout import Buffer, as_value, either
 from aicc.passes.buffers.programs import call_programs
 from aicc.passes.buffers.runtime_calls import is_compact, on_device, row
 from aicc.passes.buffers.sizes import result_sizes
+from aicc.passes.buffers.updates import updated_operands
 from aicc.passes.linalg.broadcasts import EITHER
 from aicc.passes.linalg.runtime_calls import MESSAGE
 from aicc.passes.llvm.pointers import string_constant
@@ -32,13 +33,21 @@ def _call(host: Host, op: Any) -> None:
         _runtime_call(host, name, op)
         return
     kernel = host.sources[name]
-    tensors = [host.written(v) for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+    updated = updated_operands(kernel)
+    tensors = [
+        host.writable(v, op, op.results[updated[n]]) if n in updated else host.written(v)
+        for n, v in enumerate(op.operands)
+        if isinstance(v.type, ir.RankedTensorType)
+    ]
     indices = [as_value(host.scalar(v)) for v in op.operands if isinstance(v.type, ir.IndexType)]
     operands = [*tensors, *indices]
     results: list[Buffer] = []
+    places = {k: tensors[n] for n, k in updated.items()}
     for k, result in enumerate(op.results):
-        host.note_sizes(result, result_sizes(kernel, k, operands))
-        home = host.destinations.place(result)
+        home: Buffer | None = places.get(k)
+        if home is None:
+            host.note_sizes(result, result_sizes(kernel, k, operands))
+            home = host.destinations.place(result)
         assert home is not None
         host.buffers[result] = home
         results.append(home)
@@ -48,7 +57,7 @@ def _call(host: Host, op: Any) -> None:
     ):
         host.launch(border_kernel(host.module, host.sources, op, results[0]), results, [])
         return
-    buffers = [*tensors, *results]
+    buffers = [*(t for n, t in enumerate(tensors) if n not in updated), *results]
     variant = host.kernels.variant(name, buffers, indices, len(results))
     host.launch(variant, buffers, indices)
 

@@ -18,7 +18,7 @@ class Destinations:
     """Finds the home of values; `allocate(value)` makes a buffer for one that has none.
 
     `outputs` are the caller's buffers of static results; `output(number, sizes)` is that of another one, None when
-    its sizes are not known before a run.
+    its sizes are not known before a run. `updating(value)` is what a value becomes that a call writes over.
     """
 
     def __init__(
@@ -29,10 +29,12 @@ class Destinations:
         allocate: Callable[[Any, tuple[Size, ...]], Buffer],
         pad_amounts: Callable[[Any], tuple[tuple[int, ...], tuple[int, ...]] | None],
         output: Callable[[int, tuple[Size, ...]], Buffer | None],
+        updating: Callable[[Any], Any | None],
     ) -> None:
         self._outputs = list(outputs)
         self._taken: set[int] = set()
         self._output = output
+        self._updating = updating
         self._sizes = sizes
         self._scalar = scalar
         self._allocate = allocate
@@ -43,7 +45,13 @@ class Destinations:
         """The place in a bigger buffer or an output where `value` belongs, if there is one."""
         if value in self._homes:
             return self._homes[value]
-        found = self._returned(value) or self._viewed(value) or self._inserted(value) or self._padded(value)
+        found = (
+            self._returned(value)
+            or self._viewed(value)
+            or self._inserted(value)
+            or self._padded(value)
+            or self._updated(value)
+        )
         if found is not None:
             self._homes[value] = found
         return found
@@ -102,7 +110,7 @@ class Destinations:
             where = slice_of(user, self._scalar)
             if where is None:
                 continue
-            whole = self.place(chain_end(user))
+            whole = self.place(chain_end(user.results[0]))
             if whole is None:
                 continue
             return whole.slice(*where).keep(kept_dims(user.operands[0].type, where[1]))
@@ -122,16 +130,21 @@ class Destinations:
             return padded.slice(low, list(sizes), [1] * len(low))
         return None
 
+    def _updated(self, value: Any) -> Buffer | None:
+        """A call writes over the value: where its result belongs."""
+        result = self._updating(value)
+        return None if result is None else self.home(result)
 
-def chain_end(insert: Any) -> Any:
-    """The result of the last of a chain of insert_slices into one tensor."""
-    value = insert.results[0]
+
+def chain_end(value: Any) -> Any:
+    """The result of the last of a chain of insert_slices into one tensor, `value`."""
+    block = value.owner.operation.block
     while True:
         uses = list(value.uses)
         if len(uses) != 1:
             return value
         user = uses[0].owner.operation
-        if user.name != "tensor.insert_slice" or uses[0].operand_number != 1 or user.block != insert.block:
+        if user.name != "tensor.insert_slice" or uses[0].operand_number != 1 or user.block != block:
             return value
         value = user.results[0]
 
@@ -147,7 +160,7 @@ def _is_fresh_chain(insert: Any) -> bool:
         dest = defining_op(dest.operands[1])
     if dest is None or dest.name != "tensor.empty":
         return False
-    end = chain_end(insert)
+    end = chain_end(insert.results[0])
     op = insert
     while op.results[0] != end:
         op = next(iter(op.results[0].uses)).owner.operation

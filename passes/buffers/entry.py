@@ -6,6 +6,7 @@ from typing import Any
 
 from aicc.bindings import arith, func, ir
 from aicc.bindings import llvm as llvm_dialect
+from aicc.passes.buffers.in_place import InPlace
 from aicc.passes.buffers.layout import Buffer, Size, whole
 from aicc.passes.llvm.pointers import pointer_to_memref, pointer_type
 
@@ -27,12 +28,15 @@ class Entry:
         self.func.attributes["aicc.export"] = ir.UnitAttr.get()
         self.block = self.func.add_entry_block()
         self.context, self.buffers, self.dims, self.weights, self.arena = self.block.arguments
+        self.in_place = InPlace()
+        self.n_inputs = 0
 
     def inputs(self, types: list[Any], names: list[tuple[str | None, ...]]) -> list[Buffer]:
         """Buffers of the arguments; reading them only."""
         out: list[Buffer] = []
         for number, (t, sizes) in enumerate(zip(types, load_dims(self.dims, types, names), strict=True)):
             out.append(self._buffer(number, t, sizes, owned=False))
+        self.n_inputs = len(out)
         return out
 
     def output(self, number: int, t: Any, sizes: tuple[Size, ...]) -> Buffer:
@@ -51,7 +55,9 @@ class Entry:
         base = llvm_dialect.LoadOp(pointer_type(), slot).result
         kind = _memref_type(t, sizes)
         root = pointer_to_memref(base, kind, [s for s in sizes if not isinstance(s, int)])
-        return whole(root, sizes, owned)
+        buffer = whole(root, sizes, owned)
+        self.in_place.note(number - self.n_inputs * owned, owned, base, buffer)
+        return buffer
 
 
 def _memref_type(t: Any, sizes: tuple[Size, ...]) -> Any:

@@ -17,6 +17,7 @@ from aicc.passes.buffers.layout import Buffer, Size, as_value, whole
 from aicc.passes.buffers.output_sizes import build_shapes, follow_from
 from aicc.passes.buffers.programs import program_functions
 from aicc.passes.buffers.runtime_calls import runtime_functions
+from aicc.passes.buffers.updates import block_of, updating_call
 from aicc.passes.kernels.ir_tools import defining_op
 from aicc.passes.llvm.pointers import pointer_to_memref
 
@@ -72,8 +73,10 @@ class Host:
                 self._allocate,
                 lambda op: pad_amounts_of(op, self.sources),
                 self.output,
+                lambda value: updating_call(value, self.sources),
             )
             self.block(block)
+        self.entry.in_place.finish(self.entry.func, len(returned))
         sizes = [[self.buffers[v].sizes for v in values] for values in (block.arguments, returned)]
         if not all(ir.RankedTensorType(v.type).has_static_shape for v in returned):
             build_shapes(self.main, inputs, names, *sizes)
@@ -188,13 +191,14 @@ class Host:
         """Copies elements, unless both are one place."""
         if source.same_place(target):
             return
-        if wants_kernel(source, target, self.device):
-            indices: list[Any] = []
-            name = copy_kernel(self.main, self.sources, source)
-            variant = self.kernels.variant(name, [source, target], indices, 1)
-            self.launch(variant, [source, target], [as_value(i) for i in indices])
-        else:
-            memref.CopyOp(source.materialize(), target.materialize())
+        with self.entry.in_place.copying(source, target):
+            if wants_kernel(source, target, self.device):
+                indices: list[Any] = []
+                name = copy_kernel(self.main, self.sources, source)
+                variant = self.kernels.variant(name, [source, target], indices, 1)
+                self.launch(variant, [source, target], [as_value(i) for i in indices])
+            else:
+                memref.CopyOp(source.materialize(), target.materialize())
 
     def written(self, value: Any) -> Buffer:
         """The buffer of a tensor that may still be an unwritten tensor.empty."""
@@ -204,18 +208,20 @@ class Host:
             self.buffers[value] = found
         return self.buffers[value]
 
-    def writable(self, value: Any, user: Any) -> Buffer:
-        """The buffer of `value` if nobody reads it after `user`, else a copy of it."""
+    def writable(self, value: Any, user: Any, result: Any) -> Buffer:
+        """The buffer of `value` if nobody reads it after `user`, which makes `result` of it, else a copy of it."""
         op = defining_op(value)
         if op is not None and op.name == "tensor.empty":
-            return self.destinations.place(chain_end(user)) or self.written(value)
+            return self.destinations.place(chain_end(result)) or self.written(value)
         buffer = self.written(value)
-        is_last = len(list(value.uses)) == 1 and (
-            op is None or op.name in ("func.call", "tensor.insert_slice")
+        is_last = (
+            len(list(value.uses)) == 1
+            and block_of(value) == user.block
+            and (op is None or op.name in ("func.call", "tensor.insert_slice"))
         )
         if buffer.owned and is_last:
             return buffer
-        fresh = self.destinations.home(user.results[0]) or self.alloc(buffer.element, buffer.sizes)
+        fresh = self.destinations.home(result) or self.alloc(buffer.element, buffer.sizes)
         self.copy(buffer, fresh)
         return fresh
 

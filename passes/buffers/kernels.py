@@ -10,6 +10,7 @@ from typing import Any
 from aicc.bindings import bufferization, func, ir, memref
 from aicc.passes.buffers.layout import Buffer, mul
 from aicc.passes.buffers.products import product_of
+from aicc.passes.buffers.updates import updated_operands
 from aicc.passes.schedules.schedule import COSTS
 
 
@@ -44,7 +45,8 @@ class KernelVariants:
         self.variants: dict[tuple[str, Signature], str] = {}
 
     def variant(self, name: str, buffers: Sequence[Buffer], indices: list[Any], n_outputs: int) -> str:
-        """The name of kernel `name` for these operands (inputs, then outputs); may extend `indices`."""
+        """The name of kernel `name` for these operands (inputs, then outputs; what it writes over is an output alone);
+        may extend `indices`."""
         signature = Signature(
             tuple(
                 (tuple(_ref(s, indices) for s in b.sizes), _stride_refs(b.sizes, b.strides, indices))
@@ -60,13 +62,15 @@ class KernelVariants:
     def _build(self, name: str, signature: Signature, n_indices: int) -> str:
         kernel = self.sources[name].operation.clone(ir.InsertionPoint(self.sources[name]))
         block = kernel.regions[0].blocks[0]
+        updated = updated_operands(kernel)
         tensors = [a for a in block.arguments if isinstance(a.type, ir.RankedTensorType)]
         indices = [a for a in block.arguments if isinstance(a.type, ir.IndexType)]
         ret = block.operations[len(block.operations) - 1].operation
         results = list(ret.operands)
         unknown = ir.Location.unknown()
         index = ir.IndexType.get()
-        elements = [ir.RankedTensorType(v.type).element_type for v in [*tensors, *results]]
+        given = [t for n, t in enumerate(tensors) if n not in updated]
+        elements = [ir.RankedTensorType(v.type).element_type for v in [*given, *results]]
         types = [argument_type(t, e) for t, e in zip(signature.tensors, elements, strict=True)]
         fresh = [block.add_argument(t, unknown) for t in types]
         fresh_indices = [block.add_argument(index, unknown) for _ in range(n_indices)]
@@ -77,11 +81,16 @@ class KernelVariants:
                 _view(a, t, e, fresh_indices)
                 for a, t, e in zip(fresh, signature.tensors, elements, strict=True)
             ]
-            for old, view in zip(tensors, views, strict=False):
+            for old, view in zip(given, views, strict=False):
                 read = bufferization.ToTensorOp(old.type, view, restrict=True).result
                 old.replace_all_uses_with(read)
+            for n, k in updated.items():
+                start = bufferization.ToTensorOp(
+                    tensors[n].type, views[len(given) + k], restrict=True, writable=True
+                )
+                tensors[n].replace_all_uses_with(start.result)
         with ir.InsertionPoint(ret), unknown:
-            for value, view in zip(results, views[len(tensors) :], strict=True):
+            for value, view in zip(results, views[len(given) :], strict=True):
                 bufferization.MaterializeInDestinationOp(None, value, view, restrict=True, writable=True)
             func.ReturnOp([])
         ret.erase()

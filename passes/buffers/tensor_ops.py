@@ -68,7 +68,7 @@ def _insert_slice(host: Host, op: Any) -> None:
     source = host.written(op.operands[0])
     where = slice_of(op, host.mapped_scalar)
     assert where is not None
-    dest = host.writable(op.operands[1], op)
+    dest = host.writable(op.operands[1], op, op.results[0])
     host.copy(source, dest.slice(*where).keep(kept_dims(op.operands[0].type, where[1])))
     host.buffers[op.results[0]] = dest
 
@@ -111,7 +111,7 @@ def _from_elements(host: Host, op: Any) -> None:
 
 @host_rule("tensor.insert")
 def _insert(host: Host, op: Any) -> None:
-    dest = host.writable(op.operands[1], op)
+    dest = host.writable(op.operands[1], op, op.results[0])
     position = [as_value(host.scalar(v)) for v in list(op.operands)[2:]]
     memref.StoreOp(as_value(host.scalar(op.operands[0])), dest.materialize(), position)
     host.buffers[op.results[0]] = dest

@@ -1,23 +1,25 @@
-"""Caches that grow or are written to: each entry of the result is read where it comes from, and written once.
+"""Caches that are written to: the entries of the past stay where they are, new ones are written over some of them.
 
 before --> after
   aicc.cache_write(past, new, starts, size)
-    -->  linalg.generic over the entries that past has  { t - starts[b] in new ? new : past }
-         linalg.generic over those behind them          { new }
-         tensor.insert_slice of both
+    -->  tensor.insert_slice of the past, and of zeros behind it, unless the result has exactly its size
+         scf.for over heads, samples, new entries: tensor.insert into that
+
+*buffers* writes new entries into the past's own memory where it may: then nothing else of it moves.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from aicc.bindings import arith, ir, tensor
-from aicc.dialects.symbolic import DimLike, dim_min
+from aicc.bindings import arith, ir, scf, tensor
+from aicc.dialects.symbolic import dim_min
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.requirements import require_equal, require_readable
+from aicc.passes.linalg.loops import loop
+from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.shape import name_symbol, unnamed_symbols
-from aicc.passes.linalg.views import extract_slice, index_of, insert_slice, stored
+from aicc.passes.linalg.views import extract_slice, insert_slice, stored
 
 
 @lowering("cache_write")
@@ -30,36 +32,51 @@ def cache_write(b: Builder, n: Lowered) -> Any:
     for d in (0, 1, 3):
         require_equal(b, past.shape[d], new.shape[d], "a cache and new entries differ in their number alone")
     require_equal(b, past.shape[0], n.typed(2).shape[0], "each sample has a start")
-    require_readable(b, new.shape[2], out.shape[2])
-    if past.shape[2] == 0:
-        return _entries(b, n, out, 0)
-    kept = dim_min(past.shape[2], out.shape[2])
-    zero = [0, 0, 0, 0]
-    old, old_t = extract_slice(b, n.operands[0], past, zero, (*out.shape[:2], kept, out.shape[3]))
-    whole = insert_slice(b, _entries(b, n, old_t, 0, old), old_t, b.empty(out), zero)
+    return _written(b, n, out, _resized(b, n, past, out))
+
+
+def _resized(b: Builder, n: Lowered, past: TensorType, out: TensorType) -> Any:
+    """The past with as many entries as the result has: cut off, or followed by zeros."""
+    if past.shape == out.shape:
+        return n.operands[0]
+    kept = 0 if past.shape[2] == 0 else dim_min(past.shape[2], out.shape[2])
+    shape = (*out.shape[:2], kept, out.shape[3])
+    old, old_t = extract_slice(b, n.operands[0], past, [0, 0, 0, 0], shape)
+    whole = insert_slice(b, old, old_t, b.empty(out), [0, 0, 0, 0])
     rest = TensorType((*out.shape[:2], out.shape[2] - kept, out.shape[3]), out.dtype)
-    return insert_slice(b, _entries(b, n, rest, kept), rest, whole, [0, 0, kept, 0])
+    return insert_slice(b, b.fill(rest, 0), rest, whole, [0, 0, kept, 0])
 
 
-def _entries(b: Builder, n: Lowered, out: TensorType, first: DimLike, old: Any = None) -> Any:
-    """The entries from `first` on: new ones, and where there are none those of `old`."""
-    new, length = n.operands[1], n.typed(1).shape[2]
-    sample = ir.AffineMap.get(4, 0, [ir.AffineExpr.get_dim(0)])
-    ins = [(n.operands[2], sample)]
-    if old is not None:
-        ins.append((old, ir.AffineMap.get_identity(4)))
-    last, offset = b.size(length - 1), b.size(first)
-    zero = b.index(0)
+def _written(b: Builder, n: Lowered, out: TensorType, cache: Any) -> Any:
+    """
+    for h, b, t in new: if 0 <= starts[b] + t < size: for d: cache[b, h, starts[b] + t, d] = new[b, h, t, d]
 
-    def entry(start: Any, *others: Any) -> Any:
-        at = index_of(2)
-        at = arith.AddIOp(at, offset).result if first != 0 else at
-        at = arith.SubIOp(at, b.to_index(start)).result
-        inside = arith.MaxSIOp(arith.MinSIOp(at, last).result, zero).result
-        found = tensor.ExtractOp(new, [index_of(0), index_of(1), inside, index_of(3)]).result
-        if old is None:
-            return found
-        is_new = arith.CmpIOp(arith.CmpIPredicate.eq, at, inside).result
-        return arith.SelectOp(is_new, found, others[0]).result
+    Heads come first: there are always several, and the iterations of the first loop may run side by side.
+    """
+    new, size, zero = n.typed(1), b.size(out.shape[2]), b.index(0)
+    extents = [b.size(d) for d in new.shape]
 
-    return b.generic([out], ins, ["parallel"] * 4, entry)[0]
+    def entry(h: Any, s: Any, t: Any, carried: Any) -> Any:
+        start = b.to_index(tensor.ExtractOp(n.operands[2], [s]).result)
+        at = arith.AddIOp(t, start).result
+        compare = arith.CmpIPredicate
+        bounds = [arith.CmpIOp(compare.sge, at, zero).result, arith.CmpIOp(compare.slt, at, size).result]
+        inside = scf.IfOp(arith.AndIOp(*bounds).result, [carried.type], has_else=True)
+        with ir.InsertionPoint(inside.then_block):
+
+            def number(d: Any, row: Any) -> list[Any]:
+                value = tensor.ExtractOp(n.operands[1], [s, h, t, d]).result
+                return [tensor.InsertOp(value, row[0], [s, h, at, d]).result]
+
+            scf.YieldOp(loop(b, extents[3], [carried], number))
+        with ir.InsertionPoint(inside.else_block):
+            scf.YieldOp([carried])
+        return inside.results[0]
+
+    def heads(h: Any, outer: Any) -> list[Any]:
+        def samples(s: Any, middle: Any) -> list[Any]:
+            return loop(b, extents[2], middle, lambda t, inner: [entry(h, s, t, inner[0])])
+
+        return loop(b, extents[0], outer, samples)
+
+    return loop(b, extents[1], [cache], heads)[0]

@@ -173,7 +173,7 @@ def copy_loop_inits(func: Any) -> None:
             owner = defining_op(value)
             if not isinstance(value.type, ir.RankedTensorType) or owner is None:
                 continue
-            if owner.name != "bufferization.to_tensor":
+            if owner.name != "bufferization.to_tensor" or "writable" in owner.attributes:
                 continue
             kind = value.type
             with ir.InsertionPoint(loop), loop.location:
