@@ -199,7 +199,15 @@ def _host_llvm_ir(module: Any, symbols: dict[str, str], ctx: PassContext, option
             else:
                 table.set_symbol_name(f.operation, new)
     for entry in (_entry(module), *_programs(module).values()):
-        for key in ("aicc.weights", "aicc.inputs", "aicc.results", "aicc.arena_bytes", PROGRAM, BOUNDS, ALIASES):
+        for key in (
+            "aicc.weights",
+            "aicc.inputs",
+            "aicc.results",
+            "aicc.arena_bytes",
+            PROGRAM,
+            BOUNDS,
+            ALIASES,
+        ):
             if key in entry.attributes:
                 del entry.attributes[key]
     lower_host(module, ctx.target.host_side)

@@ -13,6 +13,8 @@ from aicc.bindings import ir
 from aicc.passes.buffers.layout import Buffer, Size
 from aicc.passes.kernels.ir_tools import defining_op
 
+_VIEWS = ("tensor.expand_shape", "tensor.collapse_shape")
+
 
 class Destinations:
     """Finds the home of values; `allocate(value)` makes a buffer for one that has none.
@@ -87,9 +89,9 @@ class Destinations:
     def _viewed(self, value: Any) -> Buffer | None:
         for use in value.uses:
             user = use.owner.operation
-            if user.name not in ("tensor.expand_shape", "tensor.collapse_shape") or use.operand_number != 0:
+            if user.name not in _VIEWS or use.operand_number != 0:
                 continue
-            target = self.home(user.results[0])
+            target = None if self._is_lost(value, user.results[0]) else self.home(user.results[0])
             if target is None:
                 continue
             groups = reassociation_of(user)
@@ -108,9 +110,10 @@ class Destinations:
             if user.name != "tensor.insert_slice" or use.operand_number != 0 or not _is_fresh_chain(user):
                 continue
             where = slice_of(user, self._scalar)
-            if where is None:
+            end = chain_end(user.results[0])
+            if where is None or self._is_lost(value, end):
                 continue
-            whole = self.place(chain_end(user.results[0]))
+            whole = self.place(end)
             if whole is None:
                 continue
             return whole.slice(*where).keep(kept_dims(user.operands[0].type, where[1]))
@@ -122,6 +125,8 @@ class Destinations:
             amounts = self._pad_amounts(user)
             if amounts is None or defining_op(value) is None or user.block != value.owner.operation.block:
                 continue
+            if self._is_lost(value, user.results[0]):
+                continue
             low, _ = amounts
             sizes = ir.RankedTensorType(value.type).shape
             padded = self.place(user.results[0])
@@ -129,6 +134,26 @@ class Destinations:
                 continue
             return padded.slice(low, list(sizes), [1] * len(low))
         return None
+
+    def _is_lost(self, value: Any, whole: Any) -> bool:
+        """Whether a call may write over `value`, as part of `whole`, while others want to read it."""
+        return len(list(value.uses)) > 1 and self._is_written_over(whole)
+
+    def _is_written_over(self, value: Any) -> bool:
+        """Whether a call writes over the value, or over what it is a part of."""
+        if self._updating(value) is not None:
+            return True
+        for use in value.uses:
+            user = use.owner.operation
+            if user.name == "tensor.insert_slice" and use.operand_number == 0:
+                whole = chain_end(user.results[0])
+            elif user.name in _VIEWS or self._pad_amounts(user) is not None:
+                whole = user.results[0]
+            else:
+                continue
+            if self._is_written_over(whole):
+                return True
+        return False
 
     def _updated(self, value: Any) -> Buffer | None:
         """A call writes over the value: where its result belongs."""

@@ -28,7 +28,7 @@ class Entry:
         self.func.attributes["aicc.export"] = ir.UnitAttr.get()
         self.block = self.func.add_entry_block()
         self.context, self.buffers, self.dims, self.weights, self.arena = self.block.arguments
-        self.in_place = InPlace()
+        self.in_place = InPlace(main.operation.parent)
         self.n_inputs = 0
 
     def inputs(self, types: list[Any], names: list[tuple[str | None, ...]]) -> list[Buffer]:

@@ -17,7 +17,12 @@ from aicc.passes.buffers.layout import Buffer, Size, as_value, whole
 from aicc.passes.buffers.output_sizes import build_shapes, follow_from
 from aicc.passes.buffers.programs import program_functions
 from aicc.passes.buffers.runtime_calls import runtime_functions
-from aicc.passes.buffers.updates import block_of, updating_call
+from aicc.passes.buffers.updates import (
+    block_of,
+    may_be_written_over,
+    updated_operand,
+    updating_call,
+)
 from aicc.passes.kernels.ir_tools import defining_op
 from aicc.passes.llvm.pointers import pointer_to_memref
 
@@ -146,7 +151,8 @@ class Host:
             return self.sizes(op.operands[1])
         if op.name == "tensor.cast":
             return self.sizes(op.operands[0])
-        return None
+        written = updated_operand(value, self.sources)
+        return None if written is None else self.sizes(written)
 
     def mixed(self, t: Any, dynamic: list[Any]) -> tuple[Size, ...] | None:
         """The sizes of a tensor of type `t`, those that the type does not know from `dynamic`; None: not built yet."""
@@ -214,11 +220,7 @@ class Host:
         if op is not None and op.name == "tensor.empty":
             return self.destinations.place(chain_end(result)) or self.written(value)
         buffer = self.written(value)
-        is_last = (
-            len(list(value.uses)) == 1
-            and block_of(value) == user.block
-            and (op is None or op.name in ("func.call", "tensor.insert_slice"))
-        )
+        is_last = len(list(value.uses)) == 1 and block_of(value) == user.block and may_be_written_over(value)
         if buffer.owned and is_last:
             return buffer
         fresh = self.destinations.home(result) or self.alloc(buffer.element, buffer.sizes)

@@ -1,7 +1,7 @@
 """Outputs that may be given the buffer of an input: a cache that a run adds to is then written where it lies.
 
-A result that is an input with parts written over begins as a copy of it. Where all of the output is a copy of the input,
-place by place, that is for the run to say:
+A result that is an input with parts written over begins as a copy of it. Whether that is made, each element to the same
+place of the output, is for the run to say:
 
     memref.copy %input, %output      -->  scf.if (address of input != address of output) { memref.copy %input, %output }
 
@@ -39,15 +39,21 @@ class _Port:
 
 
 class InPlace:
-    """The copies of inputs to outputs in a host program, in the making."""
+    """The copies of inputs to outputs in the host program of `module`, in the making.
 
-    def __init__(self) -> None:
+    Branches and loops are programs in the model's module. They have none: who calls them gives each result a buffer of
+    its own.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._is_model = module.parent is None
         self._ports: dict[Any, _Port] = {}
         self._copies: list[tuple[_Port, _Port, Any]] = []
 
     def note(self, number: int, is_output: bool, address: Any, whole: Buffer) -> None:
         """A buffer of the caller's at `address`."""
-        self._ports[whole.root] = _Port(number, is_output, address, whole)
+        if self._is_model:
+            self._ports[whole.root] = _Port(number, is_output, address, whole)
 
     @contextmanager
     def copying(self, source: Buffer, target: Buffer) -> Iterator[None]:

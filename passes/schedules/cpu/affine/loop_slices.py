@@ -42,21 +42,59 @@ def _has_memory(op: Any) -> bool:
 
 
 def independent(loop: Any) -> bool:
-    """Whether what an iteration writes is read and written by no other: it is all at one place of a dimension, or in
-    memory that the iteration allocates."""
-    counter = loop.regions[0].blocks[0].arguments[0]
+    """Whether what an iteration writes is read and written by no other: it is all at one place of a dimension, the
+    loop's counter plus what is the same in all iterations, or in memory that the iteration allocates."""
     stores, loads = walk(loop, *_STORES), walk(loop, *_LOADS)
     if walk(loop, "memref.copy"):
         return False
     own = {op.results[0] for op in walk(loop, "memref.alloc", "memref.alloca")}
-    written: dict[Any, set[int]] = {}
+    targets = {_root(op.operands[1]) for op in stores}
+    written: dict[Any, set[tuple[int, Any]]] = {}
     for op, first in [*((op, 1) for op in stores), *((op, 0) for op in loads)]:
         buffer = _root(op.operands[first])
         if buffer in own or (first == 0 and buffer not in written):
             continue
-        places = {i for i, value in enumerate(list(op.operands)[first + 1 :]) if value == counter}
+        indices = enumerate(list(op.operands)[first + 1 :])
+        places = {(i, _beside(value, loop, targets)) for i, value in indices if _moves(value, loop, targets)}
         written[buffer] = places & written.get(buffer, places)
     return bool(written) and all(written.values())
+
+
+def _moves(value: Any, loop: Any, targets: set[Any]) -> bool:
+    """Whether a value is the loop's counter, or that and something fixed."""
+    return value == _counter(loop) or _beside(value, loop, targets) is not None
+
+
+def _beside(value: Any, loop: Any, targets: set[Any]) -> Any | None:
+    """What is added to the loop's counter to get `value`, if it is the same in all iterations; None otherwise."""
+    op = None if isinstance(value.owner, ir.Block) else value.owner.operation
+    if op is None or op.name != "arith.addi":
+        return None
+    a, b = op.operands
+    other = b if a == _counter(loop) else a if b == _counter(loop) else None
+    return other if other is not None and _is_fixed(other, loop, targets) else None
+
+
+def _is_fixed(value: Any, loop: Any, targets: set[Any]) -> bool:
+    """Whether a value is the same in all iterations: computed from what is outside, and not from buffers `targets`."""
+    inside = value.owner.owner if isinstance(value.owner, ir.Block) else value.owner.operation
+    while inside is not None and inside.operation.name != "func.func" and inside.operation != loop:
+        inside = inside.operation.parent
+    if inside is None or inside.operation != loop:
+        return True
+    if isinstance(value.owner, ir.Block):
+        return False
+    op = value.owner.operation
+    if op.regions or not (op.name in _LOADS or op.name.startswith("arith.")):
+        return False
+    reads = op.name in _LOADS
+    if reads and _root(op.operands[0]) in targets:
+        return False
+    return all(_is_fixed(v, loop, targets) for v in list(op.operands)[1 if reads else 0 :])
+
+
+def _counter(loop: Any) -> Any:
+    return loop.regions[0].blocks[0].arguments[0]
 
 
 def _root(value: Any) -> Any:

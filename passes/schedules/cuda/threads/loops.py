@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.bindings import ir, memref
+from aicc.bindings import arith, ir, memref, scf
 from aicc.passes.gpu.launch import launch
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.schedules.cpu.affine.loop_slices import independent
 from aicc.passes.schedules.cpu.affine.operands import defining_op, elementwise
-from aicc.passes.schedules.cuda.threads.nests import BLOCK, grid_size, linear_thread
+from aicc.passes.schedules.cuda.threads.nests import (
+    BLOCK,
+    as_index,
+    constant,
+    grid_size,
+    linear_thread,
+    product,
+)
 
 _ACCESSES = ("memref.load", "memref.store")
 
@@ -156,15 +163,74 @@ def _counts(loop: Any) -> bool:
 
 
 def _launch_iterations(loop: Any) -> None:
-    """Iterations that neither read nor write what others write: each in one of many threads."""
+    """Iterations that neither read nor write what others write: each in one of many threads. So are those of loops that
+    are all that such an iteration does.
+
+      scf.for %i = 0 to 4 { scf.for %j = 0 to %n {…} }
+    -->
+      gpu.launch { scf.for %k = thread to 4 * %n step threads {      %i = %k / %n, %j = %k mod %n: loops of one round
+        scf.for %i = %a to %a + 1 { scf.for %j = %b to %b + 1 {…} } } }
+    """
+    nest = _nest(loop)
     with ir.InsertionPoint(loop), loop.location:
-        size = loop.operands[1]
-        owner = defining_op(size)
-        static = owner is not None and owner.name == "arith.constant"
-        count = int(ir.IntegerAttr(owner.attributes["value"]).value) if static and owner is not None else size
-        spot = launch([grid_size(count), 1, 1], [BLOCK, 1, 1])
+        total = product([_extent(level) for level in nest])
+        spot = launch([grid_size(total), 1, 1], [BLOCK, 1, 1])
         end = spot.body.operations[len(spot.body.operations) - 1].operation
         with ir.InsertionPoint(end):
             first, step = linear_thread(spot)
+            if len(nest) == 1:
+                loop.operands[0], loop.operands[2] = first, step
+            else:
+                whole = scf.ForOp(first, as_index(total), step)
+                with ir.InsertionPoint(whole.body):
+                    _fix(nest, whole.induction_variable)
+                    end = scf.YieldOp([]).operation
     loop.move_before(end)
-    loop.operands[0], loop.operands[2] = first, step
+
+
+def _nest(loop: Any) -> list[Any]:
+    """`loop`, and loops in it while an iteration only computes numbers, and perhaps whether the next is entered."""
+    nest, block = [loop], loop.regions[0].blocks[0]
+    while True:
+        inner = [op.operation for op in block.operations if op.operation.regions]
+        names = [op.operation.name for op in block.operations if not op.operation.regions]
+        if (
+            len(inner) != 1
+            or inner[0].results
+            or not all(n.startswith("arith.") or n in _NUMBERS for n in names)
+        ):
+            return nest
+        (op,) = inner
+        if op.name == "scf.for" and _counts(op) and _is_outside(op.operands[1], loop) and independent(op):
+            nest.append(op)
+        elif op.name != "scf.if" or len(op.regions[1].blocks):
+            return nest
+        block = op.regions[0].blocks[0]
+
+
+_NUMBERS = ("memref.load", "scf.yield")
+
+
+def _is_outside(value: Any, loop: Any) -> bool:
+    """Whether a value is there before the loop, whose block is the kernel's."""
+    op = defining_op(value)
+    if op is None:
+        return value.owner == loop.block
+    return op.block == loop.block and op.is_before_in_block(loop)
+
+
+def _fix(nest: list[Any], number: Any) -> None:
+    """Makes each loop of the nest one round, that of its counter in iteration `number` of all."""
+    for level in reversed(nest):
+        size = as_index(_extent(level))
+        at = arith.RemUIOp(number, size).result
+        number = arith.DivUIOp(number, size).result
+        level.operands[0], level.operands[1] = at, arith.AddIOp(at, constant(1)).result
+
+
+def _extent(loop: Any) -> Any:
+    """How many iterations a loop from 0 has: a number if that is known, or a value."""
+    op = defining_op(loop.operands[1])
+    if op is not None and op.name == "arith.constant":
+        return int(ir.IntegerAttr(op.attributes["value"]).value)
+    return loop.operands[1]

@@ -45,7 +45,7 @@ def launch_together(generics: Sequence[Any], starts: Mapping[int, Any] | None = 
         with ir.InsertionPoint.at_block_terminator(spot.body):
             first, step = linear_thread(spot)
             for space in spaces:
-                loop = scf.ForOp(first, _value(space.total), step)
+                loop = scf.ForOp(first, as_index(space.total), step)
                 with ir.InsertionPoint(loop.body):
                     space.point(loop.induction_variable, starts or {})
                     scf.YieldOp([])
@@ -61,13 +61,13 @@ class _Space:
         self.sizes = _sizes(generic)
         self.kinds = iterators_of(generic)
         self.order = _order(generic, self.kinds)
-        self.total = _product([self.sizes[d] for d in self.order])
+        self.total = product([self.sizes[d] for d in self.order])
 
     def point(self, number: Any, starts: Mapping[int, Any]) -> None:
         """Computes and stores the results of an iteration."""
         dims: list[Any] = [None] * len(self.kinds)
         for d in reversed(self.order[1:]):
-            size = _value(self.sizes[d])
+            size = as_index(self.sizes[d])
             dims[d] = arith.RemUIOp(number, size).result
             number = arith.DivUIOp(number, size).result
         if self.order:
@@ -91,11 +91,13 @@ def grid_size(total: Any) -> Any:
     return arith.MaxUIOp(blocks, constant(1)).result
 
 
-def _value(size: Any) -> Any:
+def as_index(size: Any) -> Any:
+    """A size (int or index value) as a value."""
     return constant(size) if isinstance(size, int) else size
 
 
-def _product(sizes: Sequence[Any]) -> Any:
+def product(sizes: Sequence[Any]) -> Any:
+    """Of sizes, an int when all are."""
     static = 1
     dynamic = None
     for size in sizes:
@@ -161,7 +163,7 @@ def _point(
     def nest(rest: list[int], values: list[Any]) -> list[Any]:
         if not rest:
             return body(values)
-        loop = scf.ForOp(constant(0), _value(sizes[rest[0]]), constant(1), values)
+        loop = scf.ForOp(constant(0), as_index(sizes[rest[0]]), constant(1), values)
         with ir.InsertionPoint(loop.body):
             dims[rest[0]] = loop.induction_variable
             scf.YieldOp(nest(rest[1:], list(loop.inner_iter_args)))
