@@ -154,9 +154,15 @@ def _bytes(kernel: Any) -> tuple[int | None, int | None]:
     dynamic = any(isinstance(a.type, ir.IndexType) for a in kernel.regions[0].blocks[0].arguments)
     read: list[int | None] = [_read(a, dynamic) for a in buffers[: len(buffers) - count]]
     written: list[int | None] = [_whole(a.type, dynamic) for a in buffers[len(buffers) - count :]]
+    given = _sum(read)
+    for n, argument in enumerate(buffers[len(buffers) - count :]):
+        if any(use.owner.operation.name == "bufferization.to_tensor" for use in argument.uses):
+            # parts of it are written over, by what is read
+            whole = written[n]
+            written[n] = None if whole is None or given is None else min(whole, given)
     if _is_border(kernel):
         written = [_filled(kernel)]
-    return _sum(read), _sum(written)
+    return given, _sum(written)
 
 
 def _flops(kernel: Any) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from aicc.errors import RuntimeError_
 from aicc.executable import INITIALIZERS, Executable
+from aicc.io_binding import IOBinding
 from aicc.loader import load
 from aicc.runtime.library import TensorInfo
 from aicc.runtime.values import TENSOR, ValueInfo
@@ -99,6 +100,23 @@ class InferenceSession:
         """The named outputs, all for None or an empty list: arrays, lists of arrays (sequences), lists of dicts
         (ZipMap), None (an empty optional). An input that is a sequence is a list, too.
         Raises RuntimeError_ AICC-5002, AICC-5003."""
+        return self._run(output_names, input_feed, ())
+
+    def io_binding(self) -> IOBinding:
+        """Memory for runs, to be bound: see `aicc.io_binding`."""
+        return IOBinding(self)
+
+    def run_with_iobinding(self, iobinding: IOBinding, run_options: Any = None) -> None:
+        """A run on bound memory. Raises RuntimeError_ AICC-5002, AICC-5003."""
+        infos = self._executable.outputs
+        tensors = {v.name: infos[v.first].name for v in self._values.values() if v.kind == TENSOR}
+        out = {tensors[n]: x for n, x in iobinding.outputs.items() if n in tensors and x is not None}
+        memory = [out.get(info.name) for info in infos] if out else ()
+        iobinding.keep(self._run(list(iobinding.outputs), iobinding.inputs, memory))
+
+    def _run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], out: Sequence[Any]
+    ) -> list[Any]:
         inputs: list[Any] = [None] * len(self._position)
         for name, value in input_feed.items():
             if name not in self._position:
@@ -110,7 +128,7 @@ class InferenceSession:
         for name in output_names or ():
             if name not in self._values:
                 raise self._unknown("output", name, self._values)
-        results = self._executable.run(self._executable.tensors(inputs))
+        results = self._executable.run(self._executable.tensors(inputs), out)
         return [self._values[name].of(results) for name in output_names or self._values]
 
     def get_inputs(self) -> list[NodeArg]:

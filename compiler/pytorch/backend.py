@@ -70,9 +70,16 @@ def _compiled(
                 raise
             parts = compile_parts(program, lambda part, given: _compiled(part, given, options, True), error)
             order = tuple(i.position for i in captured.inputs)
-            return _Call(lambda arguments: parts(*arguments), order, changed, results)
+            return _Call(lambda arguments, _: parts(*arguments), order, changed, frozenset(), results)
     order = tuple(captured.positions[info.name] for info in exe.inputs)
-    return _Call(lambda arguments: exe.run([as_argument(x) for x in arguments]), order, changed, results)
+    aliases = [captured.positions.get(info.alias or "") for info in exe.outputs]
+    in_place = {n for n, position in enumerate(changed) if position == aliases[n]}
+
+    def run(arguments: Sequence[Any], memory: Mapping[int, Any]) -> Sequence[Any]:
+        out = [as_argument(memory[n]) if n in memory else None for n in range(len(aliases))] if memory else ()
+        return exe.run([as_argument(x) for x in arguments], out)
+
+    return _Call(run, order, changed, frozenset(in_place), results)
 
 
 def _check(examples: Sequence[Any]) -> None:
@@ -127,15 +134,29 @@ def _written(program: Any) -> set[str]:
 class _Call:
     """A compiled graph: called with all arguments of the captured one, its weights among them."""
 
-    run: Callable[[list[Any]], Sequence[Any]]
+    run: Callable[[Sequence[Any], Mapping[int, Any]], Sequence[Any]]
+    """Takes the arguments at `positions`, and the memory of outputs that are not to be new, by their number."""
     positions: tuple[int, ...]
     changed: tuple[int, ...]
     """Arguments that the graph writes to, in the order of the first outputs."""
+    in_place: frozenset[int]
+    """Which of these outputs the model can write where the argument lies."""
     results: Results
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
-        found = self.run([arguments[position] for position in self.positions])
-        for position, value in zip(self.changed, found, strict=False):
-            with torch.no_grad():
-                arguments[position].copy_(as_tensor(value))
-        return self.results.of_call(arguments, found[len(self.changed) :])
+        changed = {n: arguments[position] for n, position in enumerate(self.changed)}
+        memory = {n: x for n, x in changed.items() if n in self.in_place and self._is_apart(arguments, x)}
+        found = self.run([arguments[position] for position in self.positions], memory)
+        with torch.no_grad():
+            for n, argument in changed.items():
+                if n not in memory:
+                    argument.copy_(as_tensor(found[n]))
+        return self.results.of_call(arguments, found[len(changed) :])
+
+    def _is_apart(self, arguments: Sequence[Any], tensor: torch.Tensor) -> bool:
+        """Whether an argument is compact and no other argument of the model has its memory."""
+        if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
+            return False
+        others = [arguments[position] for position in self.positions if arguments[position] is not tensor]
+        own = tensor.untyped_storage().data_ptr()
+        return all(x.untyped_storage().data_ptr() != own for x in others if isinstance(x, torch.Tensor))

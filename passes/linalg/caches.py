@@ -10,13 +10,14 @@ before --> after
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aicc.bindings import arith, ir, scf, tensor
 from aicc.dialects.symbolic import dim_min
 from aicc.dialects.types import TensorType
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
-from aicc.passes.linalg.loops import loop
+from aicc.passes.linalg.loops import loop_nest
 from aicc.passes.linalg.requirements import require_equal
 from aicc.passes.linalg.shape import name_symbol, unnamed_symbols
 from aicc.passes.linalg.views import extract_slice, insert_slice, stored
@@ -49,34 +50,26 @@ def _resized(b: Builder, n: Lowered, past: TensorType, out: TensorType) -> Any:
 
 def _written(b: Builder, n: Lowered, out: TensorType, cache: Any) -> Any:
     """
-    for h, b, t in new: if 0 <= starts[b] + t < size: for d: cache[b, h, starts[b] + t, d] = new[b, h, t, d]
+    for h, b, t, d in new: if 0 <= starts[b] + t < size: cache[b, h, starts[b] + t, d] = new[b, h, t, d]
 
-    Heads come first: there are always several, and the iterations of the first loop may run side by side.
+    Heads come first: there are several, as a rule, and the iterations of the first loop may run side by side. All is
+    within the last loop, which is one when others have one round and vanish: a kernel then.
     """
     new, size, zero = n.typed(1), b.size(out.shape[2]), b.index(0)
-    extents = [b.size(d) for d in new.shape]
+    samples, heads, entries, width = (b.size(d) for d in new.shape)
 
-    def entry(h: Any, s: Any, t: Any, carried: Any) -> Any:
+    def element(position: Sequence[Any], carried: Sequence[Any]) -> list[Any]:
+        h, s, t, d = position
         start = b.to_index(tensor.ExtractOp(n.operands[2], [s]).result)
         at = arith.AddIOp(t, start).result
         compare = arith.CmpIPredicate
         bounds = [arith.CmpIOp(compare.sge, at, zero).result, arith.CmpIOp(compare.slt, at, size).result]
-        inside = scf.IfOp(arith.AndIOp(*bounds).result, [carried.type], has_else=True)
+        inside = scf.IfOp(arith.AndIOp(*bounds).result, [cache.type], has_else=True)
         with ir.InsertionPoint(inside.then_block):
-
-            def number(d: Any, row: Any) -> list[Any]:
-                value = tensor.ExtractOp(n.operands[1], [s, h, t, d]).result
-                return [tensor.InsertOp(value, row[0], [s, h, at, d]).result]
-
-            scf.YieldOp(loop(b, extents[3], [carried], number))
+            value = tensor.ExtractOp(n.operands[1], [s, h, t, d]).result
+            scf.YieldOp([tensor.InsertOp(value, carried[0], [s, h, at, d]).result])
         with ir.InsertionPoint(inside.else_block):
-            scf.YieldOp([carried])
-        return inside.results[0]
+            scf.YieldOp([carried[0]])
+        return list(inside.results)
 
-    def heads(h: Any, outer: Any) -> list[Any]:
-        def samples(s: Any, middle: Any) -> list[Any]:
-            return loop(b, extents[2], middle, lambda t, inner: [entry(h, s, t, inner[0])])
-
-        return loop(b, extents[0], outer, samples)
-
-    return loop(b, extents[1], [cache], heads)[0]
+    return loop_nest(b, [heads, samples, entries, width], [cache], element)[0]

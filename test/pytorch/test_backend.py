@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 from torch import nn  # noqa: E402
 
+from aicc.pytorch.backend import _Call  # noqa: E402
+
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
 
@@ -104,6 +106,24 @@ class Writing(nn.Module):
 def test_what_a_graph_writes_to() -> None:
     calls = [(torch.full((1, 3), float(n)), torch.tensor([n]), torch.ones(2)) for n in (2, 1, 3)]
     agree(Writing(), *calls)
+
+
+def test_a_buffer_is_written_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model has the buffer as input and output; `z` is changed as a whole, and copied."""
+    found: list[list[Any]] = []
+    memory = _Call._memory
+
+    def noted(call: _Call, arguments: Any) -> list[Any]:
+        found.append(memory(call, arguments))
+        return found[-1]
+
+    monkeypatch.setattr(_Call, "_memory", noted)
+    module = Writing().eval()
+    with torch.no_grad():
+        torch.compile(module, backend="aicc")(torch.full((1, 3), 2.0), torch.tensor([1]), torch.ones(2))
+    ((buffer, *others),) = found
+    assert buffer.data_ptr() == module.cache.data_ptr() and not any(x is not None for x in others)
+    assert module.cache.sum() == 6
 
 
 class Mixed(nn.Module):

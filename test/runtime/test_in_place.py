@@ -119,6 +119,33 @@ def test_not_in_place(rng: np.random.Generator) -> None:
         exe(x, *others, out={"w": x})
 
 
+def test_session(rng: np.random.Generator) -> None:
+    """As onnxruntime's programs do it."""
+    model = parsed(
+        "g (float[8,3] x, int64[2,1] rows, float[2,3] put) => (float[8,3] y) { y = ScatterND(x, rows, put) }"
+    )
+    session = aicc.InferenceSession(model.SerializeToString())
+    binding = session.io_binding()
+    x, put = (rng.standard_normal(shape).astype(np.float32) for shape in ((8, 3), (2, 3)))
+    want = x.copy()
+    want[[1, 6]] = put
+    binding.bind_input("x", "cpu", 0, np.float32, x.shape, x.ctypes.data)
+    binding.bind_cpu_input("rows", np.array([[1], [6]]))
+    binding.bind_cpu_input("put", put)
+    binding.bind_output("y")
+    session.run_with_iobinding(binding)
+    np.testing.assert_array_equal(binding.copy_outputs_to_cpu()[0], want)
+    assert not np.array_equal(x, want)
+    binding.bind_output("y", "cpu", 0, np.float32, x.shape, x.ctypes.data)
+    session.run_with_iobinding(binding)
+    np.testing.assert_array_equal(x, want)
+    with pytest.raises(aicc.AiccError, match=r"AICC-5002.*'y' is bound on device 'cuda'"):
+        binding.bind_output("y", "cuda")
+    binding.bind_output("z")
+    with pytest.raises(aicc.AiccError, match=r"AICC-5002.*no output 'z'"):
+        session.run_with_iobinding(binding)
+
+
 # --- the C interface ------------------------------------------------------------------------------------
 
 PROGRAM = """

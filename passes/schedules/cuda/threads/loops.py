@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.bindings import arith, ir, memref, scf
-from aicc.passes.gpu.launch import launch
+from aicc.passes.gpu.launch import constant, launch
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.schedules.cpu.affine.loop_slices import independent
 from aicc.passes.schedules.cpu.affine.operands import defining_op, elementwise
 from aicc.passes.schedules.cuda.threads.nests import (
     BLOCK,
     as_index,
-    constant,
     grid_size,
     linear_thread,
     product,
