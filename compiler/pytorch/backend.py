@@ -157,6 +157,6 @@ class _Call:
         """Whether an argument is compact and no other argument of the model has its memory."""
         if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
             return False
-        others = [arguments[position] for position in self.positions if arguments[position] is not tensor]
-        own = tensor.untyped_storage().data_ptr()
-        return all(x.untyped_storage().data_ptr() != own for x in others if isinstance(x, torch.Tensor))
+        given = [arguments[position] for position in self.positions]
+        storages = [x.untyped_storage().data_ptr() for x in given if isinstance(x, torch.Tensor)]
+        return storages.count(tensor.untyped_storage().data_ptr()) == 1

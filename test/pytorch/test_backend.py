@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from aicc.executable import Executable
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 from torch import nn  # noqa: E402
-
-from aicc.pytorch.backend import _Call  # noqa: E402
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
@@ -111,13 +111,13 @@ def test_what_a_graph_writes_to() -> None:
 def test_a_buffer_is_written_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model has the buffer as input and output; `z` is changed as a whole, and copied."""
     found: list[list[Any]] = []
-    memory = _Call._memory
+    run = Executable.run
 
-    def noted(call: _Call, arguments: Any) -> list[Any]:
-        found.append(memory(call, arguments))
-        return found[-1]
+    def noted(exe: Executable, inputs: Any, out: Any = ()) -> Any:
+        found.append(list(out))
+        return run(exe, inputs, out)
 
-    monkeypatch.setattr(_Call, "_memory", noted)
+    monkeypatch.setattr(Executable, "run", noted)
     module = Writing().eval()
     with torch.no_grad():
         torch.compile(module, backend="aicc")(torch.full((1, 3), 2.0), torch.tensor([1]), torch.ones(2))
