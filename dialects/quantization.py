@@ -113,9 +113,9 @@ class IntegerMatMul(Op, name="integer_matmul"):
 class IntegerConv(Op, name="integer_conv"):
     """`conv` of 8-bit integers, summed in i32: `Σ (x - x_zero) · (w - w_zero)`.
 
-    Shapes and attributes are those of `conv`, without bias and `input_dilations`. Pads are `pad_value`, before the
-    zero point is subtracted. `x_zero` is a scalar, `w_zero` broadcasts against the weights; the pass
-    `split-zero-points` leaves none.
+    Shapes and attributes are those of `conv`, without bias. Pads, and what `input_dilations` put between elements, are
+    `pad_value`, before the zero point is subtracted. `x_zero` is a scalar, `w_zero` broadcasts against the weights; the
+    pass `split-zero-points` leaves none.
     """
 
     operands = (
@@ -124,10 +124,7 @@ class IntegerConv(Op, name="integer_conv"):
         Operand("x_zero", BYTES, optional=True, like="x"),
         Operand("w_zero", BYTES, optional=True, like="w"),
     )
-    attributes = (
-        *(a for a in Conv.attributes if a.name != "input_dilations"),
-        Attribute("pad_value", Int, default=0),
-    )
+    attributes = (*Conv.attributes, Attribute("pad_value", Int, default=0))
 
     @staticmethod
     def infer(
@@ -144,7 +141,7 @@ class IntegerConv(Op, name="integer_conv"):
             raise TypeRuleError(f"attribute 'pad_value' is {pad_value}, which no {x.dtype.mlir} is")
         if x_zero is not None and x_zero.rank:
             raise TypeRuleError(f"operand 'x_zero' must be a scalar, got {x_zero}")
-        return Conv.infer(x, w, None, input_dilations=None, **attrs).with_dtype(DType.I32)
+        return Conv.infer(x, w, None, **attrs).with_dtype(DType.I32)
 
 
 def centered(x: Array, zero: Array | None) -> Array:

@@ -5,6 +5,9 @@ comes in are `gates[T, B, G·H]`. Bidirectional layers are two ops. A step of a 
 `lengths` leaves the state alone and gives 0; `reverse` walks from the last step to the first. `activations` are
 names of aicc activations (and "affine", "scaled_tanh"), `alphas` and `betas` their parameters; with
 `clip` what the gates put into them is clamped to ±clip.
+
+Recurrent weights may be i8: they then stand for their product with `scale`, which has an entry for each row (of r, then
+of r_hidden).
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ _ATTRIBUTES = (
 )
 _LENGTHS = Operand("lengths", frozenset({DType.I32}), optional=True)
 _STATE = Operand("h0", FLOAT, optional=True, like="gates")
+_WEIGHTS = FLOAT | {DType.I8}
+_SCALE = Operand("scale", frozenset({DType.F32}), optional=True)
 
 
 def _checked(
@@ -69,6 +74,17 @@ def _check_shape(t: TensorType | None, shape: tuple[DimLike, ...], what: str) ->
         raise TypeRuleError(f"operand '{what}' has shape {t}, expected [{', '.join(map(str, shape))}]")
 
 
+def _check_weights(gates: TensorType, scale: TensorType | None, *r: TensorType) -> None:
+    """Raises TypeRuleError unless `r` are of the dtype of the gates, or bytes with a scale for each of their rows."""
+    rows = gates.shape[2]
+    dtype = gates.dtype if scale is None else DType.I8
+    if scale is not None and gates.dtype is not DType.F32:
+        raise TypeRuleError(f"weights with a scale are of layers in f32, got {gates}")
+    if any(t.dtype is not dtype for t in r):
+        raise TypeRuleError(f"recurrent weights must be {dtype.mlir}, got {', '.join(map(str, r))}")
+    _check_shape(scale, (rows,), "scale")
+
+
 class Lstm(Op, name="lstm"):
     """Long short-term memory. Gates i, o, f, c with activations f, g, h; `peephole` is `[3·H]` of i, o, f.
 
@@ -78,11 +94,12 @@ class Lstm(Op, name="lstm"):
 
     operands = (
         Operand("gates", FLOAT),
-        Operand("r", FLOAT, like="gates"),
+        Operand("r", _WEIGHTS),
         _LENGTHS,
         _STATE,
         Operand("c0", FLOAT, optional=True, like="gates"),
         Operand("peephole", FLOAT, optional=True, like="gates"),
+        _SCALE,
     )
     attributes = (*_ATTRIBUTES, Attribute("input_forget", Bool, default=False))
     results = ("y", "h", "c")
@@ -95,9 +112,11 @@ class Lstm(Op, name="lstm"):
         h0: TensorType | None,
         c0: TensorType | None,
         peephole: TensorType | None,
+        scale: TensorType | None,
         **attrs: Any,
     ) -> tuple[TensorType, ...]:
         steps, batch, hidden = _checked(gates, 4, 3, attrs)
+        _check_weights(gates, scale, r)
         _check_shape(r, (4 * hidden, hidden), "r")
         _check_shape(lengths, (batch,), "lengths")
         _check_shape(h0, (batch, hidden), "h0")
@@ -117,11 +136,12 @@ class Gru(Op, name="gru"):
 
     operands = (
         Operand("gates", FLOAT),
-        Operand("r", FLOAT, like="gates"),
-        Operand("r_hidden", FLOAT, like="gates"),
+        Operand("r", _WEIGHTS),
+        Operand("r_hidden", _WEIGHTS),
         Operand("hidden_bias", FLOAT, optional=True, like="gates"),
         _LENGTHS,
         _STATE,
+        _SCALE,
     )
     attributes = (*_ATTRIBUTES, Attribute("linear_before_reset", Bool, default=False))
     results = ("y", "h")
@@ -134,9 +154,11 @@ class Gru(Op, name="gru"):
         hidden_bias: TensorType | None,
         lengths: TensorType | None,
         h0: TensorType | None,
+        scale: TensorType | None,
         **attrs: Any,
     ) -> tuple[TensorType, ...]:
         steps, batch, hidden = _checked(gates, 3, 2, attrs)
+        _check_weights(gates, scale, r, r_hidden)
         _check_shape(r, (2 * hidden, hidden), "r")
         _check_shape(r_hidden, (hidden, hidden), "r_hidden")
         _check_shape(hidden_bias, (hidden,), "hidden_bias")
@@ -148,15 +170,21 @@ class Gru(Op, name="gru"):
 class Rnn(Op, name="rnn"):
     """`h' = f(gates + h·Rᵀ)`. Results: every h `[T, B, H]` and the last one `[B, H]`."""
 
-    operands = (Operand("gates", FLOAT), Operand("r", FLOAT, like="gates"), _LENGTHS, _STATE)
+    operands = (Operand("gates", FLOAT), Operand("r", _WEIGHTS), _LENGTHS, _STATE, _SCALE)
     attributes = _ATTRIBUTES
     results = ("y", "h")
 
     @staticmethod
     def infer(
-        gates: TensorType, r: TensorType, lengths: TensorType | None, h0: TensorType | None, **attrs: Any
+        gates: TensorType,
+        r: TensorType,
+        lengths: TensorType | None,
+        h0: TensorType | None,
+        scale: TensorType | None,
+        **attrs: Any,
     ) -> tuple[TensorType, ...]:
         steps, batch, hidden = _checked(gates, 1, 1, attrs)
+        _check_weights(gates, scale, r)
         _check_shape(r, (hidden, hidden), "r")
         _check_shape(lengths, (batch,), "lengths")
         _check_shape(h0, (batch, hidden), "h0")

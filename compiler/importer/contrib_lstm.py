@@ -37,12 +37,10 @@ def dynamic_quantize_lstm(n: Node) -> Any:
         weights = at_direction(n, n.required(1), d), parameter(9, d)
         return scaled_product(n, quantized, weights, [scale, parameter(8, d)], None)
 
-    directions = 2 if n.attr("direction", "forward") == "bidirectional" else 1
-    recurrent = []
-    for d in range(directions):
+    def recurrent(d: int) -> Any:
         r = at_direction(n, n.required(2), d)
-        real = n.build(Dequantize, r, parameter(10, d), parameter(11, d), axis=1)
-        recurrent.append(c.unsqueeze(c.transpose(real, 1, 0), 0))
-    turned = c.transpose(n.required(1), 0, 2, 1)
-    inputs = [n.required(0), turned, c.concat(recurrent, 0), *n.inputs[3:8]]
-    return lstm_of(standing_for(n, "LSTM", inputs), product)
+        return c.transpose(n.build(Dequantize, r, parameter(10, d), parameter(11, d), axis=1), 1, 0)
+
+    # of the weights only the sizes are looked at
+    turned = [c.transpose(n.required(i), 0, 2, 1) for i in (1, 2)]
+    return lstm_of(standing_for(n, "LSTM", [n.required(0), *turned, *n.inputs[3:8]]), product, recurrent)

@@ -40,12 +40,12 @@ _TAKES_BETA = {"affine", "hardsigmoid", "scaledtanh"}
 
 @onnx_op("LSTM")
 def lstm(n: Node) -> Any:
-    return lstm_of(n, None)
+    return lstm_of(n, None, lambda d: at_direction(n, n.required(2), d))
 
 
-def lstm_of(n: Node, product: Callable[[int], Any] | None) -> Any:
+def lstm_of(n: Node, product: Callable[[int], Any] | None, recurrent: Callable[[int], Any]) -> Any:
     """The layer whose attributes and inputs are those of LSTM; `product(direction)`, where it is given, is the input
-    times the input weights, `[T, B, 4·H]`."""
+    times the input weights, `[T, B, 4·H]`, `recurrent(direction)` the recurrent weights, `[4·H, H]`."""
     layer = _layer(n, gates=4, defaults=["Sigmoid", "Tanh", "Tanh"])
     outs = []
     for d in range(layer.directions):
@@ -53,7 +53,7 @@ def lstm_of(n: Node, product: Callable[[int], Any] | None) -> Any:
             n.build(
                 Lstm,
                 layer.gates(d, layer.bias(d, None), product),
-                at_direction(n, n.required(2), d),
+                recurrent(d),
                 layer.lengths,
                 layer.state(5, d),
                 layer.state(6, d),

@@ -86,7 +86,7 @@ def convolve_integers(rw: Rewriter, op: Any) -> bool:
     x, w = _activation(rw, op.operands[0]), _weights(rw, op.operands[1], 0)
     if x is None or w is None or attrs["layout"] != "NCHW" or attrs["kernel_layout"] != "OIHW":
         return False
-    if any(d != 1 for d in attrs.pop("input_dilations") or ()) or not _weights_fit(rw, w, 0):
+    if not _weights_fit(rw, w, 0):
         return False
     bias = rw.operands(op)[2]
     rank = rw.rank(op.results[0])

@@ -16,7 +16,7 @@ from aicc.dialects.symbolic import static
 from aicc.dialects.types import DType, TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.graph.facts import Array
+from aicc.passes.graph.facts import Array, kind
 from aicc.passes.graph.quantized_values import array_of, quantized
 from aicc.passes.graph.rewrite import Pattern, Rewriter, apply, pattern
 from aicc.weight_packing import packable, words_of
@@ -41,6 +41,7 @@ class PackWeights(Pass):
       aicc.matmul(%x, aicc.dequantize(%q, %s))  --> aicc.packed_matmul(%x, %q', %s')
       aicc.matmul(%x, %w)                       --> aicc.packed_matmul(%x, %w.words, %w.scale)
       aicc.gather(%w, %i) {axis = 0}            --> aicc.mul(aicc.cast(aicc.gather(%w.rows, %i)), …)
+      aicc.lstm(%g, aicc.dequantize(%q, %s))    --> aicc.lstm(%g, %q, …, %s)        also gru and rnn
     """
 
     pass_name: ClassVar[str] = "pack-weights"
@@ -55,7 +56,7 @@ class PackWeights(Pass):
                 f"there is no precision '{self.precision}'.",
                 hint=f"there are: {', '.join(PRECISIONS)}.",
             )
-        apply(module, ctx, [pack_dequantized, *(_rounding(self) if self.precision else [])])
+        apply(module, ctx, [pack_dequantized, pack_recurrent, *(_rounding(self) if self.precision else [])])
 
 
 class _Matrix(NamedTuple):
@@ -94,6 +95,30 @@ def pack_dequantized(rw: Rewriter, op: Any) -> bool:
     given = [rw.const(words_of(q, bits, block)), rw.const(np.ascontiguousarray(scale, np.float32))]
     zeros = rw.const(np.ascontiguousarray(zero)) if zero.any() else None
     return rw.replace(op, rw.build("packed_matmul", op.operands[0], *given, zeros))
+
+
+@pattern("lstm", "gru", "rnn")
+def pack_recurrent(rw: Rewriter, op: Any) -> bool:
+    """`lstm(gates, dequantize(q, s)) --> lstm(gates, q, s)`: bytes without a zero point, a scale for each row"""
+    operands = rw.operands(op)
+    places = (1, 2) if kind(op) == "gru" else (1,)
+    if operands[-1] is not None or rw.dtype(operands[0]) is not DType.F32:
+        return False
+    scales = []
+    for i in places:
+        q = quantized(rw, operands[i])
+        stored = None if q is None or q.dtype not in (DType.I8, DType.U8) else array_of(rw, q.x)
+        if q is None or stored is None or (not q.per_tensor and q.axis != 0):
+            return False
+        zero = q.zero.astype(np.int16)
+        centered = stored.astype(np.int16) - (zero[:, None] if zero.ndim else zero)
+        if np.abs(centered).max(initial=0) > 127:
+            return False
+        scales.append(np.broadcast_to(q.scale, stored.shape[:1]))
+        rw.at(op)
+        operands[i] = rw.const(centered.astype(np.int8))
+    operands[-1] = rw.const(np.concatenate(scales).astype(np.float32))
+    return rw.replace(op, *rw.build(kind(op), *operands, **rw.attrs(op)))
 
 
 _Found = tuple[int, int, Array, Array, Array]

@@ -2,6 +2,7 @@
 
     quantize(x, s, z: i8)                         -->  quantize(x, s, z + 128: ui8)   with what dequantizes it
     transpose(dequantize(q, s, z))                -->  dequantize(transpose(q), s, z)
+    gather(dequantize(q, s, z), i)                -->  cast(gather(q, i) - gather(z, i)) · gather(s, i)
     quantize(transpose(x), s, z)                  -->  transpose(quantize(x, s, z))
     relu(dequantize(q, s, z))                     -->  dequantize(max(q, z), s, z)
     quantize(dequantize(q, s, z), s, z)           -->  q
@@ -21,19 +22,10 @@ import numpy as np
 from aicc.dialects.types import DType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.graph.facts import kind
-from aicc.passes.graph.quantized_values import Quantized, quantized, quantizes
+from aicc.passes.graph.moved_channels import moved_channels
+from aicc.passes.graph.quantized_values import MOVES, Array, Quantized, quantized, quantizes
 from aicc.passes.graph.rewrite import Rewriter, apply, pattern
 
-_MOVES = (
-    "transpose",
-    "reshape",
-    "squeeze",
-    "unsqueeze",
-    "slice",
-    "gather",
-    "depth_to_space",
-    "space_to_depth",
-)
 _REARRANGE = ("transpose", "reshape", "squeeze", "unsqueeze", "depth_to_space", "space_to_depth")
 """Moves that keep every element once."""
 _SMALLEST = 1e-30
@@ -78,11 +70,41 @@ def _unsigned(rw: Rewriter, q: Quantized) -> Any:
     return rw.const((q.zero.astype(np.int32) + 128).astype(np.uint8))
 
 
-@pattern(*_MOVES)
+@pattern(*MOVES)
 def move_integers(rw: Rewriter, op: Any) -> bool:
     """`move(dequantize(q)) --> dequantize(move(q))`"""
     q = quantized(rw, op.operands[0])
-    return q is not None and q.per_tensor and _below(rw, op, q, kind(op))
+    if q is None or q.per_tensor:
+        return q is not None and _below(rw, op, q, kind(op))
+    channels = moved_channels(rw, op, q) if rw.is_constant(q.x) else None
+    if channels is None:
+        return False
+    rw.at(op)
+    moved = rw.build(kind(op), q.x, *rw.operands(op)[1:], **rw.attrs(op))
+    rw.remember_shape(moved, rw.shape(op.results[0]))
+    parameters = rw.const(channels.of(q.scale)), rw.const(channels.of(q.zero))
+    return rw.replace(op, rw.build("dequantize", moved, *parameters, axis=channels.axis))
+
+
+@pattern("gather")
+def gather_integers(rw: Rewriter, op: Any) -> bool:
+    """`gather(dequantize(q, s, z), i) --> cast(gather(q, i) - gather(z, i)) · gather(s, i)`, of a table, by its rows"""
+    q, axis = quantized(rw, op.operands[0]), rw.attrs(op)["axis"]
+    if q is None or q.per_tensor or q.axis != axis or q.dtype is DType.I32 or not rw.is_constant(q.x):
+        return False
+    indices, shape = op.operands[1], [1] * rw.rank(q.x)
+    shape[axis] = -1
+
+    def picked(parameter: Array) -> Any:
+        if not parameter.ndim:
+            return rw.const(parameter)
+        return rw.build("gather", rw.const(parameter.reshape(shape)), indices, axis=axis)
+
+    rw.at(op)
+    real = rw.build("cast", rw.build("gather", q.x, indices, axis=axis), to=DType.F32)
+    if q.zero.any():
+        real = rw.build("sub", real, picked(q.zero.astype(np.float32)))
+    return rw.replace(op, rw.build("mul", real, picked(q.scale)))
 
 
 @pattern("quantize")
@@ -183,6 +205,7 @@ def clip_bounds(rw: Rewriter, op: Any) -> tuple[float, float] | None:
 PATTERNS = (
     unsigned_activations,
     move_integers,
+    gather_integers,
     move_bytes,
     pool_integers,
     join_integers,

@@ -8,11 +8,23 @@ from typing import Any
 import numpy as np
 
 from aicc.bindings import ir
+from aicc.dialects.op import OPS
 from aicc.dialects.types import DType
 from aicc.passes.graph.facts import kind
 from aicc.passes.graph.rewrite import Rewriter
 
 Array = np.ndarray[Any, Any]
+MOVES = (
+    "transpose",
+    "reshape",
+    "squeeze",
+    "unsqueeze",
+    "slice",
+    "gather",
+    "depth_to_space",
+    "space_to_depth",
+)
+"""Ops that only move elements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +77,19 @@ def _parameters(rw: Rewriter, op: Any, x: Any, dtype: DType) -> Quantized | None
 
 
 def array_of(rw: Rewriter, value: Any) -> Array | None:
-    """The elements of a constant or a weight; the latter are loaded."""
+    """The elements of a constant or a weight, also one that was moved; weights are loaded."""
     known = rw.constant(value)
     if known is not None:
         return None if known.dtype == object else known
+    move = rw.producer(value, *MOVES)
+    if move is not None:
+        arrays = [None if v is None else array_of(rw, v) for v in rw.operands(move)]
+        if any(v is not None and a is None for v, a in zip(rw.operands(move), arrays, strict=True)):
+            return None
+        fold = OPS[kind(move)].fold
+        assert fold is not None
+        moved: Array = fold(*arrays, **rw.attrs(move))
+        return moved
     op = rw.producer(value, "weight")
     if op is None:
         return None

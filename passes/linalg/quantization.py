@@ -22,6 +22,7 @@ from aicc.passes.linalg.convolution import one_each, padded_input, sum_of_produc
 from aicc.passes.linalg.convolution_dims import Dims
 from aicc.passes.linalg.requirements import require_windows
 from aicc.passes.linalg.scalars import Scalars, cast, scalar_type
+from aicc.passes.linalg.transposed_convolution import IntegerSums, phase_convolution
 
 _FEW_CHANNELS = 7
 """Channels up to which the taps of a row are summed as one."""
@@ -74,13 +75,16 @@ def integer_matmul(b: Builder, n: Lowered) -> Any:
 @lowering("integer_conv")
 def integer_conv(b: Builder, n: Lowered) -> Any:
     require_windows(b, n)
-    n = one_each(b, replace(n, attrs={**n.attrs, "input_dilations": None}))
+    n = one_each(b, n)
     if n.operands[2] is not None:
         # the pads first, which the zero point is subtracted from as well
         x, x_t = padded_input(b, n, n.attrs["pad_value"])
-        unpadded = {**n.attrs, "pads": (0,) * len(n.attrs["pads"]), "auto_pad": "NOTSET"}
-        n = replace(n, operands=[x, *n.operands[1:]], types=[x_t, *n.types[1:]], attrs=unpadded)
+        unpadded = {"pads": (0,) * len(n.attrs["pads"]), "auto_pad": "NOTSET", "input_dilations": None}
+        attrs = n.attrs | unpadded
+        n = replace(n, operands=[x, *n.operands[1:]], types=[x_t, *n.types[1:]], attrs=attrs)
     n = _centered(b, n)
+    if (phases := phase_convolution(b, n, IntegerSums(_multiply_add(n), n.attrs["pad_value"]))) is not None:
+        return phases
     if (merged := _rows_of_taps(b, n)) is not None:
         return merged
     y, t = sum_of_products(b, n, DType.I32, _multiply_add(n), fill=n.attrs["pad_value"])

@@ -10,13 +10,14 @@ before --> after
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aicc.bindings import arith, ir
 from aicc.dialects.symbolic import static
-from aicc.dialects.types import TensorType
+from aicc.dialects.types import DType, TensorType
 from aicc.passes.linalg.activation import BODIES
 from aicc.passes.linalg.builder import Builder, Lowered, lowering
 from aicc.passes.linalg.convolution_dims import widen
@@ -27,6 +28,36 @@ from aicc.passes.linalg.views import as_type, extract_slice, insert_slice
 
 Cell = Callable[[Any, Sequence[Any], "Recurrence"], list[Any]]
 """`cell(gates of the step, states, recurrence)` returns the new states, h first."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Recurrent weights `[gates, H, H]` of `dtype`; of bytes with a scale `[gates, H]`."""
+
+    value: Any
+    dtype: DType
+    gates: int
+    scale: Any
+
+
+@dataclass(frozen=True)
+class Product:
+    """A state times recurrent weights, `[B, gates, H]`, still to be multiplied by `scale` where there is one."""
+
+    value: Any
+    scale: Any
+
+    def gate(self, number: int) -> Gate:
+        """One of its gates, for `Recurrence.pointwise`."""
+        return Gate(self, number)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Gate `number` of a product."""
+
+    product: Product
+    number: int
 
 
 class Recurrence:
@@ -76,45 +107,62 @@ class Recurrence:
             return self.b.constant(np.zeros(self.state_t.shape, self.dtype.numpy))
         return self.b.fill(self.state_t, 0)
 
-    def weights(self, r: Any, gates: int) -> Any:
-        """`r` as `[G, H, H]`, in the wide dtype: outside of the loop."""
-        hidden = static(self.hidden)
-        t = TensorType((gates * hidden, hidden), self.dtype)
-        r = widen(self.b, r, t, self.wide)
-        return self.b.reshape(r, t.with_dtype(self.wide), [gates, hidden, hidden])[0]
+    def weights(self, r: Any, gates: int, scale: Any = None) -> Weights:
+        """`r` as `[G, H, H]`, in the wide dtype or in bytes, whose `scale` is `[G·H]`: outside of the loop."""
+        b, hidden = self.b, static(self.hidden)
+        t = TensorType((gates * hidden, hidden), self.dtype if scale is None else DType.I8)
+        if scale is None:
+            r, t = widen(b, r, t, self.wide), t.with_dtype(self.wide)
+        else:
+            scale, _ = b.reshape(scale, TensorType((gates * hidden,), DType.F32), [gates, hidden])
+        return Weights(b.reshape(r, t, [gates, hidden, hidden])[0], t.dtype, gates, scale)
 
-    def product(self, h: Any, weights: Any, gates: int) -> Any:
-        """`h · rᵀ` as `[B, gates, H]`, in the wide dtype."""
-        b = self.b
+    def product(self, h: Any, w: Weights) -> Product:
+        """`h · rᵀ` as `[B, gates, H]`, in the wide dtype; without the scale."""
+        b, gates = self.b, w.gates
         out = TensorType((self.batch, gates, self.hidden), self.wide)
         h = widen(b, h, self.state_t, self.wide)
         m, g, n, k = (ir.AffineExpr.get_dim(i) for i in range(4))
-        return b.generic(
+        value = b.generic(
             [out],
-            [(h, ir.AffineMap.get(4, 0, [m, k])), (weights, ir.AffineMap.get(4, 0, [g, n, k]))],
+            [(h, ir.AffineMap.get(4, 0, [m, k])), (w.value, ir.AffineMap.get(4, 0, [g, n, k]))],
             ["parallel", "parallel", "parallel", "reduction"],
-            lambda u, v, acc: self.s.add(acc, self.s.mul(u, v)),
+            lambda u, v, acc: self.s.add(acc, self.s.mul(u, cast(v, w.dtype, self.wide))),
             out_maps=[ir.AffineMap.get(4, 0, [m, g, n])],
             inits=[b.fill(out, 0)],
         )[0]
+        return Product(value, w.scale)
 
     def pointwise(
-        self, ins: Sequence[tuple[Any, Any]], results: int, body: Callable[..., list[Any]]
+        self, ins: Sequence[tuple[Any, Any] | Gate], results: int, body: Callable[..., list[Any]]
     ) -> list[Any]:
-        """A generic over `[B, H]`; `ins` are values with what they are read at, as `at_gate` and friends say.
+        """A generic over `[B, H]`; `ins` are values with what they are read at, as `at_gate` and friends say, or gates
+        of a product.
 
-        `body` gets scalars of the wide dtype.
+        `body` gets scalars of the wide dtype, gates times their scale.
         """
+        read: list[tuple[Any, Any]] = []
+        for i in ins:
+            if not isinstance(i, Gate):
+                read.append(i)
+                continue
+            read.append((i.product.value, self.at_gate(i.number)))
+            if i.product.scale is not None:
+                read.append((i.product.scale, self.at_row(i.number)))
 
         def wide_body(*args: Any) -> list[Any]:
             scalars = []
-            for (value, _), a in zip(ins, args, strict=False):
+            for (value, _), a in zip(read, args, strict=False):
                 element = str(ir.RankedTensorType(value.type).element_type)
                 scalars.append(a if element == self.wide.mlir else cast(a, self.dtype, self.wide))
-            return [cast(v, self.wide, self.dtype) for v in body(*scalars)]
+            rest, given = iter(scalars), []
+            for i in ins:
+                scaled = isinstance(i, Gate) and i.product.scale is not None
+                given.append(self.s.mul(next(rest), next(rest)) if scaled else next(rest))
+            return [cast(v, self.wide, self.dtype) for v in body(*given)]
 
         outs = [self.state_t] * results
-        return self.b.generic(outs, ins, ["parallel", "parallel"], wide_body)
+        return self.b.generic(outs, read, ["parallel", "parallel"], wide_body)
 
     def at_gate(self, g: int) -> Any:
         """The map of gate `g` of `[B, G, H]`."""
@@ -168,15 +216,15 @@ def lstm(b: Builder, n: Lowered) -> Any:
 
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
         h, c = states
-        product = r.product(h, weights, 4)
-        ins = [*((gates, r.at_gate(g)) for g in range(4)), *((product, r.at_gate(g)) for g in range(4))]
+        product = r.product(h, weights)
+        ins: list[Any] = [*((gates, r.at_gate(g)) for g in range(4)), *(product.gate(g) for g in range(4))]
         ins.append((c, r.at_state))
         if peephole is not None:
             ins += [(peephole, r.at_row(g)) for g in range(3)]
         return r.pointwise(ins, 2, lambda *xs: _lstm_cell(r, n.attrs["input_forget"], *xs))
 
     recurrence = Recurrence(b, n, 4, lengths=2)
-    weights = recurrence.weights(n.operands[1], 4)
+    weights = recurrence.weights(n.operands[1], 4, n.operands[6])
     return recurrence.run([n.operands[3], n.operands[4]], cell)
 
 
@@ -206,16 +254,16 @@ def gru(b: Builder, n: Lowered) -> Any:
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
         (h,) = states
         s = r.s
-        product = r.product(h, weights, 2)
-        z_ins = [(gates, r.at_gate(0)), (product, r.at_gate(0))]
-        r_ins = [(gates, r.at_gate(1)), (product, r.at_gate(1)), (h, r.at_state)]
+        product = r.product(h, weights)
+        z_ins: list[Any] = [(gates, r.at_gate(0)), product.gate(0)]
+        r_ins: list[Any] = [(gates, r.at_gate(1)), product.gate(1), (h, r.at_state)]
 
         def mixed(z: Any, candidate: Any, old: Any) -> Any:
             return s.add(s.mul(s.sub(s.const(1), z), candidate), s.mul(z, old))
 
         if linear:
-            hidden = r.product(h, hidden_weights, 1)
-            ins = [*z_ins, *r_ins, (gates, r.at_gate(2)), (hidden, r.at_gate(0))]
+            hidden = r.product(h, hidden_weights)
+            ins = [*z_ins, *r_ins, (gates, r.at_gate(2)), hidden.gate(0)]
             ins += [] if bias is None else [(bias, r.at_row(0))]
 
             def whole(*xs: Any) -> list[Any]:
@@ -225,8 +273,8 @@ def gru(b: Builder, n: Lowered) -> Any:
 
             return r.pointwise(ins, 1, whole)
         reset_h = r.pointwise(r_ins, 1, lambda *xs: [s.mul(r.activate(0, s.add(xs[0], xs[1])), xs[2])])[0]
-        hidden = r.product(reset_h, hidden_weights, 1)
-        ins = [*z_ins, (gates, r.at_gate(2)), (hidden, r.at_gate(0)), (h, r.at_state)]
+        hidden = r.product(reset_h, hidden_weights)
+        ins = [*z_ins, (gates, r.at_gate(2)), hidden.gate(0), (h, r.at_state)]
 
         def second(*xs: Any) -> list[Any]:
             z = r.activate(0, s.add(xs[0], xs[1]))
@@ -235,18 +283,25 @@ def gru(b: Builder, n: Lowered) -> Any:
         return r.pointwise(ins, 1, second)
 
     recurrence = Recurrence(b, n, 3, lengths=4)
-    weights = recurrence.weights(n.operands[1], 2)
-    hidden_weights = recurrence.weights(n.operands[2], 1)
+    scale, inner = n.operands[6], None
+    if scale is not None:
+        rows = static(recurrence.hidden)
+        t = n.typed(6).plain()
+        scale, inner = (
+            extract_slice(b, scale, t, [at], [size])[0] for at, size in ((0, 2 * rows), (2 * rows, rows))
+        )
+    weights = recurrence.weights(n.operands[1], 2, scale)
+    hidden_weights = recurrence.weights(n.operands[2], 1, inner)
     return recurrence.run([n.operands[5]], cell)
 
 
 @lowering("rnn")
 def rnn(b: Builder, n: Lowered) -> Any:
     def cell(gates: Any, states: Sequence[Any], r: Recurrence) -> list[Any]:
-        product = r.product(states[0], weights, 1)
-        ins = [(gates, r.at_gate(0)), (product, r.at_gate(0))]
+        product = r.product(states[0], weights)
+        ins: list[Any] = [(gates, r.at_gate(0)), product.gate(0)]
         return r.pointwise(ins, 1, lambda *xs: [r.activate(0, r.s.add(xs[0], xs[1]))])
 
     recurrence = Recurrence(b, n, 1, lengths=2)
-    weights = recurrence.weights(n.operands[1], 1)
+    weights = recurrence.weights(n.operands[1], 1, n.operands[4])
     return recurrence.run([n.operands[3]], cell)

@@ -22,19 +22,21 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
-from aicc.bindings import tensor
+import numpy as np
+
+from aicc.bindings import ir, tensor
 from aicc.dialects.convolution import conv_windows, dilated, input_dilations, kernel_shape
 from aicc.dialects.symbolic import DimLike
-from aicc.dialects.types import TensorType
+from aicc.dialects.types import DType, TensorType
 from aicc.dialects.windows import spatial_axes
 from aicc.passes.kernels.ir_tools import defining_op
-from aicc.passes.linalg.builder import Builder, Lowered
+from aicc.passes.linalg.builder import Body, Builder, Lowered
 from aicc.passes.linalg.convolution_dims import Dims, add_bias, widen
 from aicc.passes.linalg.elementwise import compute_dtype
 from aicc.passes.linalg.scalars import Scalars
 from aicc.passes.linalg.views import extract_slice, pad, pad_value
 from aicc.passes.weight_ops import LOAD, loaded_symbol
-from aicc.weights import Recipe
+from aicc.weights import Recipe, phase_weights
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,15 @@ def runs(size: int, step: int, dilation: int, pad_begin: int, inputs: int, count
     return found
 
 
-def phase_convolution(b: Builder, n: Lowered) -> Any | None:
+@dataclass(frozen=True)
+class IntegerSums:
+    """Of a convolution of integers: `body(x, w, sum)`, and what lies between and around the elements of the input."""
+
+    body: Body
+    fill: int
+
+
+def phase_convolution(b: Builder, n: Lowered, integers: IntegerSums | None = None) -> Any | None:
     """The lowered op; None where the plain way has to do: dynamic sizes or weights, strides, channels second."""
     attrs, x_t = n.attrs, n.typed(0)
     channels, in_channels, kernel = kernel_shape(n.typed(1), attrs["kernel_layout"])
@@ -116,7 +126,7 @@ def phase_convolution(b: Builder, n: Lowered) -> Any | None:
     for w, size, out, step, zeros in zip(windows, sizes[1:-1], results[1:-1], steps, given, strict=True):
         begin, _ = w.pads(dilated(size, zeros))
         cut.append(runs(w.size, step, w.dilation, begin, size, -(-out // step)))
-    return _Phases(b, n, steps, cut, channels, in_channels).build()
+    return _Phases(b, n, steps, cut, channels, in_channels, integers).build()
 
 
 def static_sizes(shape: Sequence[DimLike]) -> tuple[int, ...] | None:
@@ -141,8 +151,9 @@ class _Phases:
         cut: Sequence[Sequence[Run]],
         channels: int,
         in_channels: int,
+        integers: IntegerSums | None,
     ) -> None:
-        self.b, self.n = b, n
+        self.b, self.n, self.integers = b, n, integers
         self.steps, self.cut = steps, cut
         self.group: int = n.attrs["group"]
         self.depthwise = self.group > 1 and in_channels == 1
@@ -182,7 +193,8 @@ class _Phases:
         for d, (rs, count) in enumerate(zip(self.cut, self.counts, strict=True)):
             reach = max(r.start + (r.taps - 1) * r.step for r in rs) + count
             low[1 + d], high[1 + d] = self.low[d], max(0, reach - x_t.shape[1 + d])
-        return pad(self.b, self.n.operands[0], x_t, low, high, pad_value(x_t.dtype, 0))
+        fill = 0 if self.integers is None else self.integers.fill
+        return pad(self.b, self.n.operands[0], x_t, low, high, pad_value(x_t.dtype, fill))
 
     def _inserted(self, piece: Any, whole: Any, combination: Sequence[Run]) -> Any:
         """`piece` at its phases of `whole`, dims of single phases left out of it."""
@@ -204,14 +216,45 @@ class _Phases:
         ]
         channels = self.channels()
         acc_t = TensorType((n.results[0].shape[0], *sizes, *channels), self.wide)
-        y = (
-            self._contraction(x, x_t, combination, acc_t)
-            if all(run.taps for run in combination)
-            else b.fill(acc_t, 0)
-        )
+        if all(run.taps for run in combination):
+            y = self._contraction(x, x_t, combination, acc_t)
+        else:  # no linalg.fill: a contraction that shares one is no kernel of its own
+            y = b.generic([acc_t], [], ["parallel"] * acc_t.rank, lambda _: pad_value(self.wide, 0))[0]
         out_t = acc_t.with_dtype(n.results[0].dtype)
-        y = add_bias(b, y, acc_t, n.operands[2], n.results[0].dtype, len(channels))
+        if self.integers is not None:
+            y = self._with_left_out(y, acc_t, combination)
+        else:
+            y = add_bias(b, y, acc_t, n.operands[2], n.results[0].dtype, len(channels))
         return b.reshape(y, out_t, (out_t.shape[0], *sizes, self.group * self.each))
+
+    def _with_left_out(self, y: Any, t: TensorType, combination: Sequence[Run]) -> Any:
+        """`y` of integers plus what the taps that are left out add up to: they see nothing but the fill."""
+        b, fill = self.b, 0 if self.integers is None else self.integers.fill
+        symbol = _weight(self.n.operands[1])
+        assert symbol is not None
+        weights = b.weights.load(symbol).astype(np.int32)
+        spatial = tuple(range(len(combination)))
+        whole = weights.sum((*spatial, len(spatial)))
+        phases = [run.phases for run in combination if run.phases > 1]
+        left_out = fill * np.broadcast_to(whole.reshape(self.channels()), (*phases, *self.channels()))
+        if all(run.taps for run in combination):
+            seen = phase_weights(weights, *self._cuts(combination))
+            left_out = left_out - fill * seen.sum(tuple(range(seen.ndim - left_out.ndim)))
+        if not left_out.any():
+            return y
+        s, rank = Scalars(DType.I32), t.rank
+        read, d = [], 1
+        for run in combination:
+            read += [d + 1] if run.phases > 1 else []
+            d += 2 if run.phases > 1 else 1
+        read += range(d, rank)
+        at = ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(i) for i in read])
+        return b.generic(
+            [t],
+            [(y, ir.AffineMap.get_identity(rank)), (b.constant(left_out.astype(np.int32)), at)],
+            ["parallel"] * rank,
+            lambda v, more, _: s.add(v, more),
+        )[0]
 
     def _contraction(self, x: Any, x_t: TensorType, combination: Sequence[Run], acc_t: TensorType) -> Any:
         b = self.b
@@ -241,14 +284,16 @@ class _Phases:
         inner = [r for r in phases if r is not None]
         group = tail[:1] if self.group > 1 else []
         s = Scalars(self.wide)
+        if self.integers is None:
+            window, w = widen(b, window, window_t, self.wide), widen(b, w, w_t, self.wide)
         return b.generic(
             [acc_t],
             [
-                (widen(b, window, window_t, self.wide), dims.map([batch, *read, *group, *sums])),
-                (widen(b, w, w_t, self.wide), dims.map([*kernel, *sums, *inner, *tail])),
+                (window, dims.map([batch, *read, *group, *sums])),
+                (w, dims.map([*kernel, *sums, *inner, *tail])),
             ],
             dims.iterators,
-            lambda u, v, acc: s.add(acc, s.mul(u, v)),
+            (lambda u, v, acc: s.add(acc, s.mul(u, v))) if self.integers is None else self.integers.body,
             out_maps=[dims.map([batch, *at, *tail])],
             inits=[b.fill(acc_t, 0)],
         )[0]
@@ -258,16 +303,20 @@ class _Phases:
         b, n = self.b, self.n
         symbol = _weight(n.operands[1])
         assert symbol is not None
+        cuts, shape = self._cuts(combination)
+        t = TensorType(shape, n.typed(1).dtype)
+        recipe = Recipe("phase_weights", (("cuts", cuts), ("shape", shape)), (symbol,))
+        return b.weight(b.weights.add_recipe(f"{symbol}.phases", t, recipe)), t
+
+    def _cuts(self, combination: Sequence[Run]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What `phase_weights` is asked for: where the taps are, and the shape."""
         shape = (
             *(run.taps for run in combination if run.taps > 1),
             *([] if self.depthwise else [self.in_channels]),
             *(run.phases for run in combination if run.phases > 1),
             *self.channels(),
         )
-        t = TensorType(shape, n.typed(1).dtype)
-        cuts = tuple(v for run in combination for v in (run.tap, run.phases, run.taps, run.stride))
-        recipe = Recipe("phase_weights", (("cuts", cuts), ("shape", shape)), (symbol,))
-        return b.weight(b.weights.add_recipe(f"{symbol}.phases", t, recipe)), t
+        return tuple(v for run in combination for v in (run.tap, run.phases, run.taps, run.stride)), shape
 
 
-__all__ = ["Run", "phase_convolution", "runs", "static_sizes"]
+__all__ = ["IntegerSums", "Run", "phase_convolution", "runs", "static_sizes"]

@@ -637,7 +637,7 @@ func.func @gru(%arg0: tensor<5x2x12xf32>, %arg1: tensor<8x4xf32>, %arg2: tensor<
   %1 = "aicc.none"() : () -> none
   %2 = "aicc.none"() : () -> none
   // expected-error @+1 {{'aicc.gru' op result 0 has type}}
-  %3:2 = "aicc.gru"(%arg0, %arg1, %arg2, %0, %1, %2) {activations = ["sigmoid", "tanh"], alphas = array<f64: 0.000000e+00, 0.000000e+00>, betas = array<f64: 0.000000e+00, 0.000000e+00>, linear_before_reset = false, reverse = false} : (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none) -> (tensor<7x7x7x7x7xf64>, tensor<2x4xf32>)
+  %3:2 = "aicc.gru"(%arg0, %arg1, %arg2, %0, %1, %2, %2) {activations = ["sigmoid", "tanh"], alphas = array<f64: 0.000000e+00, 0.000000e+00>, betas = array<f64: 0.000000e+00, 0.000000e+00>, linear_before_reset = false, reverse = false} : (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none, none) -> (tensor<7x7x7x7x7xf64>, tensor<2x4xf32>)
   return %3#0, %3#1 : tensor<7x7x7x7x7xf64>, tensor<2x4xf32>
 }
 

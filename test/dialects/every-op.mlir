@@ -545,22 +545,22 @@ func.func @lp_pool(%arg0: tensor<1x2x4x4xf32>) -> tensor<1x2x3x3xf32> {
 
 // CHECK-LABEL: func.func @gru(
 // CHECK: "aicc.gru"(
-// CHECK-SAME: (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
+// CHECK-SAME: (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
 func.func @gru(%arg0: tensor<5x2x12xf32>, %arg1: tensor<8x4xf32>, %arg2: tensor<4x4xf32>) -> (tensor<5x2x4xf32>, tensor<2x4xf32>) {
   %0 = "aicc.none"() : () -> none
   %1 = "aicc.none"() : () -> none
   %2 = "aicc.none"() : () -> none
-  %3:2 = "aicc.gru"(%arg0, %arg1, %arg2, %0, %1, %2) {activations = ["sigmoid", "tanh"], alphas = array<f64: 0.000000e+00, 0.000000e+00>, betas = array<f64: 0.000000e+00, 0.000000e+00>, linear_before_reset = false, reverse = false} : (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
+  %3:2 = "aicc.gru"(%arg0, %arg1, %arg2, %0, %1, %2, %2) {activations = ["sigmoid", "tanh"], alphas = array<f64: 0.000000e+00, 0.000000e+00>, betas = array<f64: 0.000000e+00, 0.000000e+00>, linear_before_reset = false, reverse = false} : (tensor<5x2x12xf32>, tensor<8x4xf32>, tensor<4x4xf32>, none, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
   return %3#0, %3#1 : tensor<5x2x4xf32>, tensor<2x4xf32>
 }
 
 // CHECK-LABEL: func.func @rnn(
 // CHECK: "aicc.rnn"(
-// CHECK-SAME: (tensor<5x2x4xf32>, tensor<4x4xf32>, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
+// CHECK-SAME: (tensor<5x2x4xf32>, tensor<4x4xf32>, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
 func.func @rnn(%arg0: tensor<5x2x4xf32>, %arg1: tensor<4x4xf32>) -> (tensor<5x2x4xf32>, tensor<2x4xf32>) {
   %0 = "aicc.none"() : () -> none
   %1 = "aicc.none"() : () -> none
-  %2:2 = "aicc.rnn"(%arg0, %arg1, %0, %1) {activations = ["tanh"], alphas = array<f64: 0.000000e+00>, betas = array<f64: 0.000000e+00>, reverse = false} : (tensor<5x2x4xf32>, tensor<4x4xf32>, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
+  %2:2 = "aicc.rnn"(%arg0, %arg1, %0, %1, %1) {activations = ["tanh"], alphas = array<f64: 0.000000e+00>, betas = array<f64: 0.000000e+00>, reverse = false} : (tensor<5x2x4xf32>, tensor<4x4xf32>, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)
   return %2#0, %2#1 : tensor<5x2x4xf32>, tensor<2x4xf32>
 }
 

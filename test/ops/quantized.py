@@ -75,6 +75,30 @@ def convolved(
     return out.reshape(n, w.shape[0], *windows.shape[2:4])
 
 
+def transposed(
+    x: Array,
+    w: Array,
+    strides: tuple[int, int],
+    pads: tuple[int, int, int, int],
+    output_padding: tuple[int, int] = (0, 0),
+    group: int = 1,
+) -> Array:
+    """ConvTranspose of `[N, C, H, W]` and `[C, F/group, KH, KW]`, of integers without zero points."""
+    n, c, *sizes = x.shape
+    each, *kernel = w.shape[1:]
+    full = [(i - 1) * s + k + o for i, s, k, o in zip(sizes, strides, kernel, output_padding, strict=True)]
+    out = np.zeros((n, group, each, *full), np.int64)
+    parts = x.astype(np.int64).reshape(n, group, c // group, *sizes)
+    weights = w.astype(np.int64).reshape(group, c // group, *w.shape[1:])
+    for i, j in np.ndindex(*kernel):
+        rows, columns = (
+            slice(at, at + (size - 1) * s + 1, s) for at, size, s in zip((i, j), sizes, strides, strict=True)
+        )
+        out[..., rows, columns] += np.einsum("ngchw,gcf->ngfhw", parts, weights[..., i, j])
+    whole = out.reshape(n, group * each, *full)
+    return whole[:, :, pads[0] : full[0] - pads[2], pads[1] : full[1] - pads[3]]
+
+
 def requantized(total: Array, factor: Any, zero: int, dtype: Any) -> Array:
     """`saturate(round(total · factor) + zero)`, in f32 as QLinearConv is defined."""
     y = np.rint(total.astype(np.float32) * np.asarray(factor, np.float32)) + np.float32(zero)

@@ -10,7 +10,7 @@ import pytest
 import aicc
 from aicc.driver import Options, compile_model
 from aicc.target import Target
-from test.ops.quantized import Graph, convolved, numbers, requantized
+from test.ops.quantized import Graph, convolved, numbers, requantized, transposed
 
 Array = np.ndarray[Any, Any]
 KINDS = ("random", "ends", "min", "max")
@@ -290,3 +290,44 @@ def test_instruction(cpu: str, triple: str, instruction: str) -> None:
     text = compile_model(g.model(), None, Options(target=Target.cpu_named(cpu, triple), emit="asm")).text
     assert f"\t{instruction}\t" in text
     assert "pmaddubsw" not in text
+
+
+TRANSPOSED: dict[str, dict[str, Any]] = {
+    "one run of phases": {"w": (16, 24, 2, 2), "pads": (0, 0, 0, 0)},
+    "overlapping": {"w": (16, 24, 4, 4), "pads": (1, 1, 1, 1)},
+    "gaps": {"w": (16, 32, 3, 2), "strides": (4, 3), "pads": (0, 1, 1, 0)},
+    "groups": {"w": (16, 8, 3, 3), "pads": (1, 1, 1, 1), "output_padding": (1, 1), "group": 4},
+    "depthwise": {"w": (16, 1, 4, 4), "pads": (1, 1, 1, 1), "group": 16},
+}
+
+
+def test_transposed_convolutions(rng: np.random.Generator) -> None:
+    """Integers in phases: taps of other phases see the zero point, which is no zero."""
+    g = Graph()
+    q = Qdq(g, rng)
+    for case in TRANSPOSED.values():
+        attrs = {"strides": (2, 2), **{k: v for k, v in case.items() if k != "w"}}
+        group = attrs.get("group", 1)
+        x = rng.standard_normal((2, 16, 5, 7)).astype(np.float32)
+        w = rng.integers(-127, 128, case["w"]).astype(np.int8)
+        scale = 2.0 ** rng.integers(-9, -6, w.shape[1]).astype(np.float32)
+        channels = np.tile(scale, group)
+        bias = rng.integers(-500, 500, len(channels)).astype(np.int32)
+        s = np.float32(2.0**-5)
+        y = g.node(
+            "ConvTranspose",
+            q.quantize(g.input(x), s, 93),
+            q.weights(w, scale, 1),
+            q.bias(bias, s * channels),
+            **attrs,
+        )
+        out = q.quantize(g.node("Relu", y), np.float32(2.0**-3), 0)
+        grid = np.clip(np.rint(x.astype(np.float64) / float(s)) + 93, 0, 255).astype(np.int64) - 93
+        total = transposed(grid, w, **attrs) + bias[:, None, None]
+        real = np.maximum(total * (s * channels)[:, None, None].astype(np.float64), 0)
+        g.output(out, (np.clip(np.rint(real * 8), 0, 255) / 8).astype(np.float32))
+    exe = run(g)
+    schedules = [k.schedule for k in exe.kernels]
+    assert not any(schedule.startswith(("contraction", "winograd")) for schedule in schedules)
+    # what is small goes without phases, with zero points between the elements
+    assert sum(schedule.startswith(("dot(", "amx(")) for schedule in schedules) == 7

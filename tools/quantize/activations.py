@@ -8,7 +8,8 @@ from onnx import helper
 from aicc.tools.quantize.graph import Layer, Rewriting
 from aicc.tools.quantize.options import QuantizeOptions
 from aicc.tools.quantize.ranges import parameters
-from aicc.tools.quantize.weights import channel_bytes, dequantized_channels
+from aicc.tools.quantize.recurrent import quantize_dynamic_lstm
+from aicc.tools.quantize.weights import channel_bytes, dequantized_channels, round_channels
 
 
 def quantize_static(
@@ -23,7 +24,9 @@ def quantize_static(
     """
     inputs: dict[str, tuple[str, float]] = {}
     weights: dict[tuple[str, int], str] = {}
-    for layer in layers:
+    alone = [layer for layer in layers if layer.weights_alone]
+    round_channels(rewriting, alone, options.per_channel)
+    for layer in (layer for layer in layers if not layer.weights_alone):
         node, name = layer.node, layer.node.input[0]
         if name not in inputs:
             inputs[name] = _rounded_input(rewriting, layer, ranges[name])
@@ -57,6 +60,8 @@ def _rounded_bias(rewriting: Rewriting, layer: Layer, input_scale: float, option
     array = rewriting.array(layer.weight)
     _, scale = channel_bytes(array, layer.channel_axis, options.per_channel, options.largest)
     unit = np.asarray(scale * np.float32(input_scale), np.float32)
+    if unit.ndim and len(bias) % len(unit) == 0:
+        unit = np.tile(unit, len(bias) // len(unit))  # of ConvTranspose: groups share the scales
     numbers = np.rint(bias.astype(np.float64) / unit)
     if unit.ndim and len(unit) != len(bias) or np.abs(numbers).max(initial=0) > 2**30:
         return
@@ -75,10 +80,14 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
     """Products in integers, the input rounded by its own range in each run.
 
     matmul(x, w) --> cast(MatMulInteger(DynamicQuantizeLinear(x), w: i8)) · (x_scale · w_scale)
+    LSTM(x, …)   --> DynamicQuantizeLSTM(x, …)
     """
     inputs: dict[tuple[str, int], list[str]] = {}
     weights: dict[tuple[str, int], tuple[str, str]] = {}
-    for layer in layers:
+    layers = quantize_dynamic_lstm(rewriting, layers, options)
+    alone = [layer for layer in layers if layer.weights_alone]
+    round_channels(rewriting, alone, options.per_channel)
+    for layer in (layer for layer in layers if not layer.weights_alone):
         node, x = layer.node, layer.node.input[0]
         here = (x, layer.graph)
         if here not in inputs:

@@ -19,7 +19,7 @@ from aicc.errors import CompileError, ImportError_
 from aicc.tools.inputs import random_inputs
 from aicc.tools.quantize.activations import quantize_dynamic, quantize_static
 from aicc.tools.quantize.bodies import all_graphs
-from aicc.tools.quantize.graph import PRODUCTS, TARGETS, Layer, Rewriting, require_opset
+from aicc.tools.quantize.graph import PRODUCTS, TARGETS, WEIGHTS_ALONE, Layer, Rewriting, require_opset
 from aicc.tools.quantize.measure import LayerError, layer_errors, observe
 from aicc.tools.quantize.options import QuantizeOptions
 from aicc.tools.quantize.samples import Sample, samples_of
@@ -68,13 +68,13 @@ def quantize(
     changed.CopyFrom(source)
     changed = require_opset(changed, _opset(options))
     rewriting = Rewriting(changed, bodies=options.mode != "static")
-    kinds = PRODUCTS if options.mode == "dynamic" or options.format == "nbits" else TARGETS
+    kinds = _kinds(options)
     layers = rewriting.layers(options, kinds)
     if not layers:
         raise CompileError(
             "AICC-4004", f"nothing to quantize: {_why_nothing(source, kinds, options.mode == 'static')}"
         )
-    titles = {layer.node.output[0]: (layer.name, layer.node.op_type) for layer in layers if not layer.graph}
+    titles = {layer.result: (layer.name, layer.node.op_type) for layer in layers if not layer.graph}
     if any(layer.graph for layer in layers):
         titles |= _results(source)
     samples = list(samples_of(data, source)) if data is not None else None
@@ -92,6 +92,13 @@ def quantize(
     if output is not None:
         write(quantized, Path(output))
     return result
+
+
+def _kinds(options: QuantizeOptions) -> tuple[str, ...]:
+    """The operators that are quantized."""
+    if options.format == "nbits":
+        return PRODUCTS
+    return (*PRODUCTS, *WEIGHTS_ALONE) if options.mode == "dynamic" else TARGETS
 
 
 def _results(model: onnx.ModelProto) -> dict[str, tuple[str, str]]:
@@ -124,7 +131,8 @@ def _why_nothing(model: onnx.ModelProto, wanted: Sequence[str], static: bool) ->
         return "the weights are f16 or bf16. Quantize the f32 model it was made from."
     if static and any(found & set(wanted) for found in inner):
         return "layers of branches and loops have no ranges. Modes weights and dynamic quantize them."
-    return f"no {' or '.join(wanted)} has constant f32 weights, or all are excluded."
+    *most, last = wanted
+    return f"no {', '.join(most)} or {last} has constant f32 weights, or all are excluded."
 
 
 def _opset(options: QuantizeOptions) -> int:
@@ -148,8 +156,8 @@ def _rewrite(
     elif options.mode == "dynamic":
         quantize_dynamic(rewriting, layers, options)
     else:
-        names = list(dict.fromkeys(layer.node.input[0] for layer in layers))
-        seen = observe(rewriting.model, names, samples or [])
+        names = list(dict.fromkeys(layer.node.input[0] for layer in layers if not layer.weights_alone))
+        seen = observe(rewriting.model, names, samples or []) if names else {}
         ranges = {name: seen[name].range(options.calibration, options.percentile) for name in names}
         quantize_static(rewriting, layers, ranges, options)
 

@@ -18,28 +18,50 @@ from aicc.tools.quantize.options import QuantizeOptions
 
 Array = np.ndarray[Any, Any]
 PRODUCTS = ("MatMul", "Gemm")
-TARGETS = (*PRODUCTS, "Conv")
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+RECURRENT = ("LSTM", "GRU", "RNN")
+WEIGHTS_ALONE = ("Gather", *RECURRENT)
+"""Tables, and layers whose activations stay in float inside: only weights are rounded."""
+TARGETS = (*PRODUCTS, *CONVOLUTIONS, *WEIGHTS_ALONE)
+_OPERANDS = {"Gather": (0,), **dict.fromkeys(RECURRENT, (1, 2))}
+"""Which inputs are weights; of other operators the second."""
+_RANKS = {**dict.fromkeys(PRODUCTS, 2), "Gather": 2, **dict.fromkeys(RECURRENT, 3)}
+_SHORTEST_ROW = 8
+"""Numbers of a table's row that are worth a scale."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A node whose weights are constant. `transposed`: they are `[N, K]`, else `[K, N]` (of Conv `[F, C, …]`). `graph`
-    counts the model's graphs: 0, or that of a body (of If, Loop, Scan), whose nodes only it can read."""
+    """A node and an input of it, `operand`, that is constant weights: of a product `[K, N]`, or `[N, K]` when
+    `transposed`, of Conv `[F, C, …]`, of ConvTranspose `[C, F / groups, …]`, of Gather `[rows, columns]`, of recurrent
+    layers `[directions, gates · hidden, …]`. `graph` counts the model's graphs: 0, or that of a body (of If, Loop,
+    Scan), whose nodes only it can read."""
 
     node: onnx.NodeProto
     weight: str
     transposed: bool
     graph: int = 0
+    operand: int = 1
 
     @property
     def name(self) -> str:
         """For people: the node's name, else its output's."""
-        return self.node.name or self.node.output[0]
+        return self.node.name or self.result
+
+    @property
+    def result(self) -> str:
+        """The first of the node's outputs that has a name: recurrent layers may leave out any."""
+        return next(name for name in self.node.output if name)
 
     @property
     def channel_axis(self) -> int:
-        """The dim of the weights that is an output channel."""
-        return 0 if self.transposed or self.node.op_type == "Conv" else 1
+        """The dim of the weights that is an output channel, or a table's row."""
+        return 0 if self.transposed or self.node.op_type in ("Conv", "Gather") else 1
+
+    @property
+    def weights_alone(self) -> bool:
+        """Whether activations stay in float."""
+        return self.node.op_type in WEIGHTS_ALONE
 
 
 class Rewriting:
@@ -71,28 +93,33 @@ class Rewriting:
     def layers(self, options: QuantizeOptions, kinds: tuple[str, ...]) -> list[Layer]:
         """The nodes to quantize, of f32 weights that are no input of the model, and of activations."""
         inputs = {v.name for v in self.graph.input}
+        return [
+            Layer(node, node.input[i], transposed, number, i)
+            for number, graph in enumerate(self.graphs)
+            for node in graph.node
+            if node.op_type in kinds and not node.domain and not options.excludes(node)
+            for transposed in _orientation(node)
+            for i in self._weights(node)
+            if node.input[i] not in inputs
+        ]
+
+    def _weights(self, node: onnx.NodeProto) -> list[int]:
+        """The inputs of a node that are weights to quantize."""
+        operands = _OPERANDS.get(node.op_type, (1,))
+        data = next(i for i in (0, 1) if i not in operands)
+        if len(node.input) <= max(*operands, data) or self.tensor(node.input[data]) is not None:
+            return []
         found = []
-        for number, node in ((i, node) for i, graph in enumerate(self.graphs) for node in graph.node):
-            if node.op_type not in kinds or node.domain or options.excludes(node) or len(node.input) < 2:
+        for i in operands:
+            tensor = self.tensor(node.input[i])
+            if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
                 continue
-            name = node.input[1]
-            if name in inputs or self.tensor(name) is None or self.tensor(node.input[0]) is not None:
-                continue
-            tensor = self.tensor(name)
-            assert tensor is not None
             rank = len(tensor.dims)
-            if tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
+            if rank != _RANKS.get(node.op_type, rank) or (node.op_type in CONVOLUTIONS and rank < 3):
                 continue
-            if (node.op_type in PRODUCTS and rank != 2) or (node.op_type == "Conv" and rank < 3):
+            if node.op_type == "Gather" and tensor.dims[1] < _SHORTEST_ROW:
                 continue
-            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-            if (
-                attributes.get("transA", 0)
-                or attributes.get("alpha", 1.0) != 1.0
-                or attributes.get("beta", 1.0) != 1.0
-            ):
-                continue
-            found.append(Layer(node, name, bool(attributes.get("transB", 0)), number))
+            found.append(i)
         return found
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
@@ -156,6 +183,16 @@ class Rewriting:
         for graph in reversed(all_graphs(self.graph) if bodies else [self.graph]):
             _remove_unused(graph)
         return self.model
+
+
+def _orientation(node: onnx.NodeProto) -> list[bool]:
+    """Whether the weights are transposed, in a list; an empty one for attributes that make it no plain layer."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if attributes.get("transA", 0) or any(attributes.get(k, 1.0) != 1.0 for k in ("alpha", "beta")):
+        return []
+    if node.op_type == "Gather" and attributes.get("axis", 0) not in (0, -2):
+        return []
+    return [bool(attributes.get("transB", 0))]
 
 
 def _remove_unused(graph: onnx.GraphProto) -> None:

@@ -2,8 +2,8 @@
 
 What a DequantizeLinear reads is beside it: of bodies, ONNX Runtime does not find it in the graph around.
 
-Conv
-    w: f32  -->  DequantizeLinear(w: i8, scale)                              a scale per output channel
+Conv, ConvTranspose, LSTM, GRU, RNN, Gather
+    w: f32  -->  DequantizeLinear(w: i8, scale)                              a scale per output channel, row of a table
 MatMul, Gemm
     w: f32  -->  DequantizeLinear(w: i4, scale, zero) {axis, block_size}     a scale per block of a column
 """
@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from aicc.tools.quantize.graph import Array, Layer, Rewriting
+from aicc.tools.quantize.graph import PRODUCTS, Array, Layer, Rewriting
 from aicc.tools.quantize.options import QuantizeOptions
 from aicc.weight_packing import Blocks, Rounding, quantize_blocks
 
@@ -24,19 +24,26 @@ from aicc.weight_packing import Blocks, Rounding, quantize_blocks
 def quantize_weights(rewriting: Rewriting, layers: list[Layer], options: QuantizeOptions) -> None:
     """Changes `layers`; a weight that several read alike is stored once."""
     done: dict[tuple[str, int, int], str] = {}
-    for layer in layers:
-        if layer.node.op_type == "Conv":
-            key = (layer.weight, 0, layer.graph)
-            if key not in done:
-                done[key] = dequantized_channels(rewriting, layer, True, layer.node)
-            layer.node.input[1] = done[key]
-        elif options.format == "nbits":
+    blocks = [layer for layer in layers if layer.node.op_type in PRODUCTS]
+    for layer in blocks:
+        if options.format == "nbits":
             _matmul_nbits(rewriting, layer, options)
         else:
             key = (layer.weight, layer.channel_axis, layer.graph)
             if key not in done:
                 done[key] = _dequantized_blocks(rewriting, layer, options)
             layer.node.input[1] = done[key]
+    round_channels(rewriting, [layer for layer in layers if layer.node.op_type not in PRODUCTS], True)
+
+
+def round_channels(rewriting: Rewriting, layers: list[Layer], per_channel: bool) -> None:
+    """Weights as bytes, with a scale for each output channel or one, which a DequantizeLinear reads."""
+    done: dict[tuple[str, int, int], str] = {}
+    for layer in layers:
+        key = (layer.weight, layer.channel_axis, layer.graph)
+        if key not in done:
+            done[key] = dequantized_channels(rewriting, layer, per_channel, layer.node)
+        layer.node.input[layer.operand] = done[key]
 
 
 def dequantized_channels(

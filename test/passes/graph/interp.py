@@ -163,7 +163,6 @@ def _integer_conv(
     """As a convolution of what is left of the pads' value, and of the pads' value, which has a border of none."""
     zero = 0 if x_zero is None else int(x_zero)
     wide, weights = x.astype(np.float64) - zero, w.astype(np.float64) - (0 if w_zero is None else w_zero)
-    attrs["input_dilations"] = None
     border = pad_value - zero
     inside = _conv(wide - border, weights, None, **attrs)
     # the border is zero now, everywhere: what was taken away comes back as if it had no edges
@@ -221,6 +220,23 @@ def _resize(x: Array, roi: Any, scales: Array | None, sizes: Array | None, **att
     return x
 
 
+def _lstm(gates: Array, r: Array, *operands: Array | None, **attrs: Any) -> tuple[Array, ...]:
+    """A plain layer, forwards from zeros: the sums as they are defined, without what else a layer may have."""
+    *others, scale = operands
+    assert all(v is None for v in others) and attrs["activations"] == ("sigmoid", "tanh", "tanh"), attrs
+    assert attrs.get("clip") is None and not attrs["reverse"] and not attrs["input_forget"], attrs
+    weights = r.astype(np.float64) * (1 if scale is None else scale[:, None])
+    h = c = np.zeros((gates.shape[1], r.shape[1]))
+    steps = []
+    for step in gates.astype(np.float64):
+        *logistic, new = np.split(step + h @ weights.T, 4, axis=1)
+        i, o, f = (1 / (1 + np.exp(-v)) for v in logistic)
+        c = f * c + i * np.tanh(new)
+        h = o * np.tanh(c)
+        steps.append(h)
+    return tuple(v.astype(gates.dtype) for v in (np.stack(steps), h, c))
+
+
 _OTHERS: dict[str, Callable[..., Any]] = {
     "conv": _conv,
     "integer_conv": _integer_conv,
@@ -228,6 +244,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "average_pool": _pool(_average, 0.0),
     "lp_pool": _pool(lambda p, _o, a: (np.abs(p) ** a["p"]).sum(0) ** (1 / a["p"]), 0.0),
     "lrn": _lrn,
+    "lstm": _lstm,
     "resize": _resize,
     "depth_to_space": _depth_to_space,
 }

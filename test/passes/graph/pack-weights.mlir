@@ -40,3 +40,20 @@ func.func @main(%x: tensor<3x2xf32>) -> tensor<3x32xf32> {
   %y = "aicc.matmul"(%x, %d) {trans_a = false, trans_b = false} : (tensor<3x2xf32>, tensor<2x32xf32>) -> tensor<3x32xf32>
   return %y : tensor<3x32xf32>
 }
+
+// -----
+
+// Recurrent weights in bytes, without their zero point: 131 - 128.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: aicc.dequantize
+// CHECK: dense<3> : tensor<8x2xi8>
+// CHECK: "aicc.lstm"(%arg0, {{.*}}) {{.*}} : (tensor<5x1x8xf32>, tensor<8x2xi8>, none, none, none, none, tensor<8xf32>)
+func.func @main(%g: tensor<5x1x8xf32>) -> tensor<5x1x2xf32> {
+  %none = "aicc.none"() : () -> none
+  %w = "aicc.constant"() {value = dense<131> : tensor<8x2xui8>} : () -> tensor<8x2xui8>
+  %s = "aicc.constant"() {value = dense<0.5> : tensor<8xf32>} : () -> tensor<8xf32>
+  %z = "aicc.constant"() {value = dense<128> : tensor<8xui8>} : () -> tensor<8xui8>
+  %r = "aicc.dequantize"(%w, %s, %z) {axis = 0 : i64} : (tensor<8x2xui8>, tensor<8xf32>, tensor<8xui8>) -> tensor<8x2xf32>
+  %y, %h, %c = "aicc.lstm"(%g, %r, %none, %none, %none, %none, %none) {activations = ["sigmoid", "tanh", "tanh"], alphas = array<f64: 0.0, 0.0, 0.0>, betas = array<f64: 0.0, 0.0, 0.0>, reverse = false, input_forget = false} : (tensor<5x1x8xf32>, tensor<8x2xf32>, none, none, none, none, none) -> (tensor<5x1x2xf32>, tensor<1x2xf32>, tensor<1x2xf32>)
+  return %y : tensor<5x1x2xf32>
+}

@@ -145,3 +145,37 @@ func.func @main(%y: tensor<2x3xi32>) -> tensor<1x2x3xf32> {
   %d = "aicc.dequantize"(%r, %s, %z) {axis = 0 : i64} : (tensor<1x2x3xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x3xf32>
   return %d : tensor<1x2x3xf32>
 }
+
+// -----
+
+// A table with a scale for each row: rows are picked in bytes, and then dequantized.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[ROWS:.*]] = "aicc.gather"(%{{.*}}, %arg0) {axis = 0 : i64} : (tensor<4x8xi8>, tensor<3xi64>) -> tensor<3x8xi8>
+// CHECK: %[[REAL:.*]] = "aicc.cast"(%[[ROWS]])
+// CHECK: %[[SCALE:.*]] = "aicc.gather"(%{{.*}}, %arg0) {axis = 0 : i64} : (tensor<4x1xf32>, tensor<3xi64>) -> tensor<3x1xf32>
+// CHECK: "aicc.mul"(%[[REAL]], %[[SCALE]])
+func.func @main(%i: tensor<3xi64>) -> tensor<3x8xf32> {
+  %none = "aicc.none"() : () -> none
+  %w = "aicc.constant"() {value = dense<3> : tensor<4x8xi8>} : () -> tensor<4x8xi8>
+  %s = "aicc.constant"() {value = dense<[0.5, 1.0, 2.0, 4.0]> : tensor<4xf32>} : () -> tensor<4xf32>
+  %d = "aicc.dequantize"(%w, %s, %none) {axis = 0 : i64} : (tensor<4x8xi8>, tensor<4xf32>, none) -> tensor<4x8xf32>
+  %y = "aicc.gather"(%d, %i) {axis = 0 : i64} : (tensor<4x8xf32>, tensor<3xi64>) -> tensor<3x8xf32>
+  return %y : tensor<3x8xf32>
+}
+
+// -----
+
+// Scales of channels move with their weights: two groups of two channels are four.
+// CHECK-LABEL: func.func @main
+// CHECK: dense<[[1.500000e+00, 1.500000e+00, 1.500000e+00], [3.000000e+00, 3.000000e+00, 3.000000e+00], [1.500000e+00, 1.500000e+00, 1.500000e+00], [3.000000e+00, 3.000000e+00, 3.000000e+00]]>
+func.func @main(%x: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  %none = "aicc.none"() : () -> none
+  %w = "aicc.constant"() {value = dense<3> : tensor<2x3x2xi8>} : () -> tensor<2x3x2xi8>
+  %s = "aicc.constant"() {value = dense<[0.5, 1.0]> : tensor<2xf32>} : () -> tensor<2xf32>
+  %n = "aicc.constant"() {value = dense<[4, 3]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %d = "aicc.dequantize"(%w, %s, %none) {axis = 2 : i64} : (tensor<2x3x2xi8>, tensor<2xf32>, none) -> tensor<2x3x2xf32>
+  %t = "aicc.transpose"(%d) {perm = array<i64: 0, 2, 1>} : (tensor<2x3x2xf32>) -> tensor<2x2x3xf32>
+  %r = "aicc.reshape"(%t, %n) {allowzero = false} : (tensor<2x2x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
+  %y = "aicc.add"(%x, %r) : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}

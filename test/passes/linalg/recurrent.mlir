@@ -12,6 +12,6 @@
 // CHECK: scf.yield %[[Z]], %[[N]]#0, %[[N]]#1
 func.func @main(%g: tensor<5x2x16xf32>, %r: tensor<16x4xf32>) -> tensor<5x2x4xf32> {
   %n = "aicc.none"() : () -> none
-  %0:3 = "aicc.lstm"(%g, %r, %n, %n, %n, %n) {activations = ["sigmoid", "tanh", "tanh"], alphas = array<f64: 0.0, 0.0, 0.0>, betas = array<f64: 0.0, 0.0, 0.0>, reverse = false, input_forget = false} : (tensor<5x2x16xf32>, tensor<16x4xf32>, none, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>)
+  %0:3 = "aicc.lstm"(%g, %r, %n, %n, %n, %n, %n) {activations = ["sigmoid", "tanh", "tanh"], alphas = array<f64: 0.0, 0.0, 0.0>, betas = array<f64: 0.0, 0.0, 0.0>, reverse = false, input_forget = false} : (tensor<5x2x16xf32>, tensor<16x4xf32>, none, none, none, none, none) -> (tensor<5x2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>)
   return %0#0 : tensor<5x2x4xf32>
 }

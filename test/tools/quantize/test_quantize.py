@@ -102,6 +102,71 @@ def test_near_the_model_and_the_same_elsewhere(options: dict[str, Any], snr: flo
         assert np.linalg.norm(got - real) < 0.3 * np.linalg.norm(real)
 
 
+def model_of_other_layers() -> onnx.ModelProto:
+    """A table, recurrent layers of every kind, in both directions and one, a transposed convolution in groups."""
+    rng = np.random.default_rng(5)
+    shapes = {
+        "table": (50, 16),
+        "lw": (2, 64, 16),
+        "lr": (2, 64, 16),
+        "gw": (1, 48, 32),
+        "gr": (1, 48, 16),
+        "gb": (1, 96),
+        "rw": (1, 16, 32),
+        "rr": (1, 16, 16),
+        "t": (8, 6, 3, 3),
+        "tb": (12,),
+    }
+    weights = {k: rng.normal(size=v) / np.sqrt(v[-1]) for k, v in shapes.items()}
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["e"]),
+        helper.make_node("LSTM", ["e", "lw", "lr"], ["l"], hidden_size=16, direction="bidirectional"),
+        helper.make_node("Transpose", ["l"], ["lt"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["lt", "flat"], ["lf"]),
+        helper.make_node("GRU", ["lf", "gw", "gr", "gb"], ["", "h"], hidden_size=16, linear_before_reset=1),
+        helper.make_node("GRU", ["lf", "gw", "gr"], ["", "h2"], hidden_size=16),
+        helper.make_node("RNN", ["lf", "rw", "rr"], ["", "h3"], hidden_size=16),
+        helper.make_node("Sum", ["h", "h2", "h3"], ["hs"]),
+        helper.make_node("Reshape", ["hs", "image"], ["i"]),
+        helper.make_node(
+            "ConvTranspose", ["i", "t", "tb"], ["y"], group=2, strides=[2, 2], pads=[1, 1, 1, 1]
+        ),
+    ]
+    initializers = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in weights.items()]
+    for name, sizes in (("flat", [7, 4, 32]), ("image", [1, 8, 2, 4])):
+        initializers.append(numpy_helper.from_array(np.array(sizes), name))
+    graph = helper.make_graph(
+        nodes,
+        "layers",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, [7, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 12, 3, 7])],
+        initializers,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize("mode", ["weights", "static", "dynamic"])
+def test_tables_recurrent_layers_and_transposed_convolutions(mode: str, tmp_path: Path):
+    data = [{"ids": np.random.default_rng(i).integers(0, 50, (7, 4))} for i in range(4)]
+    result = aicc.quantize(model_of_other_layers(), mode=mode, data=data, errors=mode == "weights")
+    model = result.model
+    floats = [
+        t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) > 128
+    ]
+    assert [t.name for t in floats] == (["t"] if mode == "dynamic" else [])
+    if mode == "weights":  # the recurrent layers have two weights each
+        assert [e.op for e in result.errors] == ["Gather", "LSTM", "GRU", "GRU", "RNN", "ConvTranspose"]
+        assert all(e.snr > 30 for e in result.errors)
+    executable = aicc.compile(model)
+    assert sum(k.schedule.startswith("recurrent") for k in executable.kernels) == 5
+    (got,) = executable.run([data[0]["ids"]])
+    (wanted,), (plain,) = by_peer(model, data[0]), by_peer(model_of_other_layers(), data[0])
+    if mode != "dynamic":  # ONNX Runtime rounds the states of DynamicQuantizeLSTM
+        np.testing.assert_allclose(got, wanted, atol=2e-5)
+    for result in (got, wanted):
+        assert np.linalg.norm(result - plain) < 0.05 * np.linalg.norm(plain)
+
+
 @pytest.mark.parametrize("level", [0, 4])
 def test_accuracy_levels_are_on_the_nodes(level: int):
     model = aicc.quantize(a_model(), errors=False, format="nbits", accuracy_level=level).model

@@ -294,13 +294,21 @@ class StepEmitter:
             outer, depth, gates, inner = c.rhs.strides
             at = e.add(e.mul(tile, e.size(outer)), e.mul(k, e.size(depth)), e.mul(gate, e.size(gates)))
             at = e.add(at, e.mul(v * shape.lanes, e.size(inner)))
-            return e.load(e.base(c.rhs), at, c.rhs.element, shape.lanes)
+            return self._number(c, e.load(e.base(c.rhs), at, c.rhs.element, shape.lanes))
         extents = [Size.of(c.gates), Size.of(self.r.hidden), Size.of(self.r.hidden)]
         access = access_of(c.rhs, [Expr.dim(d) for d in range(3)], extents)
         position = {0: gate, 1: e.add(column, v * shape.lanes), 2: k}
         mask = self._mask(position[1])
         value = read_vector(e, access, lambda d: position[d], 1, shape.lanes, mask, self._limit)
-        return widened(e, value, c.rhs.element, shape.lanes)
+        return self._number(c, widened(e, value, c.rhs.element, shape.lanes))
+
+    def _number(self, c: Contraction, weight: str) -> str:
+        """Weights as they are multiplied: bytes become floats."""
+        if c.rhs.element != "i8":
+            return weight
+        wide = vector("i32", self.shape.lanes)
+        weight = self.e.op(f"arith.extsi {weight} : {vector('i8', self.shape.lanes)} to {wide}")
+        return self.e.op(f"arith.sitofp {weight} : {wide} to {self._kind}")
 
     # The elementwise stages ------------------------------------------------------------------------
 

@@ -60,7 +60,8 @@ class Last:
 
 @dataclass(frozen=True, eq=False)
 class Contraction:
-    """`out[b, g, j] = sum over k of lhs[b, k] * rhs[g, j, k]`; `lhs` is a State or a Result of an earlier phase."""
+    """`out[b, g, j] = sum over k of lhs[b, k] * rhs[g, j, k]`; `lhs` is a State or a Result of an earlier phase, `rhs`
+    of the sums' type, or bytes that become it where they are multiplied."""
 
     stage: Generic
     lhs: Any
@@ -266,10 +267,10 @@ class _Analysis:
             if sizes[0] != self.batch or sizes[2] != self.hidden or sizes[3] != self.hidden:
                 raise NoMatch("contractions of several sizes")
         self.element = element = first.stage.inits[0].element
-        if element not in _FLOATS or any(
-            {x.element for x in c.stage.operands} != {element} for c in self.contractions.values()
-        ):
-            raise NoMatch("contractions of several types")
+        for c in self.contractions.values():
+            lhs, rhs, init = (x.element for x in c.stage.operands)
+            if element not in _FLOATS or {lhs, init} != {element} or rhs not in (element, "i8"):
+                raise NoMatch("contractions of several types")
         phases = self._phases()
         return Recurrence(
             self.reader.steps,
@@ -290,6 +291,8 @@ class _Analysis:
 
     def _contraction(self, stage: Generic) -> Contraction:
         body = [o.operation.name for o in stage.block.operations]
+        if stage.operands[1].element == "i8" and body[:1] == ["arith.sitofp"]:
+            body = body[1:]
         dims = [tuple(x.single for x in operand.indices) for operand in stage.operands]
         if body != ["arith.mulf", "arith.addf", "linalg.yield"] or stage.parallel != (
             True,

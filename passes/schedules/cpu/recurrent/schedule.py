@@ -89,8 +89,8 @@ class Recurrent(Schedule):
 def _column_seconds(r: Recurrence) -> float:
     """Of one column of the states in one step."""
     weights = sum(c.gates for c in r.contractions) * r.hidden
-    size = element_bits(r.element) // 8
-    return max(weights * size / _BANDWIDTH, 2.0 * weights * r.batch / _FLOPS)
+    size = sum(c.gates * r.hidden * element_bits(c.rhs.element) // 8 for c in r.contractions)
+    return max(size / _BANDWIDTH, 2.0 * weights * r.batch / _FLOPS)
 
 
 def _shape(r: Recurrence, target: Target, config: RecurrentConfig) -> Shape:
