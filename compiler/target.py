@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from aicc.devices import PTX, device_of
 from aicc.errors import CompileError
 
 _BASELINE: dict[str, tuple[str, ...]] = {
@@ -123,24 +124,23 @@ class Target:
         Sizes are those of the largest of the architecture. Raises CompileError AICC-3002.
         """
         name = {"native": "sm_80", "generic": "sm_75"}.get(arch, arch)
-        row = _NVIDIA.get(name)
-        if row is None:
+        if name not in PTX:
             raise CompileError(
                 "AICC-3002",
                 f"'{arch}' is no NVIDIA architecture.",
-                hint=f"there are: native, generic, {', '.join(_NVIDIA)}.",
+                hint=f"there are: native, generic, {', '.join(PTX)}.",
             )
-        ptx, shared, l2, cores = row
+        device = device_of(name)
         return Target(
             kind="cuda",
             triple="nvptx64-nvidia-cuda",
             cpu=name,
-            features=frozenset({ptx}),
+            features=frozenset({PTX[name]}),
             vector_bits=128,
-            l1=shared << 10,
-            l2=l2 << 20,
-            l3=l2 << 20,
-            cores=cores,
+            l1=device.shared << 10,
+            l2=device.l2 << 20,
+            l3=device.l2 << 20,
+            cores=device.multiprocessors,
             host_target=host or Target.host(),
         )
 
@@ -157,15 +157,16 @@ class Target:
         name = {"native": "gfx90a", "generic": "gfx90a"}.get(arch, arch)
         if not re.fullmatch(r"gfx[0-9a-f]+", name):
             raise CompileError("AICC-3002", f"'{arch}' is no AMD architecture.", hint="for example gfx90a.")
+        device = device_of(name)
         return Target(
             kind="rocm",
             triple="amdgcn-amd-amdhsa",
             cpu=name,
             vector_bits=128,
-            l1=64 << 10,
-            l2=8 << 20,
-            l3=8 << 20,
-            cores=104,
+            l1=device.shared << 10,
+            l2=device.l2 << 20,
+            l3=device.l2 << 20,
+            cores=device.multiprocessors,
             host_target=host or Target.host(),
         )
 
@@ -189,20 +190,6 @@ class Target:
     def with_cores(self, cores: int) -> Target:
         return replace(self, cores=cores)
 
-
-# By architecture: the oldest PTX that has its instructions, KiB of shared memory a block may use, MiB of L2 cache,
-# multiprocessors. NVIDIA, CUDA C++ Programming Guide, appendix "Compute Capabilities", and the GPUs' white papers.
-_NVIDIA: dict[str, tuple[str, int, int, int]] = {
-    "sm_70": ("ptx60", 96, 6, 80),
-    "sm_75": ("ptx63", 64, 6, 72),
-    "sm_80": ("ptx70", 163, 40, 108),
-    "sm_86": ("ptx71", 99, 6, 84),
-    "sm_89": ("ptx78", 99, 72, 128),
-    "sm_90": ("ptx78", 227, 50, 132),
-    "sm_90a": ("ptx80", 227, 50, 132),
-    "sm_100": ("ptx86", 227, 126, 148),
-    "sm_120": ("ptx87", 99, 96, 170),
-}
 
 _OVERRIDES: list[Target] = []
 

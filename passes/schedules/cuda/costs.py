@@ -1,15 +1,37 @@
-"""How fast a GPU is at what schedules count: only to rank them, and to say what takes long."""
+"""How fast a GPU is at what schedules count: only to rank them, and to say what takes long.
+
+Rates of the device are its data sheet's (`aicc.devices`) times the share that good kernels reach.
+"""
 
 from __future__ import annotations
 
-LAUNCH = 3.0e-6
-"""Seconds of a kernel that does nothing."""
+from dataclasses import dataclass
+from functools import cache
 
-BANDWIDTH = 1.5e12
-"""Bytes per second from memory: an A100 80GB has 1.9e12, an H100 3.3e12."""
+from aicc.devices import device_of
+from aicc.target import Target
 
-FLOPS = 1.5e13
-"""Operations per second of the CUDA cores: an A100 has 1.95e13."""
+LAUNCH = 2.5e-6
+"""Seconds of a kernel that does nothing, among others of a graph."""
 
-TENSOR_FLOPS = 2.0e14
-"""Operations per second of the tensor cores in 16-bit: an A100 has 3.1e14."""
+TURN = 1.5e-7
+"""Seconds until a block that waits for a stage, meets, and multiplies small matrices has done so, however small."""
+
+_MEMORY_SHARE = 0.85
+
+
+@dataclass(frozen=True)
+class Rates:
+    """`bandwidth` in bytes per second that kernels reach; `flops` and `tensor_flops` per second, the peaks of the plain
+    cores in f32 and of the tensor cores in 16 bits; schedules know what share of these they reach."""
+
+    bandwidth: float
+    flops: float
+    tensor_flops: float
+
+
+@cache
+def rates(target: Target) -> Rates:
+    """Of the device that the target's architecture stands for."""
+    device = device_of(target.cpu)
+    return Rates(device.bandwidth * _MEMORY_SHARE, device.flops, device.tensor_flops)

@@ -8,7 +8,7 @@ from math import ceil
 from aicc.passes.schedules.cpu.attention.roles import Attention
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cpu.sizes import guess_product
-from aicc.passes.schedules.cuda.costs import BANDWIDTH, FLOPS, LAUNCH, TENSOR_FLOPS
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.cuda.emitter import WARP
 from aicc.passes.schedules.schedule import Config, NoMatch
 from aicc.target import Target
@@ -145,14 +145,15 @@ def seconds(roles: Attention, plan: Plan, target: Target) -> float:
     blocks = heads * ceil(rows / plan.rows) * plan.parts
     room = min(target.l1 // shared_bytes(roles, plan), _REGISTERS // plan.threads)
     beside = max(1, min(room, ceil(blocks / target.cores)))
-    peak = (FLOPS if element == "f32" else TENSOR_FLOPS) * _SHARE / target.cores
+    speed = rates(target)
+    peak = (speed.flops if element == "f32" else speed.tensor_flops) * _SHARE / target.cores
     products = 2.0 * plan.rows * plan.keys * width / peak
-    moved = plan.keys * width * element_bits(element) / 8 / (BANDWIDTH / target.cores)
+    moved = plan.keys * width * element_bits(element) / 8 / (speed.bandwidth / target.cores)
     turn = max(_TURN, beside * max(products, moved))
     # One more, until the first keys are there.
     turns = ceil(ceil(_guess_keys(roles) / plan.keys) / plan.parts) + 1
     total = ceil(blocks / (target.cores * beside)) * turns * turn + LAUNCH
     if plan.parts > 1:
         partial = 4 * plan.parts * heads * rows * (roles.static(roles.column) + 2)
-        total += LAUNCH + 2 * partial / BANDWIDTH
+        total += LAUNCH + 2 * partial / speed.bandwidth
     return total

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import touched_bytes
-from aicc.passes.schedules.cuda.costs import BANDWIDTH, FLOPS, LAUNCH
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.cuda.cublaslt.assemble import OWN, REST, choices, lowered, put_together
 from aicc.passes.schedules.cuda.cublaslt.host import emit_call
 from aicc.passes.schedules.cuda.cublaslt.matrices import Matrices, matrices_of
@@ -14,8 +14,6 @@ from aicc.passes.schedules.cuda.cublaslt.split import Split, split
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
 from aicc.target import Target
 
-_PEAKS = {70: 1.2e14, 75: 1.3e14, 80: 3.1e14, 86: 1.5e14, 89: 3.3e14, 90: 9.9e14, 100: 2.2e15, 120: 4.2e14}
-"""Operations per second of the tensor cores in 16-bit, by compute capability: the white papers' for the largest GPU."""
 _RATES = {"f16": 1.0, "bf16": 1.0, "i8": 2.0, "tf32": 0.5}
 _TILES = ((128, 256, 0.75), (256, 128, 0.75), (128, 128, 0.65), (64, 128, 0.5), (128, 64, 0.5), (64, 64, 0.4))
 """Rows and columns of a multiprocessor's tile, and the share of the peak it reaches."""
@@ -35,7 +33,8 @@ class CublasLt(Schedule):
     def cost(self, kernel: Any, target: Target, config: Config) -> float:
         """Multiply-adds of whole tiles on all multiprocessors, or the bytes; then what other stages take."""
         parts, matrices = _read(kernel, target)
-        moved = touched_bytes(matrices.accesses, matrices.arrangement.layout.extents) / BANDWIDTH
+        touched = touched_bytes(matrices.accesses, matrices.arrangement.layout.extents)
+        moved = touched / rates(target).bandwidth
         rest = 0.0 if parts.rest is None else choices(parts.rest, target)[0][0]
         return max(_seconds(matrices, target), moved) + LAUNCH + rest
 
@@ -61,8 +60,8 @@ def _seconds(matrices: Matrices, target: Target) -> float:
     product = matrices.product
     kind = "tf32" if product.tf32 else product.element
     if kind == "f32":
-        return 2.0 * matrices.guess("rows", "columns", "sums", "batches") / (FLOPS * _PLAIN_SHARE)
-    peak = _PEAKS[max(known for known in _PEAKS if known <= target.compute_capability)] * _RATES[kind]
+        return 2.0 * matrices.guess("rows", "columns", "sums", "batches") / (rates(target).flops * _PLAIN_SHARE)
+    peak = rates(target).tensor_flops * _RATES[kind]
     rows, columns, sums, batches = (matrices.guess(name) for name in ("rows", "columns", "sums", "batches"))
     times = []
     for down, across, share in _TILES:

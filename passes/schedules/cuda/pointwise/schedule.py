@@ -10,7 +10,7 @@ from aicc.passes.schedules.cpu.emit_kernel import replace
 from aicc.passes.schedules.cpu.nest import analyze
 from aicc.passes.schedules.cpu.pointwise.eval import Layout, NotVector, lay_out
 from aicc.passes.schedules.cpu.pointwise.tree import build_spaces
-from aicc.passes.schedules.cuda.costs import BANDWIDTH, LAUNCH
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
 from aicc.passes.schedules.cuda.pointwise.points import emit_points, lanes_for
 from aicc.passes.schedules.cuda.pointwise.tiles import across_axis, emit_tiles
@@ -45,7 +45,7 @@ class Pointwise(Schedule):
         """The bytes moved."""
         layouts = [lay_out(space) for space in build_spaces(analyze(kernel))]
         moved = sum(touched_bytes(layout.accesses.values(), layout.extents) for layout in layouts)
-        return moved / BANDWIDTH + LAUNCH * len(layouts)
+        return moved / rates(target).bandwidth + LAUNCH * len(layouts)
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""

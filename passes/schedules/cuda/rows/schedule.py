@@ -12,7 +12,7 @@ from aicc.passes.schedules.cpu.pointwise.eval import NotVector
 from aicc.passes.schedules.cpu.reduction.layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction.tree import build
 from aicc.passes.schedules.cpu.sizes import guess_product
-from aicc.passes.schedules.cuda.costs import BANDWIDTH, FLOPS, LAUNCH
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter
 from aicc.passes.schedules.cuda.rows.launch import emit_rows, row_lanes, shares_columns
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
@@ -61,7 +61,9 @@ class Rows(Schedule):
         loads = len(arrangement.full_accesses) * points * arrangement.tree.levels
         # A load that hits a cache takes as long as several operations, and many if a warp's do not lie together.
         each = 4.0 if _threads(arrangement, RowsConfig()) == 1 or _together(arrangement) else 32.0
-        return max(moved / BANDWIDTH, (loads * each + arrangement.tree.space.operations()) / FLOPS) + LAUNCH
+        speed = rates(target)
+        work = (loads * each + arrangement.tree.space.operations()) / speed.flops
+        return max(moved / speed.bandwidth, work) + LAUNCH
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""

@@ -9,6 +9,7 @@ from math import ceil, log2, prod, sqrt
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cuda.asynchronous import ATOM, GROUP, LINE, depth_of
 from aicc.passes.schedules.cuda.contraction.roles import Roles
+from aicc.passes.schedules.cuda.costs import rates
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
@@ -78,8 +79,6 @@ TILES = ((128, 256), (128, 128), (64, 256), (64, 128), (128, 64), (64, 64))
 _MOST_STAGES = 6
 # Of the tensor cores' peak, by columns: narrow tiles read shared memory faster than it is.
 _SHARES = {256: 0.75, 128: 0.65, 64: 0.45}
-_PEAK = 9.9e14
-"""Operations per second of the tensor cores in 16-bit: of an H100 SXM."""
 _CACHE = 8.0e12
 """Bytes per second from the L2 cache to all multiprocessors: what products on an H100 are seen to get."""
 _EPILOGUE = 1.5e-6
@@ -146,7 +145,7 @@ def seconds(roles: Roles, plan: Plan, target: Target) -> float:
     tiles = ceil(down / plan.cluster) * ceil(columns / plan.columns) * roles.guess(roles.batch)
     element = roles.left.element
     turns = turns_of(_extents(roles, roles.sums), depth_of(element))
-    rate = _PEAK * 16 / element_bits(element) * _SHARES[plan.columns] / target.cores
+    rate = rates(target).tensor_flops * 16 / element_bits(element) * _SHARES[plan.columns] / target.cores
     products = 2.0 * plan.rows * plan.columns * depth_of(element) / rate
     copies = (plan.rows + plan.columns / plan.cluster) * LINE / (_CACHE / target.cores)
     rest = _EPILOGUE * plan.rows * plan.columns / (128 * 256)

@@ -10,7 +10,7 @@ from aicc.passes.schedules.cpu.emit_kernel import replace
 from aicc.passes.schedules.cpu.pointwise.eval import NotVector
 from aicc.passes.schedules.cuda.contraction.plan import TENSOR_TYPES
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side, find_roles, layout_by_sums
-from aicc.passes.schedules.cuda.costs import BANDWIDTH, LAUNCH
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter
 from aicc.passes.schedules.cuda.warpgroup.boxes import MOST_DIMS, boxes_of, dims_of, operand_of
 from aicc.passes.schedules.cuda.warpgroup.launch import emit_warpgroup
@@ -42,11 +42,12 @@ class Warpgroup(Schedule):
         assert isinstance(config, WarpgroupConfig)
         roles = _roles(kernel, target)
         accesses = roles.arrangement.layout.accesses.values()
-        moved = touched_bytes(accesses, roles.arrangement.layout.extents) / BANDWIDTH
+        bandwidth = rates(target).bandwidth
+        moved = touched_bytes(accesses, roles.arrangement.layout.extents) / bandwidth
         turned = 0.0
         if _is_activation(roles) and layout_by_sums(roles) is not None:
             right = [roles.right.access]
-            turned = 2.0 * touched_bytes(right, roles.arrangement.layout.extents) / BANDWIDTH + LAUNCH
+            turned = 2.0 * touched_bytes(right, roles.arrangement.layout.extents) / bandwidth + LAUNCH
         return max(seconds(roles, plan_for(roles, target, config), target), moved) + turned + LAUNCH
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
