@@ -25,6 +25,7 @@ from aicc.passes.base import Pass, PassContext, Upstream, run_pass
 from aicc.passes.buffers.alignment import AlignArguments
 from aicc.passes.buffers.bufferize import BufferizeHost
 from aicc.passes.buffers.join_programs import JoinPrograms
+from aicc.passes.buffers.keep_borders import KeepBorders
 from aicc.passes.buffers.plan import PlanArena
 from aicc.passes.gpu.host_memory import DeviceMemory
 from aicc.passes.graph import graph_passes
@@ -89,14 +90,15 @@ def _fold_casts(target: Target) -> list[Pass]:
 
 
 def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
-    """The module passes for GPUs, in order: those for CPUs, but contractions take 16-bit operands, and the host program
-    leaves memory to the runtime.
+    """The module passes for GPUs, in order: those for CPUs, but contractions take 16-bit operands, borders of padded
+    buffers are one launch, and the host program leaves memory to the runtime.
 
     Kernels go on by `codegen/device_build.py`.
     """
     target = target or Target.cuda()
     pipeline = cpu_pipeline(target, opt_level)
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
+    pipeline.insert_before("plan-arena", KeepBorders())
     pipeline.insert_before("join-programs", DeviceMemory())
     pipeline.insert_before("join-programs", AlignArguments())
     return pipeline

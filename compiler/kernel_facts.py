@@ -15,6 +15,7 @@ from typing import Any
 from aicc.bindings import ir
 from aicc.dialects.locations import node_names
 from aicc.passes.kernels.ir_tools import defining_op, is_contraction, loop_extents, nested_ops
+from aicc.passes.schedules.cuda.costs import LAUNCH, rates
 from aicc.passes.schedules.machine import machine
 from aicc.passes.schedules.schedule import read_costs
 from aicc.signature import Port
@@ -191,9 +192,11 @@ def _costs(kernel: Any, target: Target) -> dict[str, float]:
     """Of a border, for which no schedule was asked: the time to write it."""
     if not _is_border(kernel):
         return read_costs(kernel)
-    rates = machine(target)
     schedule = str(ir.StringAttr(kernel.attributes["aicc.schedule"]).value)
-    return {schedule: rates.start + rates.stream(_filled(kernel), target)}
+    if target.is_device:
+        return {schedule: LAUNCH + _filled(kernel) / rates(target).bandwidth}
+    core = machine(target)
+    return {schedule: core.start + core.stream(_filled(kernel), target)}
 
 
 def _is_border(kernel: Any) -> bool:

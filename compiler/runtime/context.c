@@ -64,6 +64,7 @@ void rt_context_destroy(aicc_context *ctx) {
   rt_pool_destroy(ctx->pool);
   rt_profile_free(ctx->profile);
   rt_buffers_free(&ctx->buffers);
+  rt_device_put(ctx, ctx->counters, AICC_COUNTERS * sizeof(uint32_t));
   rt_strings_free(ctx->strings);
   rt_sequences_free(ctx->sequences);
   if (ctx->outputs) {
@@ -266,6 +267,16 @@ void *aicc_buffer_acquire(void *context, int64_t bytes) {
 }
 
 void aicc_buffer_release(void *context, void *buffer) { rt_buffers_release(&((aicc_context *)context)->buffers, buffer); }
+
+void *aicc_counters(void *context) {
+  static const uint32_t zeros[AICC_COUNTERS];
+  aicc_context *ctx = context;
+  if (!ctx->counters && !(ctx->counters = rt_device_get(ctx, sizeof zeros)))
+    rt_end_run(ctx, rt_error(AICC_ERROR_MEMORY, "out of memory: counters%s", rt_device_room(ctx)));
+  if (!ctx->counters_zero) rt_device_write(ctx, ctx->counters, zeros, sizeof zeros);
+  ctx->counters_zero = true;
+  return ctx->counters;
+}
 
 void aicc_fail(void *context, int32_t status, const char *message) {
   aicc_context *ctx = context;

@@ -114,6 +114,11 @@ void *aicc_buffer_acquire(void *ctx, int64_t bytes);
 /* Buffers not released when the run ends are released then. */
 void aicc_buffer_release(void *ctx, void *buffer);
 
+/* Counters of 32 bits for blocks of one launch to tell each other how many are done: zero before a launch, which leaves
+ * them so. Never NULL. */
+enum { AICC_COUNTERS = 4096 };
+void *aicc_counters(void *ctx);
+
 /* For outputs with data-dependent dims: says the dims of output `index` and returns its buffer (compact,
  * row-major, 64-byte aligned, never NULL). Again with dims of no more bytes: same buffer, contents kept. */
 void *aicc_output_allocate(void *ctx, int32_t index, const int64_t *dims);

@@ -199,6 +199,8 @@ struct aicc_context {
   rt_profile *profile; /* NULL: never turned on */
   bool profiling;
   struct rt_buffers buffers;
+  void *counters; /* NULL: no kernel has asked for them; `counters_zero` once they are */
+  bool counters_zero;
   struct rt_strings *strings;
   struct rt_sequences *sequences; /* NULL: none yet */
   uint64_t random; /* state of random.c; 0: not begun */

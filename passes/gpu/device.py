@@ -79,6 +79,7 @@ def lower_device(module: Any, target: Target) -> None:
         raise CompileError("AICC-2002", f"lowering device code failed: {error}", stage="llvm") from error
     device = device_module(module)
     assert device is not None
+    _narrow_atomics(device, "device" if target.kind == "cuda" else "agent")
     for op in device.regions[0].blocks[0].operations:
         if op.operation.name == "llvm.mlir.global" and "array<0 x" in str(
             op.operation.attributes["global_type"]
@@ -93,6 +94,16 @@ def lower_device(module: Any, target: Target) -> None:
     )
     if left:
         raise CompileError("AICC-2002", f"not lowered for {target.cpu}: {', '.join(left)}.", stage="llvm")
+
+
+def _narrow_atomics(device: Any, scope: str) -> None:
+    """Atomic updates are seen by the device alone, and order nothing by themselves: fences do. `scope` is what the
+    target calls the device."""
+    for op in nested_ops(device):
+        if op.name in ("llvm.atomicrmw", "llvm.fence"):
+            op.attributes["syncscope"] = ir.StringAttr.get(scope)
+        if op.name == "llvm.atomicrmw":
+            op.attributes["ordering"] = ir.Attribute.parse("2 : i64")  # monotonic
 
 
 def _tensor_maps(device: Any) -> dict[str, list[int]]:

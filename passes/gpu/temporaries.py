@@ -9,7 +9,13 @@ from aicc.passes.gpu.launch import constant
 from aicc.passes.kernels.ir_tools import ancestor_in, nested_ops
 from aicc.passes.llvm.pointers import element_bytes, pointer_to_memref, pointer_type
 
-ACQUIRE, RELEASE = "aicc_buffer_acquire", "aicc_buffer_release"
+ACQUIRE, RELEASE, COUNT = "aicc_buffer_acquire", "aicc_buffer_release", "aicc_counters"
+
+COUNTERS = "aicc.counters"
+"""The attribute of an allocation that is the context's counters: zero before each launch, which leaves them so."""
+
+MOST_COUNTERS = 4096
+"""AICC_COUNTERS of compiler/runtime/model.h."""
 
 
 def acquire_temporaries(module: Any, kernel: Any, context: Any) -> None:
@@ -22,8 +28,19 @@ def acquire_temporaries(module: Any, kernel: Any, context: Any) -> None:
     %t = memref.reinterpret_cast %m to offset: [0], sizes: [%n, 8], strides: [8, 1]
 
     The pool may hand the memory out again at once: launches run in order.
+
+    %t = memref.alloc() {aicc.counters} : memref<4096xi32>  -->  call @aicc_counters(%ctx), and the same view
     """
-    allocs = [op for op in nested_ops(kernel) if op.name == "memref.alloc"]
+    every = [op for op in nested_ops(kernel) if op.name == "memref.alloc"]
+    counters = [op for op in every if COUNTERS in op.attributes]
+    allocs = [op for op in every if COUNTERS not in op.attributes]
+    if counters:
+        _declare(module, COUNT, [pointer_type()], [pointer_type()])
+    for alloc in counters:
+        with ir.InsertionPoint(alloc), alloc.location:
+            name = ir.FlatSymbolRefAttr.get(COUNT)
+            _replace(alloc, func.CallOp([pointer_type()], name, [context]).results[0])
+        alloc.erase()
     if not allocs:
         return
     i64 = ir.IntegerType.get_signless(64)
@@ -42,13 +59,18 @@ def acquire_temporaries(module: Any, kernel: Any, context: Any) -> None:
                 ir.FlatSymbolRefAttr.get(ACQUIRE),
                 [context, arith.IndexCastOp(i64, total).result],
             ).results[0]
-            base = pointer_to_memref(pointer, ir.MemRefType.get([], kind.element_type))
-            alloc.results[0].replace_all_uses_with(
-                memref.CastOp(kind, compact_view(base, kind, sizes)).result
-            )
+            _replace(alloc, pointer)
         with ir.InsertionPoint(_after(last)), alloc.location:
             func.CallOp([], ir.FlatSymbolRefAttr.get(RELEASE), [context, pointer])
         alloc.erase()
+
+
+def _replace(alloc: Any, pointer: Any) -> None:
+    """The allocation is the memory at `pointer`."""
+    kind = alloc.results[0].type
+    base = pointer_to_memref(pointer, ir.MemRefType.get([], kind.element_type))
+    view = compact_view(base, kind, _sizes(alloc, kind))
+    alloc.results[0].replace_all_uses_with(memref.CastOp(kind, view).result)
 
 
 def _sizes(alloc: Any, kind: Any) -> list[Any]:

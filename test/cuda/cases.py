@@ -64,6 +64,13 @@ CASES: dict[str, str] = {
     " { Y = Gemm<transB=1>(X,W,B) }",
     "half_gemm_both": "(float16[72,66] X, float16[136,72] W, float16[136] B) => (float16[66,136] Y)"
     " { Y = Gemm<transB=1,transA=1>(X,W,B) }",
+    "matmul_deep": "(float[5,210] X, float[210,68] W, float[68] B) => (float[5,68] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",
+    "half_matmul_deep": "(float16[1,520] X, float16[520,72] W, float16[72] B) => (float16[1,72] Y)"
+    " { T = MatMul(X,W) S = Add(T,B) Y = Relu(S) }",
+    "convolutions": "(float16[1,16,8,6] X, float16[16,16,3,3] V, float16[16,16,3,3] W, float16[32,16,5,5] U)"
+    " => (float16[1,32,8,6] Y) { A = Conv<pads=[1,1,1,1]>(X,V) B = Relu(A) C = Conv<pads=[1,1,1,1]>(B,W) D = Relu(C)"
+    " E = Conv<pads=[1,1,1,1]>(D,V) F = Add(E,B) G = Relu(F) Y = Conv<pads=[2,2,2,2]>(G,U) }",
     "half_attention": "(float16[2,3,70,32] Q, float16[2,3,133,32] K, float16[2,3,133,32] V, float16[2,1,70,133] M)"
     " => (float16[2,3,70,32] Y) { T = Transpose<perm=[0,1,3,2]>(K) S = MatMul(Q,T) D = Add(S,M)"
     " P = Softmax<axis=-1>(D) Y = MatMul(P,V) }",

@@ -17,6 +17,9 @@ LAUNCH = 2.5e-6
 TURN = 1.5e-7
 """Seconds until a block that waits for a stage, meets, and multiplies small matrices has done so, however small."""
 
+LATENCY = 5.0e-7
+"""Seconds until what is read from memory is there."""
+
 _MEMORY_SHARE = 0.85
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cuda.contraction.parts import Parts, turns_of
 from aicc.passes.schedules.cuda.contraction.plan import ContractionConfig, Plan, plan_for, vector_of
 from aicc.passes.schedules.cuda.contraction.products import (
     ByteProducts,
@@ -14,7 +15,7 @@ from aicc.passes.schedules.cuda.contraction.products import (
     TensorProducts,
     Tf32Products,
 )
-from aicc.passes.schedules.cuda.contraction.results import result_lanes, slab_of, store_results
+from aicc.passes.schedules.cuda.contraction.results import result_lanes, results_of, slab_of, store_results
 from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.cuda.contraction.rows import Run, product_of
 from aicc.passes.schedules.cuda.contraction.tiles import Loader, Tile, tile_of
@@ -40,16 +41,17 @@ def emit_contraction(e: GpuEmitter, roles: Roles, plan: Plan) -> None:
 
 def emit_plain(e: GpuEmitter, roles: Roles, target: Target) -> None:
     """One launch, for arguments that need not be aligned."""
-    _emit(e, roles, plan_for(roles, target, ContractionConfig()), False)
+    _emit(e, roles, plan_for(roles, target, ContractionConfig(parts=1)), False)
 
 
 def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     """
-    gpu.launch blocks(tiles, batches) {
+    gpu.launch blocks(parts * batches * tiles) {
       acc = 0
-      for k = 0 to sums step depth { tiles of both operands to shared memory, some turns ahead; acc += products }
+      for k of the part step depth { tiles of both operands to shared memory, some turns ahead; acc += products }
       stages on acc, stores
     }
+    with several parts: { acc to memory; if the last of the tile: stages on the sum of all parts, stores }
     """
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
 
@@ -62,12 +64,20 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
     lanes = result_lanes(roles) if aligned else 1
     rows = maker(GpuEmitter(e.nest), plan, left, right, 0).slabs[1]
     slab = slab_of(e, roles, plan, rows)
-    grid = e.mul(e.mul(down, across), batch)
+    tiles = e.mul(e.mul(down, across), batch)
+    parts = Parts.allocate(e, roles, plan, tiles) if plan.parts > 1 else None
+    grid = e.mul(tiles, plan.parts)
+    flag = e.shared((1,), "i32")
     # The slab takes the place of the operands' tiles, which are no longer needed then.
     memory = [(left.array, 0), (right.array, left.array.bytes), (slab, 0)]
+    if parts is not None:
+        memory.append((flag, max(left.array.bytes + right.array.bytes, slab.bytes)))
     with e.launch([grid], [plan.threads], dynamic=memory) as where:
         thread = where.thread[0]
-        block = where.block[0]
+        block: Index = where.block[0]
+        part: Index = 0
+        if parts is not None:
+            block, part = e.rem(block, tiles), e.div(block, tiles)
         number, one = e.rem(block, e.mul(down, across)), e.div(block, e.mul(down, across))
         row, column = tile_place(e, number, down, across)
         place: list[Index] = [0] * len(extents)
@@ -82,12 +92,19 @@ def _emit(e: GpuEmitter, roles: Roles, plan: Plan, aligned: bool) -> None:
                     base = e.add(base, e.mul(place[axis], e.size(coef)))
             loaders.append(Loader(e, roles, plan, tile, thread, start, base))
         products = maker(e, plan, left, right, thread)
-        turns = e.ceil_div(loaders[0].depth, plan.depth)
+        first, turns = turns_of(e, plan, e.ceil_div(loaders[0].depth, plan.depth), part)
+        start = e.mul(first, plan.depth)
         if all(loader.asynchronous for loader in loaders):
-            sums = _streamed(e, plan, loaders, products, turns)
+            sums = _streamed(e, plan, loaders, products, start, turns)
         else:
-            sums = _through_registers(e, plan, loaders, products, turns)
-        store_results(e, roles, products, sums, slab, place, Run(corner[0]), corner[1], lanes)
+            sums = _through_registers(e, plan, loaders, products, start, turns)
+        into = Run(corner[0]), corner[1], lanes
+        if parts is None:
+            store_results(e, roles, products, sums, slab, place, *into)
+            return
+        store_results(e, roles, products, sums, slab, place, *into, parts.finish(e, part, block))
+        with e.when(parts.is_last(e, thread, block, flag)):
+            parts.join(e, roles, products, place, block, *into, results_of(e, roles))
 
 
 def _products(roles: Roles, plan: Plan) -> _Maker:
@@ -115,16 +132,17 @@ def tile_place(
 
 
 def _through_registers(
-    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, turns: Index
+    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, start: Index, turns: Index
 ) -> list[str]:
-    """The next tile is read into registers while the products of this one are added; two stages take turns."""
+    """From sum `start` on. The next tile is read into registers while the products of this one are added; two stages
+    take turns."""
     starts, kinds = products.start()
     for loader in loaders:
-        loader.write(loader.read(0), 0)
+        loader.write(loader.read(start), 0)
     e.barrier()
     with e.loop(0, turns, 1, starts, kinds) as loop:
         stage, other = e.rem(loop.index, 2), e.rem(e.add(loop.index, 1), 2)
-        ahead = e.mul(e.add(loop.index, 1), plan.depth)
+        ahead = e.add(start, e.mul(e.add(loop.index, 1), plan.depth))
         values = [loader.read(ahead) for loader in loaders]
         loop.next = products.add(loop.args, stage)
         for loader, value in zip(loaders, values, strict=True):
@@ -134,16 +152,16 @@ def _through_registers(
 
 
 def _streamed(
-    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, turns: Index
+    e: GpuEmitter, plan: Plan, loaders: list[Loader], products: Products, start: Index, turns: Index
 ) -> list[str]:
-    """Copies run `stages - 1` tiles ahead of the products."""
+    """From sum `start` on. Copies run `stages - 1` tiles ahead of the products."""
     starts, kinds = products.start()
     ahead = plan.stages - 1
     for number in range(ahead):
-        _copy(e, loaders, number * plan.depth, number)
+        _copy(e, loaders, e.add(start, number * plan.depth), number)
     with e.loop(0, turns, 1, starts, kinds) as loop:
         coming = e.add(loop.index, ahead)
-        group = _copy(e, loaders, e.mul(coming, plan.depth), e.rem(coming, plan.stages))
+        group = _copy(e, loaders, e.add(start, e.mul(coming, plan.depth)), e.rem(coming, plan.stages))
         e.do(f"nvgpu.device_async_wait {group} {{numGroups = {ahead} : i32}}")
         e.barrier()
         loop.next = products.add(loop.args, e.rem(loop.index, plan.stages))

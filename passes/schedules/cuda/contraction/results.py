@@ -6,6 +6,9 @@ stages are written out once for each slab instead of once for each sum.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.emit import Index, element_bits, vector
 from aicc.passes.schedules.cpu.inline import uniform, varying, widened
@@ -17,6 +20,9 @@ from aicc.passes.schedules.cuda.contraction.roles import Roles
 from aicc.passes.schedules.cuda.contraction.rows import TileRows, product_of
 from aicc.passes.schedules.cuda.contraction.sums import Sums
 from aicc.passes.schedules.cuda.emitter import ACCESS_BITS, GpuEmitter, Shared, decompose
+
+# (row and column in the tile, place in the space, value, lanes): takes the sums of a point
+Finish = Callable[[Index, Index, list[Index], str, int], None]
 
 PAD = 4
 """Elements between rows of a slab, so that rows lie in different banks."""
@@ -64,9 +70,11 @@ def store_results(
     tile_rows: TileRows,
     first_column: Index,
     lanes: int,
+    finish: Finish | None = None,
 ) -> None:
-    """Gives all sums away. `place` has the batch's indices, `tile_rows` says which rows the tile has, and its columns
-    begin with `first_column`."""
+    """Gives all sums away, to `finish` (default: the stages and the stores). `place` has the batch's indices,
+    `tile_rows` says which rows the tile has, and its columns begin with `first_column`."""
+    finish = finish or results_of(e, roles)
     count, rows = held.slabs
     extents = [e.size(extent) for extent in roles.arrangement.layout.extents]
     last_column = product_of(e, roles.columns, extents)
@@ -80,16 +88,40 @@ def store_results(
         each = held.width // lanes
         with e.loop(held.thread, rows * each, held.threads) as loop:
             row, column = e.div(loop.index, each), e.mul(e.rem(loop.index, each), lanes)
-            n = e.add(first_column, held.first_column(number), column)
-            at = list(place)
-            is_row = tile_rows.locate(e, roles, held.first_row(number, row), at)
-            inside = e.op(f"arith.andi {is_row}, {e.compare('slt', n, last_column)} : i1")
-            with e.when(inside):
+            tile_row, tile_column = held.first_row(number, row), e.add(held.first_column(number), column)
+            n = e.add(first_column, tile_column)
+            with slab_points(e, roles, place, tile_rows, tile_row, n, last_column) as at:
                 decompose(e, n, roles.columns, extents, at)
                 value = e.load_shared(slab, held.place(row, column), lanes)
-                _store_point(e, roles, at, value, lanes)
+                finish(tile_row, tile_column, at, value, lanes)
         if number + 1 < count:
             held.meet()
+
+
+@contextmanager
+def slab_points(
+    e: GpuEmitter,
+    roles: Roles,
+    place: list[Index],
+    tile_rows: TileRows,
+    row: Index,
+    column: Index,
+    last_column: Index,
+) -> Iterator[list[Index]]:
+    """Where there is such a row of the tile, and such a column of all; yields the place, of the row so far."""
+    at = list(place)
+    is_row = tile_rows.locate(e, roles, row, at)
+    with e.when(e.op(f"arith.andi {is_row}, {e.compare('slt', column, last_column)} : i1")):
+        yield at
+
+
+def results_of(e: GpuEmitter, roles: Roles) -> Finish:
+    """The stages after the contraction, and the stores."""
+
+    def store(row: Index, column: Index, at: list[Index], value: str, lanes: int) -> None:
+        _store_point(e, roles, at, value, lanes)
+
+    return store
 
 
 def _store_point(e: GpuEmitter, roles: Roles, at: list[Index], value: str, lanes: int) -> None:

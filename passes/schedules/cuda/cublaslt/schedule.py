@@ -60,7 +60,9 @@ def _seconds(matrices: Matrices, target: Target) -> float:
     product = matrices.product
     kind = "tf32" if product.tf32 else product.element
     if kind == "f32":
-        return 2.0 * matrices.guess("rows", "columns", "sums", "batches") / (rates(target).flops * _PLAIN_SHARE)
+        return (
+            2.0 * matrices.guess("rows", "columns", "sums", "batches") / (rates(target).flops * _PLAIN_SHARE)
+        )
     peak = rates(target).tensor_flops * _RATES[kind]
     rows, columns, sums, batches = (matrices.guess(name) for name in ("rows", "columns", "sums", "batches"))
     times = []

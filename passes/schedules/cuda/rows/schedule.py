@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from aicc.passes.schedules.cpu.access import touched_bytes
@@ -12,7 +13,7 @@ from aicc.passes.schedules.cpu.pointwise.eval import NotVector
 from aicc.passes.schedules.cpu.reduction.layout import Arrangement, directions
 from aicc.passes.schedules.cpu.reduction.tree import build
 from aicc.passes.schedules.cpu.sizes import guess_product
-from aicc.passes.schedules.cuda.costs import LAUNCH, rates
+from aicc.passes.schedules.cuda.costs import LATENCY, LAUNCH, rates
 from aicc.passes.schedules.cuda.emitter import WARP, GpuEmitter
 from aicc.passes.schedules.cuda.rows.launch import emit_rows, row_lanes, shares_columns
 from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
@@ -23,6 +24,10 @@ _MANY = 1 << 16
 """Results that keep a device busy with one thread each."""
 _SLICES = (8, 32)
 """Warps that share a column of results."""
+_RESIDENT = 2048
+"""Threads of a multiprocessor."""
+_AHEAD = 4
+"""Loads that a loop, unrolled, asks for before it waits."""
 _SHUFFLED = ("f32", "i32")
 """Types of partial results that lanes can give each other."""
 
@@ -60,10 +65,10 @@ class Rows(Schedule):
         points = guess_product(arrangement.layout.extents)
         loads = len(arrangement.full_accesses) * points * arrangement.tree.levels
         # A load that hits a cache takes as long as several operations, and many if a warp's do not lie together.
-        each = 4.0 if _threads(arrangement, RowsConfig()) == 1 or _together(arrangement) else 32.0
+        each = 8.0 if _threads(arrangement, RowsConfig()) == 1 or _together(arrangement) else 32.0
         speed = rates(target)
         work = (loads * each + arrangement.tree.space.operations()) / speed.flops
-        return max(moved / speed.bandwidth, work) + LAUNCH
+        return max(moved / speed.bandwidth, work, _waits(arrangement, target)) + LAUNCH
 
     def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
         """Raises NoMatch."""
@@ -79,6 +84,16 @@ class Rows(Schedule):
             except NotVector:
                 raise NoMatch("no scalar form") from None
         replace(module, func, text)
+
+
+def _waits(arrangement: Arrangement, target: Target) -> float:
+    """Seconds that a thread waits for what it reads one after the other, some loads ahead."""
+    threads = _threads(arrangement, RowsConfig())
+    length = guess_product(arrangement.extent(axis) for axis in arrangement.sums)
+    rows = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
+    loads = ceil(length / (threads * row_lanes(arrangement, threads)))
+    waves = ceil(rows * threads / (target.cores * _RESIDENT))
+    return waves * loads * arrangement.tree.levels * LATENCY / _AHEAD
 
 
 def _text(arrangement: Arrangement, threads: int, lanes: int) -> str:
