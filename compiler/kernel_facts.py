@@ -37,7 +37,8 @@ class KernelFacts:
     """`calls` per run, None when a loop's count is known at run time only; `read` and `written` bytes of one
     call, None for sizes of run time; `costs` predicted seconds of one call on one thread, by schedule;
     `flops` multiplications and additions of its contractions, 0 for a kernel without, whatever the algorithm
-    saves of them; `results` the shapes of what it writes (`128x768`).
+    saves of them; `results` the shapes of what it writes (`128x768`); `product` the type of what its contractions
+    multiply (f16, f32, i8).
 
     `nodes` are names of ONNX nodes: those of the first call, its root in front, then those of later calls.
     """
@@ -49,6 +50,7 @@ class KernelFacts:
     costs: Mapping[str, float] = field(default_factory=dict)
     flops: float | None = 0.0
     results: tuple[str, ...] = ()
+    product: str = ""
 
     @property
     def moved(self) -> int | None:
@@ -101,6 +103,7 @@ def kernel_facts(
             _costs(kernel, target),
             _flops(kernel),
             _results(kernel),
+            _product(kernel),
         )
         for name, kernel in kernels.items()
     }
@@ -176,6 +179,17 @@ def _flops(kernel: Any) -> float | None:
                 return None
             total += 2.0 * times * prod(int(e) for e in extents)
     return total
+
+
+def _product(kernel: Any) -> str:
+    """The narrowest type that contractions multiply."""
+    types = [
+        ir.RankedTensorType(value.type).element_type
+        for op in nested_ops(kernel.operation)
+        if is_contraction(op)
+        for value in list(op.operands)[:2]
+    ]
+    return str(min(types, key=lambda t: t.width)) if types else ""
 
 
 def _results(kernel: Any) -> tuple[str, ...]:

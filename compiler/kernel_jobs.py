@@ -158,6 +158,7 @@ def _objects(
             "schedule": r.built.schedule,
             "config": r.built.config,
             "tiles": r.built.tiles,
+            "launches": r.built.launches,
             "cached": r.cached,
             "failures": [str(f) for f in r.failures],
             "seconds": r.built.times,

@@ -33,9 +33,10 @@ def _stages(stats: Mapping[str, Any]) -> Table:
 
 
 def _kernels(kernels: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Microseconds and bytes are those of one call; predictions are for one thread."""
+    """Microseconds and bytes are those of one call; predictions are for one thread, or for the device."""
+    parts = "blocks" if _on_device(kernels) else "tiles"
     table = Table(
-        "kernel", "nodes", "schedule", "calls", "tiles", "predicted us", "instead of", "moved", "built in s"
+        "kernel", "nodes", "schedule", "calls", parts, "predicted us", "instead of", "moved", "built in s"
     )
     failures = any(k["failures"] for k in kernels.values())
     if failures:
@@ -47,7 +48,7 @@ def _kernels(kernels: Mapping[str, Mapping[str, Any]]) -> Table:
             facts.label,
             f"{k['schedule']}({k['config']})",
             "dynamic" if facts.calls is None else str(facts.calls),
-            "dynamic" if k["tiles"] is None else str(k["tiles"]),
+            _parts(k),
             _micros(facts.costs.get(k["schedule"])),
             _others(facts.costs, k["schedule"]),
             _bytes(facts.moved),
@@ -57,6 +58,18 @@ def _kernels(kernels: Mapping[str, Mapping[str, Any]]) -> Table:
             row.append("; ".join(text.splitlines()[0] for text in k["failures"]))
         table.add_row(*row)
     return table
+
+
+def _on_device(kernels: Mapping[str, Mapping[str, Any]]) -> bool:
+    return any(k["launches"] for k in kernels.values())
+
+
+def _parts(kernel: Mapping[str, Any]) -> str:
+    """Tiles, or the blocks of each launch."""
+    if kernel["launches"]:
+        counts = [launch.blocks for launch in kernel["launches"]]
+        return " + ".join("dynamic" if count is None else str(count) for count in counts)
+    return "dynamic" if kernel["tiles"] is None else str(kernel["tiles"])
 
 
 def _others(costs: Mapping[str, float], chosen: str) -> str:
@@ -77,7 +90,8 @@ def _program(stats: Mapping[str, Any]) -> Table:
     """What one run moves, against what it has to: inputs, outputs and weights once."""
     traffic: Traffic = stats["traffic"]
     table = Table("one run", "")
-    table.add_row("predicted, one thread", _predicted(stats["kernel_results"]))
+    kernels = stats["kernel_results"]
+    table.add_row("predicted" if _on_device(kernels) else "predicted, one thread", _predicted(kernels))
     table.add_row("moved by kernels", _bytes(traffic.moved))
     if traffic.copied != 0:
         table.add_row("copied between kernels", _bytes(traffic.copied))

@@ -6,6 +6,7 @@ from typing import Any
 
 from aicc.bindings import llvm as llvm_dialect
 from aicc.codegen.gpu_code import assemble, device_code, find_ptxas
+from aicc.codegen.launches import Launch, launches_of, with_registers
 from aicc.codegen.objects import check_imports, compile_llvm_text
 from aicc.knobs import knobs
 from aicc.passes.gpu.device import device_assembly, device_module, lower_device
@@ -15,9 +16,13 @@ from aicc.passes.gpu.simt import lower_to_simt
 from aicc.target import Target
 
 
-def build_device_object(module: Any, target: Target, opt: int) -> bytes:
-    """The object of a kernel whose schedule has run and whose math is expanded. Raises CompileError."""
+def build_device_object(module: Any, target: Target, opt: int) -> tuple[bytes, list[Launch]]:
+    """The object of a kernel whose schedule has run and whose math is expanded, and its launches.
+
+    Raises CompileError.
+    """
     outline_launches(module)
+    launches = launches_of(module, target)
     if target.kind == "simt":
         image = Image(b"", emulated=lower_to_simt(module, target))
     else:
@@ -26,7 +31,7 @@ def build_device_object(module: Any, target: Target, opt: int) -> bytes:
     lower_launches(module, image, target)
     data = compile_llvm_text(llvm_dialect.translate_module_to_llvmir(module.operation), target.host_side, opt)
     check_imports(data)
-    return data
+    return data, with_registers(launches, image.report)
 
 
 def device_image(module: Any, target: Target) -> Image:
@@ -38,5 +43,5 @@ def device_image(module: Any, target: Target) -> Image:
         return Image(b"")
     code = device_code(device_assembly(module), target)
     ptxas = find_ptxas() if target.kind == "cuda" and knobs.ptxas else None
-    cubin = assemble(code, target.cpu, ptxas)[0] if ptxas is not None else b""
-    return Image(code, cubin)
+    cubin, report = assemble(code, target.cpu, ptxas) if ptxas is not None else (b"", "")
+    return Image(code, cubin, report)

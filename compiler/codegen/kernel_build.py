@@ -16,6 +16,7 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.bindings import llvm as llvm_dialect
+from aicc.codegen.launches import Launch
 from aicc.codegen.objects import check_imports, compile_llvm_text
 from aicc.errors import AiccError, CompileError
 from aicc.passes.llvm import lower_kernel
@@ -49,7 +50,8 @@ class Built:
     """A kernel object and what went into it.
 
     `tiles` and `scratch` (bytes per thread) are numbers, or None where the launcher computes them from the
-    sizes; `times` are seconds per step: parse, schedule, loops, llvm, translate, object.
+    sizes; `times` are seconds per step: parse, schedule, loops, llvm, translate, object. `launches` are those of a
+    device kernel, which has no tiles.
     """
 
     object: bytes
@@ -59,6 +61,7 @@ class Built:
     grain: int
     scratch: int | None
     times: dict[str, float] = field(default_factory=dict)
+    launches: tuple[Launch, ...] = ()
 
 
 def kernel_name(text: str) -> str:
@@ -119,8 +122,8 @@ def _build_for_device(
 
     with _timed(times, "object"):
         _rename(module, attempt.name)
-        data = build_device_object(module, attempt.target, attempt.opt)
-    return Built(data, schedule, config, None, 1, 0, times)
+        data, launches = build_device_object(module, attempt.target, attempt.opt)
+    return Built(data, schedule, config, None, 1, 0, times, tuple(launches))
 
 
 def answer(attempt: Attempt) -> tuple[str, Any]:

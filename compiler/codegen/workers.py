@@ -19,13 +19,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, cast
 
 from aicc.codegen.cache import ObjectCache, cache_key
 from aicc.codegen.frames import receive, send
 from aicc.codegen.jobs import Failure, KernelJob, KernelResult, Outcome
 from aicc.codegen.kernel_build import Built, answer, neutral_text
+from aicc.codegen.launches import Launch
 from aicc.errors import CompileError
 from aicc.knobs import knobs
 
@@ -84,13 +85,20 @@ def _header(result: KernelResult) -> dict[str, Any]:
         "tiles": built.tiles,
         "grain": built.grain,
         "scratch": built.scratch,
+        "launches": [asdict(launch) for launch in built.launches],
         "failures": [[f.schedule, f.outcome, f.message] for f in result.failures],
     }
 
 
 def _from_cache(job: KernelJob, header: dict[str, Any], data: bytes) -> KernelResult:
     built = Built(
-        data, header["schedule"], header["config"], header["tiles"], header["grain"], header["scratch"]
+        data,
+        header["schedule"],
+        header["config"],
+        header["tiles"],
+        header["grain"],
+        header["scratch"],
+        launches=tuple(Launch(**launch) for launch in header["launches"]),
     )
     failures = tuple(Failure(*row) for row in header["failures"])
     return KernelResult(job.name, job.symbol, built, failures, cached=True)

@@ -36,10 +36,12 @@ class Emulated:
 
 @dataclass(frozen=True)
 class Image:
-    """Device code that the host's object holds: PTX (a text), and a cubin for one architecture if there is one."""
+    """Device code that the host's object holds: PTX (a text), and a cubin for one architecture if there is one, of
+    which `report` is what the assembler said."""
 
     code: bytes
     cubin: bytes = b""
+    report: str = ""
     emulated: Mapping[str, Emulated] | None = None
     """For the target simt: what is known of each function."""
 

@@ -22,6 +22,10 @@ from aicc.target import Target
 BLOCK = 256
 _MANY = 1 << 16
 """Results that keep a device busy with one thread each."""
+_WARPS = 1 << 11
+"""Rows that keep it busy with one warp each."""
+_SHARED = 16
+"""Elements of a result that are worth several threads."""
 _SLICES = (8, 32)
 """Warps that share a column of results."""
 _RESIDENT = 2048
@@ -53,7 +57,7 @@ class Rows(Schedule):
 
     def configs(self, kernel: Any, target: Target) -> list[Config]:
         """The recommended one, then other numbers of threads."""
-        wide = [RowsConfig(threads=n) for n in (WARP, BLOCK, 4 * BLOCK)]
+        wide = [RowsConfig(threads=n) for n in (WARP, 4 * WARP, BLOCK, 4 * BLOCK)]
         own = _threads(_arranged(kernel, RowsConfig()), RowsConfig())
         return [RowsConfig(), *(c for c in wide if own > 1), RowsConfig(vectors=False)]
 
@@ -98,7 +102,8 @@ def _waits(arrangement: Arrangement, target: Target) -> float:
 
 def _text(arrangement: Arrangement, threads: int, lanes: int) -> str:
     e = GpuEmitter(arrangement.tree.nest)
-    emit_rows(e, arrangement, threads, max(threads, BLOCK), lanes)
+    # A row for a block where several warps share it: few rows reach all multiprocessors.
+    emit_rows(e, arrangement, threads, threads if threads > WARP else BLOCK, lanes)
     return e.function()
 
 
@@ -140,12 +145,14 @@ def _threads(arrangement: Arrangement, config: RowsConfig) -> int:
     length = guess_product(arrangement.extent(axis) for axis in arrangement.sums)
     rows = guess_product(arrangement.extent(axis) for axis in arrangement.kept)
     if arrangement.along:
-        return WARP if length <= 1024 and rows >= 64 else BLOCK if length <= 16384 else 4 * BLOCK
+        if length <= 256 or (length <= 1024 and rows >= _WARPS):
+            return WARP
+        return 4 * WARP if length <= 1024 else BLOCK if length <= 16384 else 4 * BLOCK
     # Few results of many elements each: threads share them.
-    if length < 64 or rows >= _MANY:
+    if length < _SHARED or rows >= _MANY:
         return 1
     if not shares_columns(arrangement):
-        return WARP if rows < _MANY // 16 else 1
+        return WARP if length >= 2 * WARP and rows < _MANY // 16 else 1
     return _SLICES[1] if rows < _MANY // 16 and length >= 512 else _SLICES[0]
 
 
