@@ -37,6 +37,7 @@ from aicc.passes.kernels.constants import InlineConstants
 from aicc.passes.kernels.outline import FormKernels
 from aicc.passes.kernels.reshapes import SinkReshapes
 from aicc.passes.kernels.round_operands import RoundOperands
+from aicc.passes.kernels.settled import FoldSettled
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.kernels.widening import InlineWidening
@@ -63,6 +64,7 @@ def cpu_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
             Stage(
                 "kernels",
                 [
+                    FoldSettled(),
                     InlineConstants(),
                     InlineWidening(),
                     FoldWeightViews(),
