@@ -16,6 +16,14 @@ settings.register_profile("aicc", deadline=None)
 settings.load_profile("aicc")
 
 
+LONG = ("test_tutorial.py", "test_sample.py")
+"""Files whose tests take longest: begun first, so that no process is alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same random numbers in every run."""

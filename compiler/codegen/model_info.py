@@ -192,7 +192,8 @@ def model_info_source(info: ModelInfo) -> str:
         "static const struct aicc_default_desc defaults",
         [f"{{{d.offset}, {len(d.dims)}, default{i}_dims}}" for i, d in enumerate(info.defaults)],
     )
-    lines += _array("static const int32_t aliases", [str(n) for n in info.aliases])
+    if info.aliases:
+        lines += _array("static const int32_t aliases", [str(n) for n in info.aliases])
     fields = {
         "magic": "AICC_MODEL_MAGIC",
         "version": "AICC_MODEL_VERSION",

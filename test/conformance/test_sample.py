@@ -12,9 +12,9 @@ from aicc.tools.conformance.suite import KINDS, Test, find_tests
 from aicc.tools.conformance.ways import CONSTANT, DYNAMIC, STATIC, WAYS
 
 LIST = Path(__file__).with_name("expected_failures.txt")
-STEP = 15
+STEP = 20
 """Every so many tests of each kind; the light models take too long here."""
-WAY_STEP = 60
+WAY_STEP = 80
 """The same for tests whose inputs come in another way."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -59,10 +60,53 @@ def run(command: list[str], folder: Path, commands: Path) -> subprocess.Complete
     )
 
 
+_PARTS = """
+import json, sys
+for line in sys.stdin:
+    exec(compile(json.loads(line), "<page>", "exec"), globals())
+    print(end="\\0", flush=True)
+"""
+
+
+class Program:
+    """A Python program that is given part by part."""
+
+    def __init__(self, folder: Path, commands: Path) -> None:
+        environment = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PARTS],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, text: str) -> str | None:
+        """Runs a part; what the program printed if it ended there."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps(text) + "\n")
+        stdin.flush()
+        printed = ""
+        while not printed.endswith("\0"):
+            found = stdout.read(1)
+            if not found:
+                return printed
+            printed += found
+        return None
+
+    def end(self) -> None:
+        """There are no more parts."""
+        self._process.communicate(timeout=300)
+        assert self._process.returncode == 0
+
+
 @pytest.mark.parametrize("page", ["docs/tutorial.md", "README.md"])
 def test_page(page: str, tmp_path: Path, commands: Path) -> None:
-    """Shell blocks run one after the other; Python blocks together, as one program, each time one more is reached."""
-    program = ""
+    """Blocks run one after the other, those of Python as parts of one program."""
+    program = Program(tmp_path, commands)
     stand_in(PEERS["onnxruntime"])
     if page == "README.md":
         assert run([sys.executable, "-m", "aicc.tools.demo", "."], tmp_path, commands).returncode == 0
@@ -82,9 +126,9 @@ def test_page(page: str, tmp_path: Path, commands: Path) -> None:
         elif block.file_name:
             (tmp_path / block.file_name).write_text(block.text)
         elif block.language == "python":
-            program += block.text
-            result = run([sys.executable, "-c", program], tmp_path, commands)
-            assert result.returncode == 0, f"{block.text}\n{result.stdout}{result.stderr}"
+            output = program.run(block.text)
+            assert output is None, f"{block.text}\n{output}"
+    program.end()
 
 
 C_PROGRAM = 'cc -Wall -Werror main.c ./model.so -I "$(aicc --include-dir)" -o main && ./main'
