@@ -17,7 +17,12 @@ CFLAGS: tuple[str, ...] = ("-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", 
 LDFLAGS: tuple[str, ...] = ("-pthread", "-ldl", "-lm")
 
 
-PARTS: dict[str, str] = {"images": "aicc_image_", "cublaslt": "aicc_cublaslt_"}
+PARTS: dict[str, tuple[str, ...]] = {
+    "images": ("aicc_image_",),
+    "vendor": ("aicc_cublaslt_", "aicc_cudnn_"),
+    "cublaslt": ("aicc_cublaslt_",),
+    "cudnn": ("aicc_cudnn_",),
+}
 """Folders of C files that only some models need, and how the functions begin by which that is seen."""
 
 
@@ -36,7 +41,7 @@ def part_sources(part: str) -> list[Path]:
 def parts_of(functions: Iterable[str]) -> list[str]:
     """Which of `PARTS` define some of the functions that a host program and kernels call."""
     called = list(functions)
-    return [part for part, prefix in PARTS.items() if any(f.startswith(prefix) for f in called)]
+    return [part for part, prefixes in PARTS.items() if any(f.startswith(prefixes) for f in called)]
 
 
 def runtime_headers() -> list[Path]:

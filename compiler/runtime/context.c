@@ -4,7 +4,19 @@
 
 #include "runtime.h"
 
-const struct rt_vendor_part *rt_vendor_part;
+const struct rt_vendor_part *rt_vendor_parts[RT_VENDORS];
+
+int32_t rt_vendors_open(aicc_context *ctx) {
+  int32_t status = AICC_OK;
+  for (int32_t i = 0; i < RT_VENDORS && status == AICC_OK; i++)
+    if (rt_vendor_parts[i]) status = rt_vendor_parts[i]->open(ctx);
+  return status;
+}
+
+void rt_vendors_close(aicc_context *ctx) {
+  for (int32_t i = 0; i < RT_VENDORS; i++)
+    if (rt_vendor_parts[i]) rt_vendor_parts[i]->close(ctx);
+}
 
 int64_t rt_total_rank(const struct aicc_tensor_desc *tensors, int32_t count) {
   int64_t rank = 0;

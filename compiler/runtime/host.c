@@ -8,12 +8,12 @@ int32_t rt_device_open(aicc_context *ctx, DLDevice where) {
   if (type != 0 && type != kDLCPU)
     return rt_error(AICC_ERROR_ARGUMENT, "the model was compiled for the CPU, not for devices of DLPack type %d", type);
   ctx->arena = rt_memory_get(aicc_model.arena_bytes, true);
-  if (ctx->arena) return rt_vendor_part ? rt_vendor_part->open(ctx) : AICC_OK;
+  if (ctx->arena) return rt_vendors_open(ctx);
   return rt_error(AICC_ERROR_MEMORY, "out of memory: the model needs an arena of %lld bytes", (long long)aicc_model.arena_bytes);
 }
 
 void rt_device_close(aicc_context *ctx) {
-  if (rt_vendor_part) rt_vendor_part->close(ctx);
+  rt_vendors_close(ctx);
   rt_memory_put(ctx->arena, aicc_model.arena_bytes);
 }
 

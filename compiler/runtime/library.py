@@ -20,7 +20,7 @@ from aicc.errors import CompileError, RuntimeError_
 from aicc.runtime import structs
 from aicc.runtime.dtypes import ElementType, from_dlpack_type
 from aicc.runtime.values import value_infos
-from aicc.runtime.vendor import offer_cublaslt
+from aicc.runtime.vendor_packages import offer_libraries
 
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "last_error": (c_char_p, []),
@@ -125,7 +125,7 @@ class Library:
         self._contexts: list[int] = []
         self.allocations: dict[int, int] = {}
         """Memory of the device that arrays hold: address to bytes. It goes with the library at the latest."""
-        offer_cublaslt()
+        offer_libraries()
         with _loadable(self.path, self.file) as loadable:
             handle, self.functions = _load(loadable, self.file)
             self._finalizer = weakref.finalize(

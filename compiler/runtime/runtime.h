@@ -126,16 +126,20 @@ DLDevice rt_device_output(aicc_context *ctx, int32_t index, void **data);
 void *rt_device_begin_call(aicc_context *ctx);
 void rt_device_end_call(aicc_context *ctx, aicc_range_fn range);
 
-/* ---- cublaslt/: a part, linked where a kernel calls it ---- */
+/* ---- vendor parts (cublaslt/, cudnn/): each linked where a kernel calls it ---- */
 
-/* What the part does with each context, while the device's is current. `open` sets ctx->cublaslt; AICC_ERROR_LIBRARY: the
- * library is missing or too old. `close` takes a context whose opening failed, too. */
+enum { RT_CUBLASLT, RT_CUDNN, RT_VENDORS };
+
+/* What a part does with each context, while the device's is current. `open` sets its own of ctx->vendors;
+ * AICC_ERROR_LIBRARY: the library is missing or too old. `close` takes a context that was not opened, too. */
 struct rt_vendor_part {
   int32_t (*open)(aicc_context *ctx);
   void (*close)(aicc_context *ctx);
 };
 /* Set when the model is loaded; NULL: the part is not linked. No weak symbols: linkers do not agree about them. */
-extern const struct rt_vendor_part *rt_vendor_part;
+extern const struct rt_vendor_part *rt_vendor_parts[RT_VENDORS];
+int32_t rt_vendors_open(aicc_context *ctx);
+void rt_vendors_close(aicc_context *ctx);
 
 /* ---- profile.c ---- */
 
@@ -191,7 +195,7 @@ struct rt_span {
 struct aicc_context {
   _Atomic int32_t running;
   struct rt_device_state *device; /* what a model for another device than the CPU keeps there */
-  struct rt_cublaslt *cublaslt;   /* NULL: no kernel calls it */
+  void *vendors[RT_VENDORS];      /* NULL: no kernel calls that library */
   char *arena;         /* addresses of the device, as are the pointers below when main is called */
   const char *weights;
   bool weights_used; /* and to be released */

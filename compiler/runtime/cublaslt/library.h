@@ -3,10 +3,12 @@
 #define AICC_CUBLASLT_LIBRARY_H
 
 #include "../runtime.h"
+#include "../vendor/library.h"
+#include "../vendor/plans.h"
 #include "api.h"
 #include "cublaslt.h"
 
-/* The library's functions, once lt_open has found them. */
+/* The library's functions, once it is open. */
 struct lt_functions {
 #define FIELD(name, symbol, result, parameters) result(*name) parameters;
   AICC_CUBLASLT_FUNCTIONS(FIELD)
@@ -29,27 +31,23 @@ enum { LT_KEY = AICC_LT_LEFT_OFFSET, LT_ALIGNMENTS = 3 };
 
 /* A product with its descriptors and the algorithm for it: for all calls with the same numbers and alignments. */
 struct lt_plan {
-  int64_t key[LT_KEY + LT_ALIGNMENTS];
+  struct rt_plan base;
   cublasLtMatmulDesc_t desc;
   cublasLtMatrixLayout_t left, right, out;
   cublasLtMatmulAlgo_t algo;
   bool possible; /* an algorithm was found */
-  struct lt_plan *next;
 };
-
-enum { LT_BUCKETS = 64 };
 
 /* A context's. */
 struct rt_cublaslt {
   int32_t device;
   cublasLtHandle_t handle;
-  int32_t count; /* of plans */
-  struct lt_plan *plans[LT_BUCKETS];
+  struct rt_plans plans;
 };
 
 /* The plan for a call, made if there is none yet. `alignments` of left, right and out are in bytes. */
 int32_t lt_plan_find(struct rt_cublaslt *own, const int64_t *numbers, const int64_t *alignments, aicc_range_fn range,
                      struct lt_plan **out);
-void lt_plans_clear(struct rt_cublaslt *own);
+void lt_plan_destroy(struct rt_plan *plan);
 
 #endif

@@ -8,27 +8,28 @@ enum { MOST_ALIGNMENT = 256, BIAS_ALIGNMENT = 16 };
 static int32_t open_context(aicc_context *ctx) {
   struct rt_cublaslt *own = calloc(1, sizeof *own);
   if (!own) return rt_error(AICC_ERROR_MEMORY, "out of memory");
+  own->plans = (struct rt_plans){.numbers = LT_KEY + LT_ALIGNMENTS, .destroy = lt_plan_destroy};
   own->device = (int32_t)rt_device_of(ctx).device_id;
   int32_t status = lt_handle_use(own->device, &own->handle);
   if (status == AICC_OK)
-    ctx->cublaslt = own;
+    ctx->vendors[RT_CUBLASLT] = own;
   else
     free(own);
   return status;
 }
 
 static void close_context(aicc_context *ctx) {
-  struct rt_cublaslt *own = ctx->cublaslt;
+  struct rt_cublaslt *own = ctx->vendors[RT_CUBLASLT];
   if (!own) return;
-  lt_plans_clear(own);
+  rt_plans_clear(&own->plans);
   lt_handle_release(own->device);
   free(own);
-  ctx->cublaslt = NULL;
+  ctx->vendors[RT_CUBLASLT] = NULL;
 }
 
 static const struct rt_vendor_part part = {open_context, close_context};
 
-__attribute__((constructor)) static void add_part(void) { rt_vendor_part = &part; }
+__attribute__((constructor)) static void add_part(void) { rt_vendor_parts[RT_CUBLASLT] = &part; }
 
 static int64_t bytes_of(int64_t element) {
   static const int64_t bytes[] = {4, 2, 2, 1, 4};
@@ -37,12 +38,6 @@ static int64_t bytes_of(int64_t element) {
 
 static char *address(const int64_t *n, enum aicc_cublaslt_number base, enum aicc_cublaslt_number offset, int64_t element) {
   return (char *)(intptr_t)n[base] + n[offset] * bytes_of(element);
-}
-
-static int64_t alignment_of(const void *pointer) {
-  int64_t bytes = MOST_ALIGNMENT;
-  while (bytes > 1 && (uintptr_t)pointer % (uintptr_t)bytes) bytes /= 2;
-  return bytes;
 }
 
 /* Rows of memory that overlap are no matrices to the library, nor are counts that it cannot hold. */
@@ -61,10 +56,12 @@ int32_t aicc_cublaslt_matmul(void *context, aicc_range_fn range, const int64_t *
   const void *right = address(n, AICC_LT_RIGHT, AICC_LT_RIGHT_OFFSET, n[AICC_LT_ELEMENT]);
   const void *bias = address(n, AICC_LT_BIAS, AICC_LT_BIAS_OFFSET, n[AICC_LT_RESULT]);
   void *out = address(n, AICC_LT_OUT, AICC_LT_OUT_OFFSET, n[AICC_LT_RESULT]);
-  if (n[AICC_LT_HAS_BIAS] && alignment_of(bias) < BIAS_ALIGNMENT) return 0;
-  const int64_t alignments[LT_ALIGNMENTS] = {alignment_of(left), alignment_of(right), alignment_of(out)};
+  if (n[AICC_LT_HAS_BIAS] && rt_alignment(bias, MOST_ALIGNMENT) < BIAS_ALIGNMENT) return 0;
+  const int64_t alignments[LT_ALIGNMENTS] = {rt_alignment(left, MOST_ALIGNMENT), rt_alignment(right, MOST_ALIGNMENT),
+                                             rt_alignment(out, MOST_ALIGNMENT)};
+  struct rt_cublaslt *own = ctx->vendors[RT_CUBLASLT];
   struct lt_plan *p = NULL;
-  int32_t status = lt_plan_find(ctx->cublaslt, n, alignments, range, &p);
+  int32_t status = lt_plan_find(own, n, alignments, range, &p);
   if (status != AICC_OK) rt_end_run(ctx, status);
   if (!p->possible) return 0;
   cublasStatus_t result = CUBLAS_STATUS_SUCCESS;
@@ -75,7 +72,7 @@ int32_t aicc_cublaslt_matmul(void *context, aicc_range_fn range, const int64_t *
   const void *one = bytes ? (const void *)&integers[0] : &ones[0], *zero = bytes ? (const void *)&integers[1] : &ones[1];
   void *stream = rt_device_begin_call(ctx);
   if (result == CUBLAS_STATUS_SUCCESS)
-    result = lt.matmul(ctx->cublaslt->handle, p->desc, one, right, p->right, left, p->left, zero, out, p->out, out, p->out,
+    result = lt.matmul(own->handle, p->desc, one, right, p->right, left, p->left, zero, out, p->out, out, p->out,
                        &p->algo, (void *)(intptr_t)n[AICC_LT_WORKSPACE], (size_t)n[AICC_LT_WORKSPACE_BYTES], stream);
   rt_device_end_call(ctx, range);
   status = lt_check(result, "cuBLASLt cannot compute a product of matrices", range);

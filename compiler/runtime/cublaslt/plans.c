@@ -7,8 +7,6 @@
 
 #include "library.h"
 
-enum { MOST_PLANS = 1024 }; /* sizes that change from run to run must not pile up */
-
 static int type_of(int64_t element) {
   static const int types[] = {CUDA_R_32F, CUDA_R_16F, CUDA_R_16BF, CUDA_R_8I, CUDA_R_32I};
   return types[element];
@@ -93,7 +91,8 @@ static cublasStatus_t choose(struct lt_plan *p, cublasLtHandle_t handle, const i
   return status;
 }
 
-static void destroy(struct lt_plan *p) {
+void lt_plan_destroy(struct rt_plan *plan) {
+  struct lt_plan *p = (struct lt_plan *)plan;
   if (p->desc) lt.desc_destroy(p->desc);
   if (p->left) lt.layout_destroy(p->left);
   if (p->right) lt.layout_destroy(p->right);
@@ -101,47 +100,22 @@ static void destroy(struct lt_plan *p) {
   free(p);
 }
 
-void lt_plans_clear(struct rt_cublaslt *own) {
-  for (int i = 0; i < LT_BUCKETS; i++)
-    for (struct lt_plan *p = own->plans[i]; p;) {
-      struct lt_plan *next = p->next;
-      destroy(p);
-      p = next;
-    }
-  memset(own->plans, 0, sizeof own->plans);
-  own->count = 0;
-}
-
-static uint64_t bucket_of(const int64_t *key) {
-  uint64_t hash = 1469598103934665603u;
-  for (int i = 0; i < LT_KEY + LT_ALIGNMENTS; i++) hash = (hash ^ (uint64_t)key[i]) * 1099511628211u;
-  return hash >> 32 & (LT_BUCKETS - 1);
-}
-
 int32_t lt_plan_find(struct rt_cublaslt *own, const int64_t *numbers, const int64_t *alignments, aicc_range_fn range,
                      struct lt_plan **out) {
   int64_t key[LT_KEY + LT_ALIGNMENTS];
   memcpy(key, numbers, LT_KEY * sizeof *key);
   memcpy(key + LT_KEY, alignments, LT_ALIGNMENTS * sizeof *key);
-  struct lt_plan **place = &own->plans[bucket_of(key)];
-  for (struct lt_plan *p = *place; p; p = p->next)
-    if (!memcmp(p->key, key, sizeof key)) {
-      *out = p;
-      return AICC_OK;
-    }
-  if (own->count == MOST_PLANS) lt_plans_clear(own);
+  *out = (struct lt_plan *)rt_plans_find(&own->plans, key);
+  if (*out) return AICC_OK;
   struct lt_plan *p = calloc(1, sizeof *p);
   if (!p) return rt_error(AICC_ERROR_MEMORY, "out of memory");
-  memcpy(p->key, key, sizeof key);
   cublasStatus_t status = make_desc(&p->desc, numbers);
   if (status == CUBLAS_STATUS_SUCCESS) status = make_layouts(p, numbers);
   if (status == CUBLAS_STATUS_SUCCESS) status = choose(p, own->handle, numbers, alignments);
   if (status != CUBLAS_STATUS_SUCCESS) {
-    destroy(p);
+    lt_plan_destroy(&p->base);
     return lt_check(status, "cuBLASLt cannot plan a product of matrices", range);
   }
-  p->next = *place;
-  *place = *out = p;
-  own->count++;
-  return AICC_OK;
+  *out = p;
+  return rt_plans_add(&own->plans, key, &p->base);
 }

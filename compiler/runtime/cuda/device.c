@@ -55,7 +55,7 @@ int32_t rt_device_open(aicc_context *ctx, DLDevice where) {
   if (status == AICC_OK) status = enter(ctx);
   if (status != AICC_OK) return status;
   status = fill(ctx, s);
-  if (status == AICC_OK && rt_vendor_part) status = rt_vendor_part->open(ctx);
+  if (status == AICC_OK) status = rt_vendors_open(ctx);
   leave();
   return status;
 }
@@ -66,7 +66,7 @@ void rt_device_close(aicc_context *ctx) {
   if (s->device && enter(ctx) == AICC_OK) {
     if (s->own) cuda.stream_wait(s->own);
     cuda_graphs_clear(s);
-    if (rt_vendor_part) rt_vendor_part->close(ctx);
+    rt_vendors_close(ctx);
     cuda_timing_free(&s->timing);
     cuda_staging_free(&s->staging);
     for (int32_t i = 0; s->stand_ins && i < aicc_model.n_inputs + aicc_model.n_outputs; i++)

@@ -16,7 +16,7 @@ from aicc.driver import Options, compile_model
 from aicc.errors import RuntimeError_
 from aicc.executable import Executable
 from aicc.loader import load
-from aicc.runtime import vendor
+from aicc.runtime import vendor_packages
 from aicc.target import Target
 from benchmarks.cuda import report, speed
 from test.cuda.cases import CASES, model_of, pipeline_for, random_inputs, tolerance, worst_error
@@ -218,18 +218,18 @@ def test_found_in_the_package(
     monkeypatch.delenv("AICC_CUBLASLT")
     monkeypatch.setenv("AICC_CUBLASLT_FOLDER", "")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    vendor._cublaslt_folder.cache_clear()
+    vendor_packages.package_folder.cache_clear()
     try:
         exe = load(build(CASES["matmul"]))
         check(exe, CASES["matmul"])
         assert cublaslt.state.matmuls == 1
         exe.close()
     finally:
-        vendor._cublaslt_folder.cache_clear()
+        vendor_packages.package_folder.cache_clear()
 
 
 @pytest.mark.skipif(
-    vendor._cublaslt_folder() is None or Path("/dev/nvidia0").exists(),
+    vendor_packages.package_folder("cublaslt") is None or Path("/dev/nvidia0").exists(),
     reason="needs nvidia-cublas-cu12, and no GPU",
 )
 def test_the_library_itself(driver: Driver, build: Any) -> None:
@@ -242,7 +242,7 @@ def test_the_library_itself(driver: Driver, build: Any) -> None:
 
 def header_folders() -> list[Path]:
     """The headers of installed packages: cuBLAS's, and what they include of the CUDA runtime's."""
-    folder = vendor._cublaslt_folder()
+    folder = vendor_packages.package_folder("cublaslt")
     if folder is None or not (folder.parent / "include" / "cublasLt.h").exists():
         return []
     spec = importlib.util.find_spec("nvidia")
