@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from aicc.bindings import PassManager, ir
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.gpu.library_calls import is_product, read_product
+from aicc.passes.gpu.library_kinds import check_calls
 from aicc.passes.gpu.temporaries import acquire_temporaries
 from aicc.passes.kernels.ir_tools import defining_op, nested_ops, outside_operands
 from aicc.passes.llvm.kernel import find_kernel, symbol
@@ -52,9 +52,7 @@ def outline_launches(module: Any) -> None:
     scalars read from memory itself. Raises CompileError AICC-2001 where a call of a library is not well formed.
     """
     kernel = find_kernel(module)
-    for op in nested_ops(kernel):
-        if is_product(op):
-            read_product(op)
+    check_calls(nested_ops(kernel))
     PassManager.parse("builtin.module(canonicalize,cse)").run(module.operation)
     context = _add_context(kernel)
     acquire_temporaries(module, kernel, context)

@@ -7,7 +7,8 @@ from typing import Any
 
 from aicc.bindings import arith, func, ir
 from aicc.bindings import llvm as llvm_dialect
-from aicc.passes.gpu.library_calls import ACTIVATIONS, CALL, NUMBERS, read_product
+from aicc.passes.gpu.library_calls import LibraryCall
+from aicc.passes.gpu.library_kinds import KINDS
 from aicc.passes.gpu.slots import array, constant, element, store
 from aicc.passes.kernels.ir_tools import nested_ops
 from aicc.passes.llvm.kernel import symbol
@@ -15,15 +16,10 @@ from aicc.passes.llvm.launcher import range_name
 from aicc.passes.llvm.pointers import memref_to_pointer, pointer_type
 
 TENSOR_MAP, MULTIPROCESSORS = "aicc_cuda_tensor_map", "aicc_cuda_multiprocessors"
-MATMUL = "aicc_cublaslt_matmul"
 MAP_BYTES, MAP_ALIGNMENT = 128, 64
 
 # AICC_CUDA_F16 … of compiler/runtime/cuda/cuda.h
 _ELEMENTS = {"f16": 0, "bf16": 1, "i8": 2, "f32": 3}
-
-# enum aicc_cublaslt_element of compiler/runtime/cublaslt/cublaslt.h; its table ends with the addresses.
-_LIBRARY_ELEMENTS = ("f32", "f16", "bf16", "i8", "i32")
-_ADDRESSES = 5
 
 _MAP_CALL = re.compile(r"aicc_tensor_map_(\w+)_(\d)")
 
@@ -35,7 +31,7 @@ def call_runtime(module: Any, kernel: Any) -> None:
     %m = call @aicc_tensor_map_f16_2(%base, %sizes…, %steps…, %boxes…, %apart…)
       -->
     %m = llvm.alloca 128 bytes; call @aicc_cuda_tensor_map(%ctx, %m, %base, 0, 2, %table of the numbers)
-    %d = call @aicc_library_product(…) {aicc.product = …}
+    %d = call @aicc_library_product(…) {aicc.product = …}           (library_kinds.py has the others)
       -->
     %d = call @aicc_cublaslt_matmul(%ctx, @k_range, %table of the numbers) != 0
     """
@@ -47,15 +43,15 @@ def call_runtime(module: Any, kernel: Any) -> None:
             result = _tensor_map(module, entry, op, found[1], int(found[2]))
         elif callee == "aicc_multiprocessors":
             result = _multiprocessors(module, entry, op)
-        elif callee == CALL:
-            result = _library_product(module, kernel, op)
+        elif callee in KINDS:
+            result = _library_call(module, kernel, op, KINDS[callee].read(op))
         else:
             continue
         op.results[0].replace_all_uses_with(result)
         op.erase()
     for op in list(module.body.operations):
         name = str(ir.StringAttr(op.operation.attributes["sym_name"]).value)
-        if _MAP_CALL.fullmatch(name) or name in ("aicc_multiprocessors", CALL):
+        if _MAP_CALL.fullmatch(name) or name in ("aicc_multiprocessors", *KINDS):
             op.operation.erase()
 
 
@@ -86,32 +82,25 @@ def _multiprocessors(module: Any, entry: Any, op: Any) -> Any:
         return arith.IndexCastOp(ir.IndexType.get(), count).result
 
 
-def _library_product(module: Any, kernel: Any, op: Any) -> Any:
+def _library_call(module: Any, kernel: Any, op: Any, call: LibraryCall) -> Any:
     i64 = ir.IntegerType.get_signless(64)
-    product = read_product(op)
     entry = kernel.regions[0].blocks[0]
-    memory, numbers = list(op.operands)[: -len(NUMBERS)], list(op.operands)[-len(NUMBERS) :]
-    said = [
-        *(_LIBRARY_ELEMENTS.index(element) for element in (product.element, product.result)),
-        *(product.tf32, product.left_turned, product.right_turned, product.bias),
-        ACTIVATIONS.index(product.activation),
-    ]
-    with ir.InsertionPoint.at_block_begin(entry), op.location:
-        table = array(len(said) + len(numbers) + _ADDRESSES, "i64")
+    memory = list(op.operands)[: len(call.memrefs)]
     with ir.InsertionPoint(op), op.location:
         addresses = [memref_to_pointer(value) for value in memory]
-        if not product.bias:
-            addresses.insert(-1, None)
-        values = [constant(i64, int(number)) for number in said]
-        values += [arith.IndexCastOp(i64, number).result for number in numbers]
-        values += [constant(i64, 0) if pointer is None else pointer for pointer in addresses]
+        numbers = [arith.IndexCastOp(i64, value).result for value in list(op.operands)[len(memory) :]]
+    values = call.table(dict(zip(call.numbers, numbers, strict=True)), addresses)
+    with ir.InsertionPoint.at_block_begin(entry), op.location:
+        table = array(len(values), "i64")
+    with ir.InsertionPoint(op), op.location:
         for place, value in enumerate(values):
-            store(value, element(table, place, "i64"))
+            stored = constant(i64, value) if isinstance(value, int) else value
+            store(stored, element(table, place, "i64"))
         name = ir.FlatSymbolRefAttr.get(range_name(symbol(kernel)))
         range_ = llvm_dialect.AddressOfOp(pointer_type(), name).result
-        _declare(module, MATMUL, [pointer_type()] * 3, [i64])
+        _declare(module, call.runtime, [pointer_type()] * 3, [i64])
         operands = [entry.arguments[0], range_, table]
-        done = func.CallOp([i64], ir.FlatSymbolRefAttr.get(MATMUL), operands).results[0]
+        done = func.CallOp([i64], ir.FlatSymbolRefAttr.get(call.runtime), operands).results[0]
         return arith.CmpIOp(arith.CmpIPredicate.ne, done, constant(i64, 0)).result
 
 

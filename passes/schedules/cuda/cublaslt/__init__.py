@@ -2,7 +2,7 @@
 `--vendor-libraries cublaslt` allows it.
 
 before: a root `linalg.generic` `out += a * b`, and elementwise stages that read its result
-after:  a call of the library (`passes/gpu/library_calls.py`), which adds a bias, applies ReLU or GELU (by tanh) and
+after:  a call of the library (`passes/gpu/library_products.py`), which adds a bias, applies ReLU or GELU (by tanh) and
         narrows the result if the first stages do so; then the launches of another schedule for the other stages, from
         a temporary. Where the library has no algorithm in a run, launches of another schedule for the whole kernel
 

@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from aicc.bindings import ir
-from aicc.passes.gpu.library_calls import Product
+from aicc.passes.gpu.library_products import Product
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.pointwise.tree import Constant
 from aicc.passes.schedules.cpu.reduction.layout import Arrangement
 from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.cuda.contraction.roles import Roles, find_roles
 from aicc.passes.schedules.cuda.cublaslt.epilogue import Epilogue
+from aicc.passes.schedules.cuda.vendor.costs import FIRST_CAPABILITY
 from aicc.passes.schedules.schedule import NoMatch
 from aicc.target import Target
 
 _ONE = Size.of(1)
-_FIRST_CAPABILITY = {"f32": 50, "f16": 70, "bf16": 80, "i8": 75}
-"""By type of the operands: where products of it are fast."""
 _BYTES_ALIGNMENT = 4
 """Of sizes and steps in products of bytes, whose operands both lie along the sums: what the library documents."""
 
 
 @dataclass(frozen=True)
 class Matrices:
-    """`numbers` are the sizes and distances of the call (`library_calls.NUMBERS`); `accesses` are left, right, out and
+    """`numbers` are the sizes and distances of the call (`library_products.NUMBERS`); `accesses` are left, right, out and
     perhaps the bias; `product` is the rest of what the call says; `arrangement` has the axes."""
 
     product: Product
@@ -45,7 +44,7 @@ def matrices_of(function: Any, epilogue: Epilogue, target: Target) -> Matrices:
     """Of a kernel that computes nothing but a product with its epilogue. Raises NoMatch."""
     roles = find_roles(function)
     element = roles.left.element
-    if target.compute_capability < _FIRST_CAPABILITY.get(element, 1 << 30):
+    if target.compute_capability < FIRST_CAPABILITY.get(element, 1 << 30):
         raise NoMatch(f"products of {element} that the library is not asked for")
     if not _starts_at_zero(roles):
         raise NoMatch("sums that do not start at zero")

@@ -1,75 +1,45 @@
-"""Matching, costs, lowering."""
+"""Products of matrices by cuBLASLt."""
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
-from aicc.passes.schedules.cpu.access import touched_bytes
-from aicc.passes.schedules.cuda.costs import LAUNCH, rates
-from aicc.passes.schedules.cuda.cublaslt.assemble import OWN, REST, choices, lowered, put_together
-from aicc.passes.schedules.cuda.cublaslt.host import emit_call
-from aicc.passes.schedules.cuda.cublaslt.matrices import Matrices, matrices_of
-from aicc.passes.schedules.cuda.cublaslt.split import Split, split
-from aicc.passes.schedules.schedule import Config, NoMatch, Schedule
+from aicc.passes.schedules.cuda.cublaslt.epilogue import absorb
+from aicc.passes.schedules.cuda.cublaslt.matrices import matrices_of
+from aicc.passes.schedules.cuda.vendor import LibrarySchedule, Work
+from aicc.passes.schedules.cuda.vendor.costs import product_seconds
+from aicc.passes.schedules.cuda.vendor.split import root_of, split
 from aicc.target import Target
 
-_RATES = {"f16": 1.0, "bf16": 1.0, "i8": 2.0, "tf32": 0.5}
-_TILES = ((128, 256, 0.75), (256, 128, 0.75), (128, 128, 0.65), (64, 128, 0.5), (128, 64, 0.5), (64, 64, 0.4))
-"""Rows and columns of a multiprocessor's tile, and the share of the peak it reaches."""
-_PLAIN_SHARE = 0.8
-"""Of the peak of the CUDA cores, in f32."""
+
+def workspace_bytes(target: Target) -> int:
+    """What the library's documentation recommends: 32 MiB for Hopper and later, 4 MiB before."""
+    return (32 if target.compute_capability >= 90 else 4) << 20
 
 
-class CublasLt(Schedule):
+class CublasLt(LibrarySchedule):
     """See the package."""
 
     name = "cublaslt"
 
-    def check(self, kernel: Any, target: Target) -> None:
+    def read(self, kernel: Any, target: Target) -> Work:
         """Raises NoMatch."""
-        _read(kernel, target)
-
-    def cost(self, kernel: Any, target: Target, config: Config) -> float:
-        """Multiply-adds of whole tiles on all multiprocessors, or the bytes; then what other stages take."""
-        parts, matrices = _read(kernel, target)
-        touched = touched_bytes(matrices.accesses, matrices.arrangement.layout.extents)
-        moved = touched / rates(target).bandwidth
-        rest = 0.0 if parts.rest is None else choices(parts.rest, target)[0][0]
-        return max(_seconds(matrices, target), moved) + LAUNCH + rest
-
-    def lower(self, module: Any, func: Any, target: Target, config: Config) -> None:
-        """Raises NoMatch."""
-        parts, matrices = _read(func, target)
-        text = emit_call(func, parts, matrices, target)
-        others = {OWN: lowered(func, target)}
-        if parts.rest is not None:
-            others[REST] = lowered(parts.rest, target)
-        put_together(func, text, others)
-
-
-def _read(kernel: Any, target: Target) -> tuple[Split, Matrices]:
-    parts = split(kernel)
-    if parts.rest is None and "aicc.alias" in kernel.attributes:
-        raise NoMatch("an output in the memory of an input")
-    return parts, matrices_of(parts.product, parts.epilogue, target)
-
-
-def _seconds(matrices: Matrices, target: Target) -> float:
-    """Of the products."""
-    product = matrices.product
-    kind = "tf32" if product.tf32 else product.element
-    if kind == "f32":
-        return (
-            2.0 * matrices.guess("rows", "columns", "sums", "batches") / (rates(target).flops * _PLAIN_SHARE)
+        epilogue = absorb(root_of(kernel))
+        parts = split(kernel, epilogue.value)
+        matrices = matrices_of(parts.first, epilogue, target)
+        product, arrangement = matrices.product, matrices.arrangement
+        sizes = [matrices.guess(name) for name in ("rows", "columns", "sums", "batches")]
+        return Work(
+            parts,
+            product,
+            arrangement.tree.nest,
+            matrices.accesses,
+            arrangement.layout.extents,
+            matrices.numbers,
+            matrices.accesses[2].buffer,
+            product_seconds("tf32" if product.tf32 else product.element, *sizes, target),
+            workspace_bytes(target),
         )
-    peak = rates(target).tensor_flops * _RATES[kind]
-    rows, columns, sums, batches = (matrices.guess(name) for name in ("rows", "columns", "sums", "batches"))
-    times = []
-    for down, across, share in _TILES:
-        waves = ceil(ceil(rows / down) * ceil(columns / across) * batches / target.cores)
-        times.append(waves * 2.0 * down * across * sums * target.cores / (peak * share))
-    return min(times)
 
 
 SCHEDULE = CublasLt()

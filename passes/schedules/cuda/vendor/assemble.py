@@ -11,7 +11,7 @@ from aicc.passes.schedules import registry
 from aicc.passes.schedules.schedule import Choice, NoMatch
 from aicc.target import Target
 
-REST, OWN = "aicc_other_stages", "aicc_other_schedule"
+REST, OWN, PADDING = "aicc_other_stages", "aicc_other_schedule", "aicc_other_padding"
 """What the calls name that stand for launches of other schedules."""
 
 

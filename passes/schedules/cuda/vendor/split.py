@@ -1,7 +1,8 @@
-"""A kernel in two: the product with what the library does to it, and the stages after that."""
+"""A kernel in two: what the library computes, and the stages after that."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,42 +11,49 @@ from aicc.passes.buffers.alignment import ALIGNMENT
 from aicc.passes.gpu.launch import constant
 from aicc.passes.gpu.temporaries import compact_view
 from aicc.passes.kernels.ir_tools import is_generic, is_parallel, users
-from aicc.passes.schedules.cuda.cublaslt.epilogue import Epilogue, absorb, sizes_of
+from aicc.passes.schedules.cuda.vendor.stages import sizes_of
 from aicc.passes.schedules.schedule import COSTS, NoMatch
 
 
 @dataclass(frozen=True)
 class Split:
-    """`product` computes what the library is to compute; `rest`, None when that is all the kernel computes, what the
-    others do, from the product's result: its last argument. On buffers that is the last argument of `product`, too,
+    """`first` computes what the library is to compute; `rest`, None when that is all the kernel computes, what the
+    others do, from the result of `first`: its last argument. On buffers that is the last argument of `first`, too,
     unless that is the whole kernel."""
 
-    product: Any
+    first: Any
     rest: Any | None
-    epilogue: Epilogue
     module: Any
     """Where the two are."""
 
 
-def split(kernel: Any) -> Split:
-    """Of a kernel on tensors or on buffers (contracts 3 and 4), which stays as it is. Raises NoMatch."""
-    operation = kernel.operation
-    roots = [op.operation for op in _ops(operation) if is_generic(op) and not is_parallel(op)]
+def root_of(kernel: Any) -> Any:
+    """The only reduction of a kernel. Raises NoMatch."""
+    roots = [op for op in _ops(kernel.operation) if is_generic(op) and not is_parallel(op)]
     if len(roots) != 1 or len(roots[0].results) != 1:
         raise NoMatch("no single reduction")
-    epilogue = absorb(roots[0])
+    return roots[0]
+
+
+def split(kernel: Any, value: Any) -> Split:
+    """Of a kernel on tensors or on buffers (contracts 3 and 4), which stays as it is, after what makes `value`."""
+    if _is_all(value):
+        return Split(kernel, None, ir.Module.create(ir.Location.unknown()))
+    return cut(kernel, lambda op: op == value.owner)
+
+
+def cut(kernel: Any, last: Callable[[Any], bool]) -> Split:
+    """The same, after the first op that `last` says true of."""
+    operation = kernel.operation
     scratch = ir.Module.create(ir.Location.unknown())
-    if _is_all(epilogue.value):
-        return Split(kernel, None, epilogue, scratch)
-    ops = _ops(operation)
-    position = next(i for i, op in enumerate(ops) if op == epilogue.value.owner)
-    product, rest = (_clone(operation, scratch, suffix) for suffix in ("_product", "_rest"))
-    if "aicc.alias" in product.attributes:
-        del product.attributes["aicc.alias"]  # nothing is in the memory of its own result
-    _cut_after(product, position)
+    position = next(i for i, op in enumerate(_ops(operation)) if last(op))
+    first, rest = (_clone(operation, scratch, suffix) for suffix in ("_first", "_rest"))
+    if "aicc.alias" in first.attributes:
+        del first.attributes["aicc.alias"]  # nothing is in the memory of its own result
+    _cut_after(first, position)
     _cut_before(rest, position)
     PassManager.parse("builtin.module(canonicalize,cse)").run(scratch.operation)
-    return Split(product.opview, rest.opview, epilogue, scratch)
+    return Split(first.opview, rest.opview, scratch)
 
 
 def _ops(function: Any) -> list[Any]:

@@ -1,0 +1,114 @@
+"""Which of the stages after a convolution the library computes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aicc.passes.gpu.library_convolutions import MAX_OPERANDS, MAX_STEPS, Step
+from aicc.passes.kernels.ir_tools import inputs
+from aicc.passes.schedules.cuda.vendor.stages import by_column, by_element, element_of, narrows, only_stage
+from aicc.passes.schedules.cuda.vendor.terms import (
+    ELU,
+    GELU,
+    GELU_TANH,
+    LESS,
+    RELU,
+    SIGMOID,
+    SWISH,
+    TANH,
+    Term,
+    flat,
+    term_of,
+)
+
+_ACTIVATIONS = {
+    "relu": RELU,
+    "sigmoid": SIGMOID,
+    "tanh": TANH,
+    "swish": SWISH,
+    "gelu": GELU,
+    "gelu_tanh": GELU_TANH,
+    "elu": ELU,
+}
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """`value` is the tensor that the library computes; `operands` are what steps read, tensors of the kernel."""
+
+    value: Any
+    steps: tuple[Step, ...] = ()
+    operands: tuple[Any, ...] = ()
+
+
+def absorb(root: Any) -> Epilogue:
+    """The stages from a convolution on that are steps of the library, and conversions that narrow."""
+    found = Epilogue(root.results[0])
+    element = str(root.operands[0].type.element_type)
+    while (further := _absorb_one(found, element)) is not None:
+        found = further
+    return found
+
+
+def in_known_order(epilogue: Epilogue) -> Epilogue:
+    """A tensor is added before a number for each filter: what the library's own kernels compute is that and an
+    activation; other orders are left to those that it compiles in the run."""
+    steps, operands = epilogue.steps, epilogue.operands
+    if steps[:2] == (Step("add", "filters"), Step("add", "all")):
+        return Epilogue(epilogue.value, (*steps[1::-1], *steps[2:]), (*operands[1::-1], *operands[2:]))
+    return epilogue
+
+
+def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
+    stage = only_stage(found.value)
+    if stage is None:
+        return None
+    result = stage.results[0]
+    if not narrows(found.value, result, element):
+        return None
+    others = [value for value in inputs(stage) if value != found.value]
+    term = term_of(stage, ["x" if value == found.value else "b" for value in inputs(stage)])
+    if term == "x" and not others:
+        return Epilogue(result, found.steps, found.operands)
+    step = _with_operand(stage, others[0], result, term) if others else _alone(term)
+    if step is None or len(found.steps) == MAX_STEPS or len(found.operands) + len(others) > MAX_OPERANDS:
+        return None
+    return Epilogue(result, (*found.steps, step), (*found.operands, *others))
+
+
+def _with_operand(stage: Any, other: Any, result: Any, term: Term) -> Step | None:
+    op = next((op for op in ("add", "mul") if term == (op, "b", "x")), None)
+    if op is None or element_of(other) != element_of(result):
+        return None
+    if by_column(stage, other, result):
+        return Step(op, "filters")
+    return Step(op, "all") if by_element(stage, other, result) else None
+
+
+def _alone(term: Term) -> Step | None:
+    name = next((name for name, known in _ACTIVATIONS.items() if term == known), None)
+    if name is not None:
+        return Step(name)
+    return _clip(term) or _leaky_relu(term)
+
+
+def _clip(term: Term) -> Step | None:
+    """min(max(x, lower), upper), the lower bound below the upper one."""
+    if not isinstance(term, tuple) or term[0] != "min":
+        return None
+    upper = next((part for part in term[1:] if isinstance(part, float)), None)
+    inner = next((part for part in term[1:] if isinstance(part, tuple) and part[0] == "max"), None)
+    lower = next((part for part in inner[1:] if isinstance(part, float)), None) if inner else None
+    if upper is None or lower is None or lower > upper or term != flat("min", [flat("max", ["x", lower]), upper]):
+        return None
+    return Step("relu", lower=lower, upper=upper)
+
+
+def _leaky_relu(term: Term) -> Step | None:
+    """x, below zero times a slope."""
+    below = term[2] if isinstance(term, tuple) and term[0] == "select" else None
+    slope = next((part for part in below[1:] if isinstance(part, float)), None) if below else None
+    if slope is None or term != ("select", flat(LESS, ["x", 0.0]), flat("mul", ["x", slope]), "x"):
+        return None
+    return Step("relu", slope=slope)
