@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +48,32 @@ def _quiet_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
-def cublaslt_libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the stand-ins for cuBLASLt: libcublasLt.so.12, and old.so, which lacks a function."""
-    from test.runtime.cuda.cublaslt import build
+def vendor_libraries(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of the stand-ins for a vendor's library, which are built with the first use."""
+    from test.runtime.cuda.vendor import build
 
-    return build(tmp_path_factory.mktemp("cublaslt"))
+    return cache(lambda name: build(name, tmp_path_factory.mktemp(name)))
 
 
 @pytest.fixture
-def cublaslt(cublaslt_libraries: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The stand-in, which models call within the test. At the test's end nothing of it may be in use."""
-    from test.runtime.cuda.cublaslt import StandIn
+def cublaslt(vendor_libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The stand-in for cuBLASLt, which models call within the test. At its end nothing of it may be in use."""
+    yield from _stand_in("cublaslt", vendor_libraries, monkeypatch)
 
-    path = cublaslt_libraries / "libcublasLt.so.12"
-    monkeypatch.setenv("AICC_CUBLASLT", str(path))
-    made = StandIn(path)
+
+@pytest.fixture
+def cudnn(vendor_libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same for cuDNN."""
+    yield from _stand_in("cudnn", vendor_libraries, monkeypatch)
+
+
+def _stand_in(
+    name: str, libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    from test.runtime.cuda.vendor import StandIn
+
+    made = StandIn(name, libraries(name))
+    monkeypatch.setenv(f"AICC_{name.upper()}", str(made.path))
     made.reset()
     yield made
-    assert made.state.left() == {}
+    assert made.left() == {}

@@ -77,7 +77,9 @@ class LibraryCall(ABC):
     @classmethod
     def invalid(cls, reason: str) -> CompileError:
         """The error about a call that is not well formed."""
-        return CompileError("AICC-2001", f"a call of @{cls.function} is not valid: {reason}.", stage="schedule")
+        return CompileError(
+            "AICC-2001", f"a call of @{cls.function} is not valid: {reason}.", stage="schedule"
+        )
 
 
 def text_of(attribute: Any) -> str:

@@ -13,8 +13,8 @@ computes, for each image n, filter f (of group g) and position o of two or three
 
 where x is zero outside of its sizes (`low` and `high`: how far the windows reach out of it), then the epilogue's
 steps, in f32. An operand of a step has a number for each filter ("filters") or for each result ("all"). Element
-(image, channel, position…) of x, out and operands of "all", and (filter, channel, position…) of w, is at `offset` plus the
-sum of each index times its step; of an operand of "filters" at `offset + filter`.
+(image, channel, position…) of x, out and operands of "all", and (filter, channel, position…) of w, is at the sum of
+each index times its step.
 """
 
 from __future__ import annotations
@@ -117,7 +117,6 @@ class Convolution(LibraryCall):
             *("workspace_bytes", "images"),
             *(f"{name}_size_{i}" for name in ("x", "out") for i in spatial),
             *(f"{name}_step_{i}" for name in steps for i in range(len(self.window) + 2)),
-            *(f"{name}_offset" for name in self._tensors),
         )
 
     @property
@@ -156,7 +155,6 @@ class Convolution(LibraryCall):
         for i, kind in enumerate(self.operands):
             table += [0] * (MAX_SPATIAL + 2) if kind == "filters" else steps(f"operand_{i}")
         table += [0] * ((MAX_OPERANDS - len(self.operands)) * (MAX_SPATIAL + 2))
-        table += filled([numbers[f"{name}_offset"] for name in self._tensors], 3 + MAX_OPERANDS)
         *tensors, workspace = addresses
         return [*table, *filled(tensors, 3 + MAX_OPERANDS), workspace]
 
@@ -168,9 +166,14 @@ class Convolution(LibraryCall):
             raise cls.invalid(
                 f"'{cls.attribute}' has {', '.join(sorted(needed))}, and may have epilogue and tf32"
             )
-        for name, kind in [*((n, ir.IntegerAttr) for n in _COUNTS), *((n, ir.DenseI64ArrayAttr) for n in _LISTS)]:
+        for name, kind in [
+            *((n, ir.IntegerAttr) for n in _COUNTS),
+            *((n, ir.DenseI64ArrayAttr) for n in _LISTS),
+        ]:
             if not isinstance(fields[name], kind):
-                raise cls.invalid(f"its {name} is to be {'an integer' if name in _COUNTS else 'an array of i64'}")
+                raise cls.invalid(
+                    f"its {name} is to be {'an integer' if name in _COUNTS else 'an array of i64'}"
+                )
         found = Convolution(
             str(fields["element"]),
             str(fields["result"]),

@@ -39,7 +39,7 @@ _GPU = ("warpgroup_attention", "attention", "warpgroup", "contraction", "rows", 
 SCHEDULES |= {"cuda": _GPU, "rocm": _GPU, "simt": _GPU}
 
 # Those that call a vendor's library, by the name of the library: chosen only where a compilation allows it.
-LIBRARIES: dict[str, tuple[str, ...]] = {"cuda": ("cublaslt",), "simt": ("cublaslt",)}
+LIBRARIES: dict[str, tuple[str, ...]] = dict.fromkeys(("cuda", "simt"), ("cublaslt", "cudnn"))
 
 
 @cache
@@ -71,7 +71,7 @@ def check_libraries(libraries: Collection[str], kind: str) -> None:
             raise CompileError(
                 "AICC-4002",
                 f"--vendor-libraries {name}: the target {kind} calls no such library.",
-                hint=f"there is {', '.join(known)}." if known else "--target cuda has cublaslt.",
+                hint=f"there are {', '.join(known)}." if known else "--target cuda has cublaslt and cudnn.",
             )
 
 

@@ -1,1 +1,1 @@
-"""C sources of what calls of vendors' libraries share, a part of the runtime that only models compiled to call one have."""
+"""C sources of what calls of vendors' libraries share, a part of the runtime that only models with such calls have."""

@@ -3,17 +3,9 @@
  * With the stand-in for the driver work waits on its stream, and goes into graphs; without a stream (the emulated GPU) it
  * is done at once. Misuse ends the program. OLD: a function is missing. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "api.h"
 #include "fake_cublaslt.h"
-
-#define EXPORT __attribute__((visibility("default")))
+#include "fake_vendor.h"
 
 struct cublasLtContext {
   int unused;
@@ -32,14 +24,6 @@ struct lt_opaque {
 
 static struct fake_cublaslt state = {.version = 120804};
 
-_Noreturn static void die(const char *message) {
-  fprintf(stderr, "fake cublaslt: %s\n", message);
-  abort();
-}
-static void expect(bool good, const char *message) {
-  if (!good) die(message);
-}
-
 EXPORT struct fake_cublaslt *fake_cublaslt_state(void) { return &state; }
 EXPORT void fake_cublaslt_reset(void) {
   struct fake_cublaslt fresh = {.handles = state.handles, .descs = state.descs, .layouts = state.layouts,
@@ -48,36 +32,6 @@ EXPORT void fake_cublaslt_reset(void) {
 }
 
 /* ---- numbers ---- */
-
-static uint32_t bits_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-static float float_of(uint32_t bits) {
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-static double half_value(uint16_t h) {
-  int exponent = h >> 10 & 31, fraction = h & 1023;
-  double x = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-  return h >> 15 ? -x : x;
-}
-static uint16_t half_of(double x) {
-  uint16_t sign = signbit(x) ? 0x8000 : 0;
-  x = fabs(x);
-  if (isnan(x)) return 0x7e00;
-  if (x >= 65520) return sign | 0x7c00;
-  int exponent = x < ldexp(1, -14) ? -14 : ilogb(x);
-  double scaled = nearbyint(ldexp(x, 10 - exponent)); /* 1024 … 2048 of normal numbers */
-  return (uint16_t)(sign | ((exponent + 14) * 1024 + (int)scaled));
-}
-static uint16_t bfloat_of(float x) {
-  uint32_t bits = bits_of(x);
-  return isnan(x) ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-static float tf32_of(float x) { return float_of((bits_of(x) + 0xfff + (bits_of(x) >> 13 & 1)) & ~0x1fffu); }
 
 static double load(int type, const void *base, int64_t at) {
   switch (type) {
@@ -105,15 +59,12 @@ struct work {
   struct lt_opaque desc, a, b, d;
   const void *a_data, *b_data;
   void *d_data;
-  void *(*on_host)(uint64_t address, uint64_t bytes); /* of the stand-in for the driver; NULL: addresses are the host's */
+  fake_memory on_host;
 };
 
-static void *memory(const struct work *w, const void *address, int64_t bytes) {
-  return w->on_host ? w->on_host((uint64_t)(uintptr_t)address, (uint64_t)bytes) : (void *)(uintptr_t)address;
-}
 static void *matrix(const struct work *w, const void *address, const struct lt_opaque *l) {
   int64_t last = (l->batches - 1) * l->batch_step + (l->columns - 1) * l->step + l->rows;
-  return memory(w, address, last * bytes_of(l->type));
+  return fake_host(w->on_host, address, last * bytes_of(l->type));
 }
 static double activated(uint32_t epilogue, double x) {
   if (epilogue & CUBLASLT_EPILOGUE_RELU) return x > 0 ? x : 0;
@@ -126,7 +77,7 @@ static void multiply(const void *argument) {
   void *d = matrix(w, w->d_data, &w->d);
   const int64_t sums = w->desc.turned[0] ? w->a.rows : w->a.columns;
   const bool biased = w->desc.epilogue & CUBLASLT_EPILOGUE_BIAS, tf32 = w->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
-  const void *bias = biased ? memory(w, w->desc.bias, w->d.rows * bytes_of(w->d.type)) : NULL;
+  const void *bias = biased ? fake_host(w->on_host, w->desc.bias, w->d.rows * bytes_of(w->d.type)) : NULL;
   for (int64_t n = 0; n < w->d.batches; n++)
     for (int64_t j = 0; j < w->d.columns; j++)
       for (int64_t i = 0; i < w->d.rows; i++) {
@@ -315,16 +266,5 @@ EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc
                                   desc->epilogue, (int64_t)workspace_bytes, reductions, chosen.alignments[0],
                                   chosen.alignments[1], chosen.alignments[3]};
   struct work work = {*desc, *a_layout, *b_layout, *d_layout, a, b, d, NULL};
-  if (!stream) {
-    multiply(&work);
-    return 0;
-  }
-  void *driver = dlopen(getenv("AICC_CUDA_DRIVER"), RTLD_NOW | RTLD_NOLOAD);
-  expect(driver != NULL, "a stream of an unknown driver");
-  int (*call)(void *, void (*)(const void *), const void *, size_t) = NULL;
-  *(void **)&call = dlsym(driver, "fake_cuda_call");
-  *(void **)&work.on_host = dlsym(driver, "fake_cuda_memory");
-  expect(call && work.on_host, "a driver that is no stand-in");
-  dlclose(driver);
-  return call(stream, multiply, &work, sizeof work) ? 14 : 0;
+  return fake_submit(stream, multiply, &work, sizeof work, &work.on_host) ? 0 : 14;
 }

@@ -180,13 +180,13 @@ def test_statuses(driver: Driver, cublaslt: Any, build: Any) -> None:
 
 
 def test_missing_and_too_old(
-    driver: Driver, cublaslt: Any, cublaslt_libraries: Path, build: Any, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, cublaslt: Any, build: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver comes first: without a device that is what is said. Each library opens cuBLASLt once."""
     monkeypatch.setenv("AICC_CUBLASLT", "/nowhere/libcublasLt.so.12")
     path = build(CASES["matmul"])
     fails(path, "not here: /nowhere/libcublasLt.so.12.*nvidia-cublas-cu12.*--vendor-libraries")
-    monkeypatch.setenv("AICC_CUBLASLT", str(cublaslt_libraries / "old.so"))
+    monkeypatch.setenv("AICC_CUBLASLT", str(cublaslt.folder / "cublaslt_old.so"))
     fails(path, "too old: it has no cublasLtGetStatusName .CUDA 12.0")
     monkeypatch.setenv("AICC_CUBLASLT", str(cublaslt.path))
     cublaslt.state.version = 110502
@@ -206,7 +206,6 @@ def test_without_a_driver(cublaslt: Any, build: Any, monkeypatch: pytest.MonkeyP
 def test_found_in_the_package(
     driver: Driver,
     cublaslt: Any,
-    cublaslt_libraries: Path,
     build: Any,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -214,7 +213,7 @@ def test_found_in_the_package(
     """Loading from Python says where the package nvidia-cublas-cu12 has the library."""
     folder = tmp_path / "site" / "nvidia" / "cublas" / "lib"
     folder.mkdir(parents=True)
-    (folder / "libcublasLt.so.12").symlink_to(cublaslt_libraries / "libcublasLt.so.12")
+    (folder / "libcublasLt.so.12").symlink_to(cublaslt.path)
     monkeypatch.delenv("AICC_CUBLASLT")
     monkeypatch.setenv("AICC_CUBLASLT_FOLDER", "")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))

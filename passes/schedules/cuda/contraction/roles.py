@@ -77,7 +77,7 @@ def find_roles(kernel: Any) -> Roles:
     if len(tree.steps) != 1 or any(output.full for output in tree.outputs):
         raise NoMatch("no single reduction with stages after it")
     step = tree.steps[0]
-    signs = _check_body(step.stage)
+    signs = check_sum_of_products(step.stage)
     loads = [arg for arg in step.body.args[:2] if isinstance(arg, Load)]
     if len(loads) != 2:
         raise NoMatch("an operand of the contraction is computed in the kernel")
@@ -114,10 +114,18 @@ def find_roles(kernel: Any) -> Roles:
     )
 
 
+def is_zero(value: Any) -> bool:
+    """Whether a value, or an attribute, is the constant zero."""
+    if hasattr(value, "owner"):
+        op = None if isinstance(value.owner, ir.Block) else value.owner.operation
+        value = op.attributes["value"] if op is not None and op.name == "arith.constant" else None
+    return isinstance(value, ir.FloatAttr | ir.IntegerAttr) and value.value == 0
+
+
 _WIDENING = {"f32": ("arith.extf",), "i32": ("arith.extui", "arith.extsi")}
 
 
-def _check_body(stage: Generic) -> list[bool]:
+def check_sum_of_products(stage: Generic) -> list[bool]:
     """`acc + a * b`, the factors perhaps widened; bytes always. Returns which of these are signed. Raises NoMatch."""
     if stage.inputs != 2 or len(stage.inits) != 1 or stage.inits[0].element not in _WIDENING:
         raise NoMatch("the reduction is no sum of products")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aicc.bindings import ir
 from aicc.passes.gpu.library_products import Product
 from aicc.passes.schedules.cpu.access import Access
 from aicc.passes.schedules.cpu.pointwise.tree import Constant
 from aicc.passes.schedules.cpu.reduction.layout import Arrangement
 from aicc.passes.schedules.cpu.sizes import Size
-from aicc.passes.schedules.cuda.contraction.roles import Roles, find_roles
+from aicc.passes.schedules.cuda.contraction.roles import Roles, find_roles, is_zero
 from aicc.passes.schedules.cuda.cublaslt.epilogue import Epilogue
 from aicc.passes.schedules.cuda.vendor.costs import FIRST_CAPABILITY
 from aicc.passes.schedules.schedule import NoMatch
@@ -24,8 +23,8 @@ _BYTES_ALIGNMENT = 4
 
 @dataclass(frozen=True)
 class Matrices:
-    """`numbers` are the sizes and distances of the call (`library_products.NUMBERS`); `accesses` are left, right, out and
-    perhaps the bias; `product` is the rest of what the call says; `arrangement` has the axes."""
+    """`numbers` are the sizes and distances of the call (`library_products.NUMBERS`); `accesses` are left, right, out
+    and perhaps the bias; `product` is the rest of what the call says; `arrangement` has the axes."""
 
     product: Product
     accesses: tuple[Access, ...]
@@ -124,11 +123,7 @@ def _bias(roles: Roles, column: int) -> Access:
 
 def _starts_at_zero(roles: Roles) -> bool:
     (start,) = roles.arrangement.tree.steps[0].starts
-    value = start.value if isinstance(start, Constant) else None
-    if hasattr(value, "owner"):
-        op = None if isinstance(value.owner, ir.Block) else value.owner.operation
-        value = op.attributes["value"] if op is not None and op.name == "arith.constant" else None
-    return isinstance(value, ir.FloatAttr | ir.IntegerAttr) and value.value == 0
+    return isinstance(start, Constant) and is_zero(start.value)
 
 
 def _check(found: Matrices, roles: Roles) -> None:

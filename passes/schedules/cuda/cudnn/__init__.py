@@ -8,8 +8,8 @@ after:  a call of the library (`passes/gpu/library_convolutions.py`), which pads
         launches of another schedule for the other stages, from a temporary. Where the library has no plan in a run,
         launches of other schedules for the padding and the whole kernel
 
-Weights are asked for as filter, window, channel: what the library's fast algorithms read. Convolutions of bytes are left
-to other schedules: ONNX's have activations without a sign and results of i32, and the library has neither.
+Weights are asked for as filter, window, channel: what the library's fast algorithms read. Convolutions of bytes are
+left to other schedules: ONNX's have activations without a sign and results of i32, and the library has neither.
 """
 
 from aicc.passes.schedules.cuda.cudnn.schedule import SCHEDULE

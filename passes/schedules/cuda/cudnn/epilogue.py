@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from aicc.passes.gpu.library_convolutions import MAX_OPERANDS, MAX_STEPS, Step
 from aicc.passes.kernels.ir_tools import inputs
@@ -22,6 +22,8 @@ from aicc.passes.schedules.cuda.vendor.terms import (
     term_of,
 )
 
+T = TypeVar("T")
+
 _ACTIVATIONS = {
     "relu": RELU,
     "sigmoid": SIGMOID,
@@ -35,11 +37,10 @@ _ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Epilogue:
-    """`value` is the tensor that the library computes; `operands` are what steps read, tensors of the kernel."""
+    """`value` is the tensor that the library computes."""
 
     value: Any
     steps: tuple[Step, ...] = ()
-    operands: tuple[Any, ...] = ()
 
 
 def absorb(root: Any) -> Epilogue:
@@ -51,13 +52,12 @@ def absorb(root: Any) -> Epilogue:
     return found
 
 
-def in_known_order(epilogue: Epilogue) -> Epilogue:
+def in_known_order(steps: tuple[Step, ...], operands: list[T]) -> tuple[tuple[Step, ...], list[T]]:
     """A tensor is added before a number for each filter: what the library's own kernels compute is that and an
     activation; other orders are left to those that it compiles in the run."""
-    steps, operands = epilogue.steps, epilogue.operands
     if steps[:2] == (Step("add", "filters"), Step("add", "all")):
-        return Epilogue(epilogue.value, (*steps[1::-1], *steps[2:]), (*operands[1::-1], *operands[2:]))
-    return epilogue
+        return (*steps[1::-1], *steps[2:]), [*operands[1::-1], *operands[2:]]
+    return steps, operands
 
 
 def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
@@ -70,11 +70,14 @@ def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
     others = [value for value in inputs(stage) if value != found.value]
     term = term_of(stage, ["x" if value == found.value else "b" for value in inputs(stage)])
     if term == "x" and not others:
-        return Epilogue(result, found.steps, found.operands)
+        return Epilogue(result, found.steps)
     step = _with_operand(stage, others[0], result, term) if others else _alone(term)
-    if step is None or len(found.steps) == MAX_STEPS or len(found.operands) + len(others) > MAX_OPERANDS:
+    if step is None:
         return None
-    return Epilogue(result, (*found.steps, step), (*found.operands, *others))
+    steps = (*found.steps, step)
+    if len(steps) > MAX_STEPS or sum(bool(s.operand) for s in steps) > MAX_OPERANDS:
+        return None
+    return Epilogue(result, steps)
 
 
 def _with_operand(stage: Any, other: Any, result: Any, term: Term) -> Step | None:
@@ -100,7 +103,12 @@ def _clip(term: Term) -> Step | None:
     upper = next((part for part in term[1:] if isinstance(part, float)), None)
     inner = next((part for part in term[1:] if isinstance(part, tuple) and part[0] == "max"), None)
     lower = next((part for part in inner[1:] if isinstance(part, float)), None) if inner else None
-    if upper is None or lower is None or lower > upper or term != flat("min", [flat("max", ["x", lower]), upper]):
+    if (
+        upper is None
+        or lower is None
+        or lower > upper
+        or term != flat("min", [flat("max", ["x", lower]), upper])
+    ):
         return None
     return Step("relu", lower=lower, upper=upper)
 

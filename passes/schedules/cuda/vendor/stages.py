@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from aicc.bindings import ir
-from aicc.passes.kernels.ir_tools import dynamic_sizes, inputs, is_parallel, is_projection, maps, n_inputs, users
+from aicc.passes.kernels.ir_tools import (
+    dynamic_sizes,
+    inputs,
+    is_parallel,
+    is_projection,
+    maps,
+    n_inputs,
+    users,
+)
 
 
 def only_stage(value: Any) -> Any | None:
@@ -34,7 +42,9 @@ def by_column(stage: Any, other: Any, result: Any) -> bool:
     dims = [e for e in own.results if isinstance(e, ir.AffineDimExpr)]
     rest = [e for e in own.results if not isinstance(e, ir.AffineDimExpr)]
     zeros = all(isinstance(e, ir.AffineConstantExpr) and e.value == 0 for e in rest)
-    return zeros and dims == [place.results[len(place.results) - 1]] and element_of(other) == element_of(result)
+    return (
+        zeros and dims == [place.results[len(place.results) - 1]] and element_of(other) == element_of(result)
+    )
 
 
 def by_element(stage: Any, other: Any, result: Any) -> bool:

@@ -84,9 +84,7 @@ GELU_TANH = flat(
     "mul", [0.5, "x", flat("add", [1.0, flat("tanh", [flat("mul", [rounded(0.7978845608), _CUBIC])])])]
 )
 """GELU by its approximation with tanh."""
-GELU = flat(
-    "mul", [0.5, "x", flat("add", [1.0, flat("erf", [flat("mul", [rounded(0.7071067812), "x"])])])]
-)
+GELU = flat("mul", [0.5, "x", flat("add", [1.0, flat("erf", [flat("mul", [rounded(0.7071067812), "x"])])])])
 _GROWTH = flat("add", [1.0, flat("exp", [flat("neg", ["x"])])])
 SIGMOID = flat("div", [1.0, _GROWTH])
 SWISH = flat("div", ["x", _GROWTH])

@@ -1,0 +1,69 @@
+"""Convolutions by cuDNN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicc.passes.schedules.cuda.cudnn.convolution import Found, convolution_of
+from aicc.passes.schedules.cuda.cudnn.epilogue import absorb
+from aicc.passes.schedules.cuda.vendor import LibrarySchedule, Work
+from aicc.passes.schedules.cuda.vendor.schedule import Padding
+from aicc.passes.schedules.cuda.vendor.split import cut, root_of, split
+from aicc.passes.schedules.schedule import Config, PackLayout
+from aicc.target import Target
+
+_WORKSPACE = 32 << 20
+"""Bytes. Plans that want more are left out: those that do are for windows that are faster otherwise."""
+
+
+class Cudnn(LibrarySchedule):
+    """See the package."""
+
+    name = "cudnn"
+
+    def read(self, kernel: Any, target: Target) -> Work:
+        """Raises NoMatch."""
+        epilogue = absorb(root_of(kernel))
+        parts = split(kernel, epilogue.value)
+        found = convolution_of(parts.first, epilogue, target)
+        padding = None
+        if found.padded is not None:
+            padded = cut(kernel, lambda op: bool(op.name == "tensor.pad"))
+            padding = Padding(padded, found.call.element, found.padded)
+        return Work(
+            parts,
+            found.call,
+            found.nest,
+            found.accesses,
+            found.root.extents,
+            found.numbers,
+            found.accesses[2].buffer,
+            found.seconds(target),
+            _WORKSPACE,
+            padding,
+        )
+
+    def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
+        """Weights as filter, window, channel."""
+        epilogue = absorb(root_of(kernel))
+        found = convolution_of(split(kernel, epilogue.value).first, epilogue, target)
+        layout = _filters_first(found)
+        return {} if layout is None else {found.accesses[1].buffer.number: layout}
+
+
+def _filters_first(found: Found) -> PackLayout | None:
+    """None: they are so already, or are packed already."""
+    geometry, buffer = found.geometry, found.accesses[1].buffer
+    where = {index.single: position for position, index in enumerate(found.weights.indices)}
+    taps = [s.tap for s in geometry.spatial if s.tap is not None]
+    order = [geometry.filters, *taps, *([] if geometry.channels is None else [geometry.channels])]
+    if buffer.layout is not None or set(where) != set(order):
+        return None
+    perm = tuple(where[axis] for axis in order)
+    size = buffer.shape[perm[-1]].static
+    if size is None or perm == tuple(range(len(perm))):
+        return None
+    return PackLayout(perm, (perm[-1],), (size,))
+
+
+SCHEDULE = Cudnn()
