@@ -38,6 +38,7 @@ from aicc.passes.kernels.outline import FormKernels
 from aicc.passes.kernels.reshapes import SinkReshapes
 from aicc.passes.kernels.round_operands import RoundOperands
 from aicc.passes.kernels.settled import FoldSettled
+from aicc.passes.kernels.take_pads import TakePads
 from aicc.passes.kernels.transposes import FoldTransposes
 from aicc.passes.kernels.weights import FoldWeightViews
 from aicc.passes.kernels.widening import InlineWidening
@@ -99,6 +100,7 @@ def cuda_pipeline(target: Target | None = None, opt_level: int = 2) -> Pipeline:
     """
     target = target or Target.cuda()
     pipeline = cpu_pipeline(target, opt_level)
+    pipeline.insert_after("choose-schedules", TakePads())
     pipeline.replace("bufferize-host", BufferizeHost(device=True))
     pipeline.insert_before("plan-arena", KeepBorders())
     pipeline.insert_before("join-programs", DeviceMemory())

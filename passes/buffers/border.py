@@ -8,12 +8,12 @@ from typing import Any
 from aicc.bindings import arith, func, ir, linalg, memref
 from aicc.passes.buffers.kernels import argument_type
 from aicc.passes.buffers.layout import Buffer
-from aicc.passes.kernels.ir_tools import nested_ops
+from aicc.passes.kernels.ir_tools import nested_ops, pad_of
 
 
 def pad_amounts_of(op: Any, kernels: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """(low, high) per dim when `op` calls a kernel that is one static tensor.pad with a constant, else None."""
-    pad = _pad_of(op, kernels)
+    pad = pad_of(op, kernels)
     if pad is None:
         return None
     low, high = (
@@ -23,26 +23,13 @@ def pad_amounts_of(op: Any, kernels: dict[str, Any]) -> tuple[tuple[int, ...], t
     return (low, high) if static and min((*low, *high), default=0) >= 0 else None
 
 
-def _pad_of(op: Any, kernels: dict[str, Any]) -> Any | None:
-    if op.name != "func.call":
-        return None
-    kernel = kernels.get(str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value))
-    if kernel is None:
-        return None
-    body = [o.operation for o in kernel.regions[0].blocks[0].operations]
-    pads = [o for o in body if o.name == "tensor.pad"]
-    if len(pads) != 1 or {o.name for o in body} - {"tensor.pad", "arith.constant", "func.return"}:
-        return None
-    return pads[0]
-
-
 def border_kernel(module: Any, kernels: dict[str, Any], call: Any, padded: Buffer) -> str:
     """The name of the kernel that fills the border of `padded` for a pad `call`; made once per layout.
 
     before --> after
       call @k_pad(%x, %p)    --> call @border(%p)     (where %x is the interior of %p)
     """
-    pad = _pad_of(call, kernels)
+    pad = pad_of(call, kernels)
     amounts = pad_amounts_of(call, kernels)
     assert pad is not None and amounts is not None
     value = (

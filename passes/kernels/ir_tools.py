@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aicc.bindings import ir
@@ -74,6 +74,20 @@ def inputs(op: Any) -> list[Any]:
 
 def inits(op: Any) -> list[Any]:
     return list(op.operands)[n_inputs(op) :]
+
+
+def pad_of(op: Any, kernels: Mapping[str, Any]) -> Any | None:
+    """The tensor.pad with a constant that is all that the kernel computes which `op` calls; None: it is another op."""
+    if op.name != "func.call":
+        return None
+    kernel = kernels.get(str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value))
+    if kernel is None:
+        return None
+    body = [o.operation for o in kernel.regions[0].blocks[0].operations]
+    pads = [o for o in body if o.name == "tensor.pad"]
+    if len(pads) != 1 or {o.name for o in body} - {"tensor.pad", "arith.constant", "func.return"}:
+        return None
+    return pads[0]
 
 
 def dynamic_sizes(value: Any) -> list[Any] | None:

@@ -206,6 +206,11 @@ class Schedule(ABC):
         the schedule is not chosen; once chosen, it is the only one that can compile the kernel."""
         return {}
 
+    def pads(self, kernel: Any, target: Target) -> tuple[int, ...]:
+        """The operands (argument numbers) that it pads by itself: a `tensor.pad` may become a part of the kernel, if it
+        still matches then."""
+        return ()
+
     def packs_itself(self, kernel: Any, target: Target, config: Config) -> bool:
         """Whether operands of `layouts` that are no weights are better left unpacked: packing them for each
         run costs more than reading them as they lie."""

@@ -45,10 +45,18 @@ class Cudnn(LibrarySchedule):
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """Weights as filter, window, channel."""
-        epilogue = absorb(root_of(kernel))
-        found = convolution_of(split(kernel, epilogue.value).first, epilogue, target)
+        found = self._found(kernel, target)
         layout = _filters_first(found)
         return {} if layout is None else {found.accesses[1].buffer.number: layout}
+
+    def pads(self, kernel: Any, target: Target) -> tuple[int, ...]:
+        """The input."""
+        found = self._found(kernel, target)
+        return () if found.padded is not None else (found.accesses[0].buffer.number,)
+
+    def _found(self, kernel: Any, target: Target) -> Found:
+        epilogue = absorb(root_of(kernel))
+        return convolution_of(split(kernel, epilogue.value).first, epilogue, target)
 
 
 def _filters_first(found: Found) -> PackLayout | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicc.bindings import ir
+from aicc.bindings import arith, ir
+from aicc.passes.gpu.launch import constant
 from aicc.passes.kernels.ir_tools import (
+    defining_op,
     dynamic_sizes,
     inputs,
     is_parallel,
@@ -14,6 +16,7 @@ from aicc.passes.kernels.ir_tools import (
     n_inputs,
     users,
 )
+from aicc.passes.schedules.cpu.nest_reader import integers
 
 
 def only_stage(value: Any) -> Any | None:
@@ -71,7 +74,27 @@ def _bits(value: Any) -> int:
 
 
 def sizes_of(value: Any) -> list[Any]:
-    """The values of a tensor's dynamic sizes."""
+    """The values of a tensor's dynamic sizes, at the insertion point. Of a tensor that the kernel makes, or of a buffer
+    that it pads."""
+    op = defining_op(value)
+    if op is not None and op.name == "tensor.pad":
+        return _padded_sizes(op)
     sizes = dynamic_sizes(value)
     assert sizes is not None, "stages write tensors that the kernel makes"
+    return sizes
+
+
+def _padded_sizes(pad: Any) -> list[Any]:
+    """The buffer is a view of an argument (contract 4) with its sizes."""
+    view = defining_op(defining_op(pad.operands[0]).operands[0])
+    assert view.name == "memref.reinterpret_cast"
+    given = iter(list(view.operands)[1:])
+    kind = pad.results[0].type
+    sizes = []
+    for dim, (low, high) in enumerate(
+        zip(integers(pad, "static_low"), integers(pad, "static_high"), strict=True)
+    ):
+        if kind.is_dynamic_dim(dim):
+            own, border = next(given), low + high
+            sizes.append(arith.AddIOp(own, constant(border)).result if border else own)
     return sizes
