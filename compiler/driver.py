@@ -129,8 +129,8 @@ class Options:
     products, too, and both of convolutions, for the same reason: f16 makes what is larger than 65504 infinite;
     `accuracy_level` how accurate products with weights of 4 and 8 bits have to be at least: 4 lets them round
     activations to bytes, less, and 0, does not (None: what com.microsoft's MatMulNBits says of each, and f32 of
-    others); `vendor_libraries` are libraries that kernels may call where that is predicted to be faster: cublaslt, for
-    NVIDIA GPUs."""
+    others); `vendor_libraries` are libraries that kernels may call where that is predicted to be faster: cublaslt
+    and cudnn, for NVIDIA GPUs."""
 
     target: Target = field(default_factory=Target.host)
     opt_level: int = 2

@@ -196,6 +196,16 @@ class Knobs:
         "Where cuBLASLt is looked for last. Where it is unset, loading a model from Python sets it to the folder of "
         "the package nvidia-cublas-cu12 or nvidia-cublas, if that is installed.",
     )  # fmt: skip
+    cudnn = Knob[str](
+        "AICC_CUDNN", str, "", "a library",
+        "NVIDIA's cuDNN, for models compiled to call it; default: libcudnn.so.9 (or libcudnn_graph.so.9) as the system "
+        "finds it, else that of AICC_CUDNN_FOLDER. Read by the model when it is loaded.",
+    )  # fmt: skip
+    cudnn_folder = Knob[str](
+        "AICC_CUDNN_FOLDER", str, "", "a folder",
+        "Where cuDNN is looked for last. Where it is unset, loading a model from Python sets it to the folder of the "
+        "package nvidia-cudnn-cu12 or nvidia-cudnn-cu13, if that is installed.",
+    )  # fmt: skip
 
     winograd = Knob[str](
         "AICC_WINOGRAD", _winograd, "auto", "one of auto, off, 2, 4",

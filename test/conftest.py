@@ -67,9 +67,7 @@ def cudnn(vendor_libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPat
     yield from _stand_in("cudnn", vendor_libraries, monkeypatch)
 
 
-def _stand_in(
-    name: str, libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
+def _stand_in(name: str, libraries: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from test.runtime.cuda.vendor import StandIn
 
     made = StandIn(name, libraries(name))

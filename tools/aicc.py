@@ -100,7 +100,7 @@ def print_include_dir(ctx: click.Context, _: click.Parameter, wanted: bool) -> N
     "--vendor-libraries",
     default="",
     metavar="NAME,…",
-    help="Libraries that kernels may call where that is predicted to be faster: cublaslt. Default: none.",
+    help="Libraries that kernels may call where that is predicted to be faster: cublaslt, cudnn. Default: none.",
 )
 @click.option("--weights", type=click.Choice(["embedded", "external"]), default="embedded", show_default=True)
 @click.option("--linker", help="C compiler driver that links, e.g. 'clang -fuse-ld=lld' or 'zig cc'.")

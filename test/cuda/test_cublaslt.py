@@ -326,7 +326,7 @@ def test_as_text() -> None:
 @pytest.mark.parametrize(
     ("target", "name", "hint"),
     [
-        (Target.cuda("sm_80"), "mkl", "there is cublaslt"),
+        (Target.cuda("sm_80"), "mkl", "there are cublaslt, cudnn"),
         (Target.host(), "cublaslt", "--target cuda"),
         (Target.rocm(), "cublaslt", "--target cuda"),
     ],

@@ -38,3 +38,20 @@ def test_with_a_library(name: str, free: bool, cublaslt: Any) -> None:
     called = [kernel for kernel in exe.kernels if kernel.schedule.startswith("cublaslt")]
     assert called and cublaslt.state.matmuls >= len(called)
     exe.close()
+
+
+def test_with_two_libraries(cublaslt: Any, cudnn: Any) -> None:
+    """Convolutions by one, products by the other; a batch that the run knows, paddings within the library's part."""
+    target = Target.simt("sm_80")
+    exe = aicc.compile(
+        model("mobilenet", True),
+        target,
+        pipeline=pipeline_for(target, "cudnn"),
+        vendor_libraries=("cublaslt", "cudnn"),
+    )
+    for sizes in SIZES[:2]:
+        agree(exe, session("mobilenet", True), random_inputs(model("mobilenet", True), sizes))
+    called = [kernel for kernel in exe.kernels if kernel.schedule.startswith("cudnn")]
+    assert called and cudnn.state.executions >= len(called)
+    assert not any("pad" in kernel.name for kernel in exe.kernels)
+    exe.close()

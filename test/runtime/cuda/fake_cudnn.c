@@ -455,6 +455,7 @@ EXPORT cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescr
     const struct tensor *b = &w.steps[i].b;
     if (b->rank) w.data[3 + i] = pointer_of(pack, b);
     last->modes[i] = w.steps[i].mode;
+    state.seen |= 1 << (last->modes[i] < 100 ? last->modes[i] : last->modes[i] - 92);
     last->filters[i] = b->rank ? b->sizes[2] == 1 && b->sizes[0] == 1 : -1;
   }
   state.executions++;

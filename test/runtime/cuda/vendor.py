@@ -50,7 +50,7 @@ _STATES = {
     ),
     "cudnn": _state(
         "cudnn",
-        ["created", "graphs", "executions", "version", "create_status", "graph_status", "plan_status"]
+        ["created", "graphs", "executions", "seen", "version", "create_status", "graph_status", "plan_status"]
         + ["execute_status", "proposals", "notes", "workspace_wanted"],
         _Convolution,
     ),
