@@ -174,14 +174,15 @@ class Convolution(LibraryCall):
                 raise cls.invalid(
                     f"its {name} is to be {'an integer' if name in _COUNTS else 'an array of i64'}"
                 )
+        counts = {name: int(ir.IntegerAttr(fields[name]).value) for name in _COUNTS}
+        lists = {name: tuple(ir.DenseI64ArrayAttr(fields[name])) for name in _LISTS}
+        said: dict[str, Any] = {**counts, **lists, "epilogue": cls._epilogue(fields.get("epilogue"))}
         found = Convolution(
-            str(fields["element"]),
-            str(fields["result"]),
-            *(int(ir.IntegerAttr(fields[name]).value) for name in _COUNTS),
-            *(tuple(ir.DenseI64ArrayAttr(fields[name])) for name in _LISTS),
-            epilogue=cls._epilogue(fields.get("epilogue")),
+            element=str(fields["element"]),
+            result=str(fields["result"]),
             tf32="tf32" in fields,
             library=text_of(fields["library"]),
+            **said,
         )
         found._check()
         return found

@@ -15,7 +15,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 enum kind { UPLOAD, DOWNLOAD, MOVE, SET, LAUNCH, REPLAY, CALL };
-enum { CALL_BYTES = 640 };
+enum { CALL_BYTES = 2048 };
 
 struct op {
   enum kind kind;

@@ -28,7 +28,10 @@ class CublasLt(LibrarySchedule):
         parts = split(kernel, epilogue.value)
         matrices = matrices_of(parts.first, epilogue, target)
         product, arrangement = matrices.product, matrices.arrangement
-        sizes = [matrices.guess(name) for name in ("rows", "columns", "sums", "batches")]
+        rows, columns, sums, batches = (
+            matrices.guess(name) for name in ("rows", "columns", "sums", "batches")
+        )
+        kind = "tf32" if product.tf32 else product.element
         return Work(
             parts,
             product,
@@ -37,7 +40,7 @@ class CublasLt(LibrarySchedule):
             arrangement.layout.extents,
             matrices.numbers,
             matrices.accesses[2].buffer,
-            product_seconds("tf32" if product.tf32 else product.element, *sizes, target),
+            product_seconds(kind, rows, columns, sums, batches, target),
             workspace_bytes(target),
         )
 

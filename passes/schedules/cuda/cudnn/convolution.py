@@ -146,9 +146,8 @@ def _assigned(nest: Nest, root: Generic, x: Operand, w: Operand, epilogue: Epilo
 
 def _input(nest: Nest, x: Operand) -> tuple[Buffer, tuple[int, ...], tuple[int, ...]]:
     """The buffer of x, and how far its positions are padded at either end."""
-    source, padding = x.source, None
-    if isinstance(source, Padded):
-        source, padding = source.source, source
+    padding = x.source if isinstance(x.source, Padded) else None
+    source = x.source if padding is None else padding.source
     if not isinstance(source, Buffer) or source.layout is not None:
         raise NoMatch("an input that is computed in the kernel")
     if padding is None:

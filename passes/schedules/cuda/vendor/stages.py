@@ -86,8 +86,9 @@ def sizes_of(value: Any) -> list[Any]:
 
 def _padded_sizes(pad: Any) -> list[Any]:
     """The buffer is a view of an argument (contract 4) with its sizes."""
-    view = defining_op(defining_op(pad.operands[0]).operands[0])
-    assert view.name == "memref.reinterpret_cast"
+    tensor = defining_op(pad.operands[0])
+    view = None if tensor is None else defining_op(tensor.operands[0])
+    assert view is not None and view.name == "memref.reinterpret_cast"
     given = iter(list(view.operands)[1:])
     kind = pad.results[0].type
     sizes = []
