@@ -8,7 +8,7 @@ from aicc.passes.schedules.cuda.cudnn.convolution import Found, convolution_of
 from aicc.passes.schedules.cuda.cudnn.epilogue import absorb
 from aicc.passes.schedules.cuda.vendor import LibrarySchedule, Work
 from aicc.passes.schedules.cuda.vendor.schedule import Padding
-from aicc.passes.schedules.cuda.vendor.split import cut, root_of, split
+from aicc.passes.schedules.cuda.vendor.split import Split, cut, root_of, split
 from aicc.passes.schedules.schedule import Config, PackLayout
 from aicc.target import Target
 
@@ -23,9 +23,7 @@ class Cudnn(LibrarySchedule):
 
     def read(self, kernel: Any, target: Target) -> Work:
         """Raises NoMatch."""
-        epilogue = absorb(root_of(kernel))
-        parts = split(kernel, epilogue.value)
-        found = convolution_of(parts.first, epilogue, target)
+        parts, found = _parts(kernel, target)
         padding = None
         if found.padded is not None:
             padded = cut(kernel, lambda op: bool(op.name == "tensor.pad"))
@@ -45,18 +43,21 @@ class Cudnn(LibrarySchedule):
 
     def layouts(self, kernel: Any, target: Target, config: Config) -> dict[int, PackLayout]:
         """Weights as filter, window, channel."""
-        found = self._found(kernel, target)
+        _, found = _parts(kernel, target)
         layout = _filters_first(found)
         return {} if layout is None else {found.accesses[1].buffer.number: layout}
 
     def pads(self, kernel: Any, target: Target) -> tuple[int, ...]:
         """The input."""
-        found = self._found(kernel, target)
+        _, found = _parts(kernel, target)
         return () if found.padded is not None else (found.accesses[0].buffer.number,)
 
-    def _found(self, kernel: Any, target: Target) -> Found:
-        epilogue = absorb(root_of(kernel))
-        return convolution_of(split(kernel, epilogue.value).first, epilogue, target)
+
+def _parts(kernel: Any, target: Target) -> tuple[Split, Found]:
+    """What is found refers to the parts' module. Raises NoMatch."""
+    epilogue = absorb(root_of(kernel))
+    parts = split(kernel, epilogue.value)
+    return parts, convolution_of(parts.first, epilogue, target)
 
 
 def _filters_first(found: Found) -> PackLayout | None:
