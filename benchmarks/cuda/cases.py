@@ -92,11 +92,29 @@ EPILOGUES = {
 }
 """What is checked of the library's products: layouts, epilogues, stages that are left."""
 
+CONVOLUTIONS = {
+    "half_window": CASES["half_convolution"],
+    "single_window": CASES["convolution"],
+    "asymmetric": "(float16[2,32,20,22] X, float16[64,32,3,3] W, float16[64] B) => (float16[2,64,11,11] Y)"
+    " { T = Conv<pads=[1,0,2,1],strides=[2,2]>(X,W,B) Y = Sigmoid(T) }",
+    "dilated_groups": "(float16[2,32,20,22] X, float16[64,8,3,3] W) => (float16[2,64,20,22] Y)"
+    " { Y = Conv<pads=[2,2,2,2],dilations=[2,2],group=4>(X,W) }",
+    "depthwise": "(float16[2,64,20,22] X, float16[64,1,3,3] W, float16[64] B) => (float16[2,64,20,22] Y)"
+    " { Y = Conv<pads=[1,1,1,1],group=64>(X,W,B) }",
+    "residual": "(float16[2,64,20,22] X, float16[64,64,3,3] W, float16[64] B) => (float16[2,64,20,22] Y)"
+    " { S = Conv<pads=[1,1,1,1]>(X,W,B) T = Conv<pads=[1,1,1,1]>(S,W,B) U = Add(T,S) V = Relu(U)"
+    " Y = Conv<pads=[1,1,1,1]>(V,W,B) }",
+    "volume": "(float16[2,16,6,7,8] X, float16[32,16,3,3,3] W) => (float16[2,32,4,5,6] Y) { Y = Conv(X,W) }",
+}
+"""What is checked of the library's convolutions."""
 
-def library_pipeline(target: Target) -> Pipeline:
-    """The pipeline of GPUs, with the library's products wherever it has them."""
+CALLS = {LIBRARY: EPILOGUES, "cudnn": CONVOLUTIONS}
+
+
+def library_pipeline(target: Target, library: str = LIBRARY) -> Pipeline:
+    """The pipeline of GPUs, with what a library computes wherever it can."""
     pipeline = cuda_pipeline(target)
-    pipeline.replace("choose-schedules", ChooseSchedules(only=LIBRARY, libraries=LIBRARY))
+    pipeline.replace("choose-schedules", ChooseSchedules(only=library, libraries=library))
     return pipeline
 
 
@@ -182,16 +200,18 @@ def main() -> None:
                 results = [values.astype(np.float16) for values in expected(text, inputs)]
                 save(args.folder / f"{arrays}.npz", inputs, results)
             index["checked"].append({"name": name, "arrays": arrays, "tolerance": tolerance(text) * 5})
+    for called, texts in CALLS.items():
+        options_of_call = Options(target=target, pipeline=library_pipeline(target, called))
+        for kind, text in texts.items():
+            name = f"{called}_{kind}"
+            if args.only in name:
+                print(name, flush=True)
+                compile_model(model_of(text), args.folder / f"{name}.so", options_of_call)
+                inputs = random_inputs(model_of(text))
+                save(args.folder / f"{name}.npz", inputs, expected(text, inputs))
+                entry = {"name": name, "arrays": name, "tolerance": tolerance(text) * 5, "library": called}
+                index["checked"].append(entry)
     library = Options(target=target, pipeline=library_pipeline(target))
-    for kind, text in EPILOGUES.items():
-        name = f"{LIBRARY}_{kind}"
-        if args.only in name:
-            print(name, flush=True)
-            compile_model(model_of(text), args.folder / f"{name}.so", library)
-            inputs = random_inputs(model_of(text))
-            save(args.folder / f"{name}.npz", inputs, expected(text, inputs))
-            allowed = tolerance(text) * 5
-            index["checked"].append({"name": name, "arrays": name, "tolerance": allowed, "library": LIBRARY})
     for name, (text, flops, size) in SPEED.items():
         if args.only in name and args.target == "cuda":
             print(name, flush=True)

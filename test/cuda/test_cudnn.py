@@ -42,10 +42,11 @@ CONVOLUTIONS = {
         6,
     ),
     "ranks": (
-        "(float16[2,8,9] X, float16[n,4,4,5,4] Z, float16[8,8,3] Wa, float16[6,4,2,3,2] Wb)"
-        " => (float16[2,8,11] A, float16[n,6,4,3,4] B) {"
-        " A = Conv<pads=[2,2]>(X,Wa) B = Conv<pads=[1,0,1,0,0,0]>(Z,Wb) }",
-        2,
+        "(float16[2,8,9] X, float16[n,4,4,5,4] Z, float16[n,32,5,6] Zb, float16[8,8,3] Wa, float16[6,4,2,3,2] Wb,"
+        " float16[64,8,3,3] Wc, float16[64] Bc) => (float16[2,8,11] A, float16[n,6,4,3,4] B, float16[n,64,5,6] C) {"
+        " A = Conv<pads=[2,2]>(X,Wa) B = Conv<pads=[1,0,1,0,0,0]>(Z,Wb)"
+        " C = Conv<pads=[2,2,2,2],dilations=[2,2],group=4>(Zb,Wc,Bc) }",
+        3,
     ),
     "steps": (
         "(float[1,8,4,5] X, float[8,8,3,3] W, float[8] Ba, float lo, float hi) => (float[1,8,4,5] Y) {"

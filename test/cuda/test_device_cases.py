@@ -76,14 +76,15 @@ def test_cases_of_a_library(tmp_path: Path, cublaslt: Any, monkeypatch: pytest.M
     monkeypatch.setenv("AICC_CUBLASLT", "/nowhere/libcublasLt.so.12")
     without = check(tmp_path)
     assert without.returncode == 0 and "0 of 0 cases agree, 1 left out" in without.stdout, without.stdout
-    for text in cases.EPILOGUES.values():
-        options = Options(
-            Target.cuda("sm_90a"),
-            pipeline=cases.library_pipeline(Target.cuda("sm_90a")),
-            stop_after="kernels",
-        )
-        stopped = compile_model(model_of(text).SerializeToString(), None, options)
-        assert 'aicc.schedule = "cublaslt"' in stopped.text
+    for library, texts in cases.CALLS.items():
+        for text in texts.values():
+            options = Options(
+                Target.cuda("sm_90a"),
+                pipeline=cases.library_pipeline(Target.cuda("sm_90a"), library),
+                stop_after="kernels",
+            )
+            stopped = compile_model(model_of(text).SerializeToString(), None, options)
+            assert f'aicc.schedule = "{library}"' in stopped.text
 
 
 @pytest.mark.parametrize("name", SPEED)

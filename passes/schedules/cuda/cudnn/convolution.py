@@ -77,15 +77,20 @@ def _check_types(root: Generic, target: Target) -> None:
 
 
 def _assigned(nest: Nest, root: Generic, x: Operand, w: Operand, epilogue: Epilogue, target: Target) -> Found:
-    source, low, high = _input(nest, x)
+    read, low, high = _input(nest, x)
     if not isinstance(w.source, Buffer):
         raise NoMatch("weights that are computed in the kernel")
     geometry = geometry_of(root, x, w)
     weights = access_of(w.source, w.indices, root.extents)
     if not weights.linear:
         raise NoMatch("weights that are not read at linear addresses")
-    out = _output(nest, root, geometry)
-    steps, operands = in_known_order(epilogue.steps, _operands(nest, root))
+    tail = 1 if geometry.group is None else 2
+    if any(border for ends in (low, high) for border in (ends[0], *ends[-tail:])):
+        raise NoMatch("a padding of images or channels")
+    low, high = low[1:-tail], high[1:-tail]
+    source, out = (_joined(buffer, tail) for buffer in (read, _output(nest, root, geometry)))
+    steps, found = in_known_order(epilogue.steps, _operands(nest, root))
+    operands = [_joined(buffer, tail) for buffer in found]
     kinds = [step.operand for step in steps if step.operand]
     if any(_channel_step(buffer) != 1 for buffer in (source, out, *operands)):
         raise NoMatch("channels that do not lie side by side")
@@ -104,7 +109,7 @@ def _assigned(nest: Nest, root: Generic, x: Operand, w: Operand, epilogue: Epilo
         x.element,
         out.element,
         channels,
-        static(root.extents[geometry.filters], "filters"),
+        static(out.shape[-1], "filters"),
         geometry.groups,
         listed(window, 1),
         listed([s.stride for s in spatial], 1),
@@ -124,7 +129,7 @@ def _assigned(nest: Nest, root: Generic, x: Operand, w: Operand, epilogue: Epilo
         first, *middle, last = buffer.strides
         return [first, last, *[middle[0] * buffer.shape[1]] * more, *middle]
 
-    of_w = [_step(weights, axis) for axis in (geometry.filters, geometry.channels)]
+    of_w = [_filter_step(root, weights, geometry), _step(weights, geometry.channels)]
     of_taps = [_step(weights, s.tap) for s in spatial]
     distances = {"x": laid_out(source), "w": [*of_w, *[_ONE] * more, *of_taps], "out": laid_out(out)}
     distances |= {
@@ -135,39 +140,46 @@ def _assigned(nest: Nest, root: Generic, x: Operand, w: Operand, epilogue: Epilo
     numbers = {"images": _extent(root, geometry.images)}
     numbers |= {f"{name}_size_{i}": size for name, own in sizes.items() for i, size in enumerate(own)}
     numbers |= {f"{name}_step_{i}": size for name, own in distances.items() for i, size in enumerate(own)}
-    accesses = [access_of(source, x.indices, root.extents), weights, _access(root, geometry, out)]
+    accesses = [access_of(read, x.indices, root.extents), weights, _access(root, geometry, out)]
     accesses += [_access(root, geometry, buffer) for buffer in operands]
     padded = None
-    if x.source is not source:
-        borders = [0, *(a + b for a, b in zip(low, high, strict=True)), 0]
-        padded = tuple(size + border for size, border in zip(source.shape, borders, strict=True))
+    if x.source is not read:
+        borders = [0, *(a + b for a, b in zip(low, high, strict=True)), *[0] * tail]
+        padded = tuple(size + border for size, border in zip(read.shape, borders, strict=True))
     return Found(call, nest, root, geometry, w, tuple(accesses), numbers, padded)
 
 
 def _input(nest: Nest, x: Operand) -> tuple[Buffer, tuple[int, ...], tuple[int, ...]]:
-    """The buffer of x, and how far its positions are padded at either end."""
+    """The buffer of x, and how far each of its dims is padded at either end."""
     padding = x.source if isinstance(x.source, Padded) else None
     source = x.source if padding is None else padding.source
     if not isinstance(source, Buffer) or source.layout is not None:
         raise NoMatch("an input that is computed in the kernel")
     if padding is None:
-        return source, (0,) * (len(source.shape) - 2), (0,) * (len(source.shape) - 2)
+        return source, (0,) * len(source.shape), (0,) * len(source.shape)
     pads = [op for op in nested_ops(nest.func.operation) if op.name == "tensor.pad"]
     low, high = padding.low, tuple(integers(pads[0], "static_high"))
-    if (
-        len(pads) != 1 or not is_zero(padding.value) or min(*low, *high) < 0
-    ):  # a high that is dynamic is below 0
+    # One that is dynamic is below 0.
+    if len(pads) != 1 or not is_zero(padding.value) or min(*low, *high) < 0:
         raise NoMatch("a padding that is no border of zeros")
-    if any((low[0], low[-1], high[0], high[-1])):
-        raise NoMatch("a padding of images or channels")
-    return source, low[1:-1], high[1:-1]
+    return source, low, high
+
+
+def _joined(buffer: Buffer, tail: int) -> Buffer:
+    """The same memory with the last `tail` dims, 1 or 2, as one."""
+    if tail == 1:
+        return buffer
+    *shape, count, size = buffer.shape
+    *strides, far, near = buffer.strides
+    if count.static != 1 and far != near * size:
+        raise NoMatch("groups that do not lie side by side")
+    return Buffer(buffer.number, buffer.element, (*shape, count * size), (*strides, near))
 
 
 def _output(nest: Nest, root: Generic, geometry: Geometry) -> Buffer:
     """Where the last stage's result goes: by images, positions, filters."""
-    axes = [geometry.images, *(s.position for s in geometry.spatial), geometry.filters]
     places = root.inits[0].indices
-    if len(nest.stores) != 1 or [index.single for index in places] != axes:
+    if len(nest.stores) != 1 or [index.single for index in places] != geometry.results:
         raise NoMatch("results in another order")
     store = nest.stores[0]
     if store.target.layout is not None or not isinstance(store.source, Result):
@@ -202,8 +214,21 @@ def _step(access: Access, axis: int | None) -> Size:
     return _ONE if axis is None else access.coefs[axis]
 
 
+def _filter_step(root: Generic, weights: Access, geometry: Geometry) -> Size:
+    """Of all groups: the filters of each follow those of the one before."""
+    step = weights.coefs[geometry.filters]
+    if geometry.group is None:
+        return step
+    far, size = weights.coefs[geometry.group], root.extents[geometry.filters]
+    if size.static == 1:
+        return far
+    if far != step * size:
+        raise NoMatch("groups that do not lie side by side")
+    return step
+
+
 def _access(root: Generic, geometry: Geometry, buffer: Buffer) -> Access:
-    """Of results, or of a number for each filter."""
+    """Of results, or of a number for each filter; groups and their filters are one dim of the buffer."""
     axes = [geometry.images, *(s.position for s in geometry.spatial), geometry.filters]
     coefs = [Size() for _ in root.extents]
     if len(buffer.shape) != len(axes):
@@ -212,6 +237,8 @@ def _access(root: Generic, geometry: Geometry, buffer: Buffer) -> Access:
         for axis, size, step in zip(axes, buffer.shape, buffer.strides, strict=True):
             if axis is not None and size.static != 1:
                 coefs[axis] = step
+    if geometry.group is not None:
+        coefs[geometry.group] = coefs[geometry.filters] * root.extents[geometry.filters]
     return Access(buffer, Size(), tuple(coefs))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aicc.passes.gpu.library_convolutions import MAX_OPERANDS, MAX_STEPS, Step
-from aicc.passes.kernels.ir_tools import inputs
+from aicc.passes.kernels.ir_tools import inputs, maps, n_inputs
 from aicc.passes.schedules.cuda.vendor.stages import by_column, by_element, element_of, narrows, only_stage
 from aicc.passes.schedules.cuda.vendor.terms import (
     ELU,
@@ -46,8 +46,8 @@ class Epilogue:
 def absorb(root: Any) -> Epilogue:
     """The stages from a convolution on that are steps of the library, and conversions that narrow."""
     found = Epilogue(root.results[0])
-    element = str(root.operands[0].type.element_type)
-    while (further := _absorb_one(found, element)) is not None:
+    element, columns = str(root.operands[0].type.element_type), 2 if _has_groups(root) else 1
+    while (further := _absorb_one(found, element, columns)) is not None:
         found = further
     return found
 
@@ -60,7 +60,15 @@ def in_known_order(steps: tuple[Step, ...], operands: list[T]) -> tuple[tuple[St
     return steps, operands
 
 
-def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
+def _has_groups(root: Any) -> bool:
+    """Whether filters are by group and place in it: both operands depend on the group, one on the place."""
+    if n_inputs(root) != 2 or len(maps(root)[2].results) < 3:
+        return False
+    x, w, out = ([str(e) for e in m.results] for m in maps(root))
+    return out[-2] in x and out[-2] in w and (out[-1] in x) != (out[-1] in w)
+
+
+def _absorb_one(found: Epilogue, element: str, columns: int) -> Epilogue | None:
     stage = only_stage(found.value)
     if stage is None:
         return None
@@ -71,7 +79,7 @@ def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
     term = term_of(stage, ["x" if value == found.value else "b" for value in inputs(stage)])
     if term == "x" and not others:
         return Epilogue(result, found.steps)
-    step = _with_operand(stage, others[0], result, term) if others else _alone(term)
+    step = _with_operand(stage, others[0], result, term, columns) if others else _alone(term)
     if step is None:
         return None
     steps = (*found.steps, step)
@@ -80,11 +88,11 @@ def _absorb_one(found: Epilogue, element: str) -> Epilogue | None:
     return Epilogue(result, steps)
 
 
-def _with_operand(stage: Any, other: Any, result: Any, term: Term) -> Step | None:
+def _with_operand(stage: Any, other: Any, result: Any, term: Term, columns: int) -> Step | None:
     op = next((op for op in ("add", "mul") if term == (op, "b", "x")), None)
     if op is None or element_of(other) != element_of(result):
         return None
-    if by_column(stage, other, result):
+    if by_column(stage, other, result, columns):
         return Step(op, "filters")
     return Step(op, "all") if by_element(stage, other, result) else None
 

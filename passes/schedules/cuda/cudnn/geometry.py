@@ -23,39 +23,66 @@ class Spatial:
 
 @dataclass(frozen=True)
 class Geometry:
-    """`images`, `filters` and `channels` (of one group) are axes; None: there is one only."""
+    """`images`, `filters` and `channels` (of one group) are axes; None: there is one only. `group` is the axis of
+    groups if they have one, next to that of channels in memory: `filters` are those of one group then."""
 
     images: int | None
+    group: int | None
     filters: int
     channels: int | None
     groups: int
     spatial: tuple[Spatial, ...]
 
+    @property
+    def results(self) -> list[int | None]:
+        """The axes of results as they lie in memory."""
+        group = [] if self.group is None else [self.group]
+        return [self.images, *(s.position for s in self.spatial), *group, self.filters]
+
 
 def geometry_of(root: Generic, x: Operand, w: Operand) -> Geometry:
-    """Of operands whose last dim is the channels', and their first, of x, the images'. Raises NoMatch."""
+    """Of operands whose last dim is the channels' (behind that of groups, perhaps), and their first, of x, the images'.
+    Raises NoMatch."""
     parallel = root.parallel
     of_weights = [d for index in w.indices for d in index.used()]
     filters = [d for d in of_weights if parallel[d]]
+    indices = list(x.indices)
+    group = indices[-2].single if len(indices) > 3 and len(filters) == 2 else None
+    if group is not None and group in filters:
+        filters.remove(group)
+        del indices[-2]
     if len(filters) != 1 or len(of_weights) != len(set(of_weights)):
         raise NoMatch("weights that are no filters")
-    if len(x.indices) not in (3, 4, 5):
+    if len(indices) not in (3, 4, 5):
         raise NoMatch("an input without one to three spatial axes")
-    first, *middle, last = x.indices
+    first, *middle, last = indices
     images = _lone(first, parallel, True)
     spatial = tuple(_spatial(index, parallel) for index in middle)
     channels, groups = _channels(root, last, filters[0])
+    if group is not None:
+        if groups != 1:
+            raise NoMatch("groups of groups")
+        groups = static(root.extents[group], "groups")
     taps = [s.tap for s in spatial if s.tap is not None]
     positions = [s.position for s in spatial if s.position is not None]
     inner = taps if channels is None else [*taps, channels]
-    outer = [filters[0], *positions, *([] if images is None else [images])]
+    outer = [filters[0], *positions, *(axis for axis in (images, group) if axis is not None)]
     sums = [d for d, kept in enumerate(parallel) if not kept]
     kept = [d for d, kept in enumerate(parallel) if kept]
-    if sorted(inner) != sums or sorted(outer) != kept or set(of_weights) != {filters[0], *inner}:
+    if (
+        sorted(inner) != sums
+        or sorted(outer) != kept
+        or set(of_weights)
+        != {
+            filters[0],
+            *inner,
+            *([] if group is None else [group]),
+        }
+    ):
         raise NoMatch("no convolution")
     if len(middle) == 1 and not taps:
         raise NoMatch("a product of matrices")
-    return Geometry(images, filters[0], channels, groups, spatial)
+    return Geometry(images, group, filters[0], channels, groups, spatial)
 
 
 def _lone(index: Expr, parallel: tuple[bool, ...], kind: bool) -> int | None:

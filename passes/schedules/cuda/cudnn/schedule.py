@@ -65,7 +65,8 @@ def _filters_first(found: Found) -> PackLayout | None:
     geometry, buffer = found.geometry, found.accesses[1].buffer
     where = {index.single: position for position, index in enumerate(found.weights.indices)}
     taps = [s.tap for s in geometry.spatial if s.tap is not None]
-    order = [geometry.filters, *taps, *([] if geometry.channels is None else [geometry.channels])]
+    group, channels = ([] if axis is None else [axis] for axis in (geometry.group, geometry.channels))
+    order = [*group, geometry.filters, *taps, *channels]
     if buffer.layout is not None or set(where) != set(order):
         return None
     perm = tuple(where[axis] for axis in order)

@@ -39,15 +39,13 @@ def narrows(value: Any, result: Any, element: str) -> bool:
     return element_of(result) in (element_of(value), element) and _bits(result) <= _bits(value)
 
 
-def by_column(stage: Any, other: Any, result: Any) -> bool:
-    """Whether `other` has the result's type and one number for each position along its last dim."""
+def by_column(stage: Any, other: Any, result: Any, count: int = 1) -> bool:
+    """Whether `other` has the result's type and one number for each position along its last `count` dims."""
     place, own = _maps_of(stage, other)
     dims = [e for e in own.results if isinstance(e, ir.AffineDimExpr)]
     rest = [e for e in own.results if not isinstance(e, ir.AffineDimExpr)]
     zeros = all(isinstance(e, ir.AffineConstantExpr) and e.value == 0 for e in rest)
-    return (
-        zeros and dims == [place.results[len(place.results) - 1]] and element_of(other) == element_of(result)
-    )
+    return zeros and dims == list(place.results)[-count:] and element_of(other) == element_of(result)
 
 
 def by_element(stage: Any, other: Any, result: Any) -> bool:
