@@ -27,6 +27,9 @@ class LibraryCall(ABC):
     attribute: ClassVar[str]
     runtime: ClassVar[str]
     """The function of the runtime that it becomes: `int32_t f(ctx, range, const int64_t *table)`."""
+    workspace: ClassVar[bool]
+    """Whether the last memref is `workspace_bytes` for the library to use; else the runtime takes what it needs, up to
+    so many, from the context's pool."""
     library: str
 
     @abstractmethod
@@ -36,7 +39,7 @@ class LibraryCall(ABC):
     @property
     @abstractmethod
     def memrefs(self) -> list[str]:
-        """Element types of the memref operands, the workspace (i8) last."""
+        """Element types of the memref operands."""
 
     @property
     @abstractmethod

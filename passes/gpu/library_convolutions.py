@@ -1,11 +1,11 @@
 """Convolutions that a vendor's library computes.
 
-    %done = func.call @aicc_library_convolution(%x, %w, %out, %bias, %other, %workspace, %images, …)
+    %done = func.call @aicc_library_convolution(%x, %w, %out, %bias, %other, %workspace_bytes, …)
             {aicc.convolution = {library = "cudnn", element = f16, result = f16, channels = 32 : i64,
              filters = 64 : i64, groups = 1 : i64, window = array<i64: 3, 3>, strides = array<i64: 2, 2>,
              dilations = array<i64: 1, 1>, low = array<i64: 1, 1>, high = array<i64: 0, 1>,
              epilogue = [{op = "add", operand = "filters"}, {op = "add", operand = "all"}, {op = "relu"}]}}
-            : (memref<?xf16>, memref<?xf16>, memref<?xf16>, memref<?xf16>, memref<?xf16>, memref<?xi8>, index, …) -> i1
+            : (memref<?xf16>, memref<?xf16>, memref<?xf16>, memref<?xf16>, memref<?xf16>, index, …) -> i1
 
 computes, for each image n, filter f (of group g) and position o of two or three spatial axes,
 
@@ -75,6 +75,7 @@ class Convolution(LibraryCall):
     function: ClassVar[str] = "aicc_library_convolution"
     attribute: ClassVar[str] = "aicc.convolution"
     runtime: ClassVar[str] = "aicc_cudnn_convolution"
+    workspace: ClassVar[bool] = False
 
     element: str
     result: str
@@ -105,8 +106,8 @@ class Convolution(LibraryCall):
 
     @property
     def memrefs(self) -> list[str]:
-        """x, w, out, the operands of steps, workspace."""
-        return [self.element, self.element, self.result, *[self.result] * len(self.operands), "i8"]
+        """x, w, out, the operands of steps."""
+        return [self.element, self.element, self.result, *[self.result] * len(self.operands)]
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -155,8 +156,7 @@ class Convolution(LibraryCall):
         for i, kind in enumerate(self.operands):
             table += [0] * (MAX_SPATIAL + 2) if kind == "filters" else steps(f"operand_{i}")
         table += [0] * ((MAX_OPERANDS - len(self.operands)) * (MAX_SPATIAL + 2))
-        *tensors, workspace = addresses
-        return [*table, *filled(tensors, 3 + MAX_OPERANDS), workspace]
+        return [*table, *filled(addresses, 3 + MAX_OPERANDS)]
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Convolution:

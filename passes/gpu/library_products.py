@@ -43,6 +43,7 @@ class Product(LibraryCall):
     function: ClassVar[str] = "aicc_library_product"
     attribute: ClassVar[str] = "aicc.product"
     runtime: ClassVar[str] = "aicc_cublaslt_matmul"
+    workspace: ClassVar[bool] = True
 
     element: str
     result: str

@@ -123,8 +123,8 @@ def test_precision(cudnn: Any, tmp_path: Path) -> None:
     for precision, notes, room, engine in (
         ("f32", tensor_core, 0, 1),
         ("f32", winograd, 0, 0),
-        ("f32", winograd, 33 << 20, 1),
-        ("tf32", tensor_core, 32 << 20, 0),
+        ("f32", winograd, 257 << 20, 1),
+        ("tf32", tensor_core, 1 << 20, 0),
         ("tf32", tensor_core | nondeterministic, 0, 1),
         ("tf32", large_tile, 0, 1),
     ):

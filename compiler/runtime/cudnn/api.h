@@ -113,6 +113,7 @@ enum {
 /* name in the table, symbol, result, parameters */
 #define AICC_CUDNN_FUNCTIONS(F)                                                                                 \
   F(version, cudnnGetVersion, size_t, (void))                                                                   \
+  F(cuda_version, cudnnGetCudartVersion, size_t, (void))                                                        \
   F(status_text, cudnnGetErrorString, const char *, (cudnnStatus_t))                                            \
   F(last_error, cudnnGetLastErrorString, void, (char *, size_t))                                                \
   F(create, cudnnCreate, cudnnStatus_t, (cudnnHandle_t *))                                                      \

@@ -44,11 +44,11 @@ static bool is_convolution(const struct aicc_cudnn_call *c) {
   return true;
 }
 
-static cudnnStatus_t execute(struct rt_cudnn *own, const struct dnn_plan *p, const struct aicc_cudnn_call *c, void *stream) {
+static cudnnStatus_t execute(struct rt_cudnn *own, const struct dnn_plan *p, const struct aicc_cudnn_call *c,
+                             void *workspace, void *stream) {
   static const int64_t names[DNN_TENSORS] = {DNN_X, DNN_W, DNN_OUT, DNN_OPERAND, DNN_OPERAND + 1, DNN_OPERAND + 2, DNN_OPERAND + 3};
   void *pointers[DNN_TENSORS] = {(void *)(intptr_t)c->x, (void *)(intptr_t)c->w, (void *)(intptr_t)c->out};
   for (int i = 0; i < AICC_DNN_OPERANDS; i++) pointers[3 + i] = (void *)(intptr_t)c->operands[i];
-  void *workspace = (void *)(intptr_t)c->workspace;
   struct dnn_group g = {.count = 0};
   cudnnBackendDescriptor_t pack = dnn_make(&g, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   dnn_set(&g, pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, p->n_tensors, names);
@@ -77,9 +77,11 @@ int32_t aicc_cudnn_convolution(void *context, aicc_range_fn range, const int64_t
   int32_t status = dnn_plan_find(own, c, alignments, range, &p);
   if (status != AICC_OK) rt_end_run(ctx, status);
   if (!p->plan) return 0;
+  void *workspace = p->workspace ? aicc_buffer_acquire(ctx, p->workspace) : NULL;
   void *stream = rt_device_begin_call(ctx);
-  cudnnStatus_t result = execute(own, p, c, stream);
+  cudnnStatus_t result = execute(own, p, c, workspace, stream);
   rt_device_end_call(ctx, range);
+  if (workspace) aicc_buffer_release(ctx, workspace); /* to what comes later on the stream */
   status = dnn_check(result, "cuDNN cannot compute a convolution", range);
   if (status != AICC_OK) rt_end_run(ctx, status);
   return 1;

@@ -36,12 +36,12 @@ struct aicc_cudnn_call {
   int64_t n_steps;
   int64_t strides[AICC_DNN_SPATIAL], dilations[AICC_DNN_SPATIAL], low[AICC_DNN_SPATIAL], high[AICC_DNN_SPATIAL];
   struct aicc_cudnn_step steps[AICC_DNN_STEPS];
-  int64_t workspace_bytes;
+  int64_t workspace_bytes; /* at most */
   int64_t x_sizes[AICC_DNN_RANK], w_sizes[AICC_DNN_RANK], out_sizes[AICC_DNN_RANK];
   int64_t x_steps[AICC_DNN_RANK], w_steps[AICC_DNN_RANK], out_steps[AICC_DNN_RANK];
   int64_t by_filter[AICC_DNN_OPERANDS]; /* the operand has a number for each filter, else for each result */
   int64_t operand_steps[AICC_DNN_OPERANDS][AICC_DNN_RANK];
-  int64_t x, w, out, operands[AICC_DNN_OPERANDS], workspace; /* addresses */
+  int64_t x, w, out, operands[AICC_DNN_OPERANDS]; /* addresses */
 };
 
 /* Puts the convolution on the context's stream. 0: the library has no plan for it, and nothing was done. `range` is

@@ -27,7 +27,7 @@ bool dnn_refuses(cudnnStatus_t status);
 
 /* ---- descriptors.c ---- */
 
-enum { DNN_DESCRIPTORS = 64 };
+enum { DNN_DESCRIPTORS = 96 };
 
 /* Descriptors that live together. After a failure `status` keeps it, and nothing more is done. */
 struct dnn_group {
@@ -65,6 +65,7 @@ struct dnn_plan {
   struct rt_plan base;
   struct dnn_group group;
   cudnnBackendDescriptor_t plan; /* NULL: the library has none */
+  int64_t workspace;             /* bytes */
   int32_t n_tensors;             /* that take part: x, w, out, operands */
 };
 

@@ -5,7 +5,7 @@
 
 #include "library.h"
 
-enum { PROPOSALS = 32, MAX_NOTES = 16 };
+enum { PROPOSALS = 64, MAX_NOTES = 16 };
 
 /* Whether an engine may be used, by what the library notes about its numbers. */
 static bool is_exact_enough(const struct aicc_cudnn_call *c, cudnnBackendDescriptor_t engine) {
@@ -28,10 +28,10 @@ static bool is_exact_enough(const struct aicc_cudnn_call *c, cudnnBackendDescrip
   return count <= MAX_NOTES;
 }
 
-/* A plan for a proposal; NULL: it will not do. What it is made of stays in `g`. */
+/* A plan for a proposal, and the workspace it wants; NULL: it will not do. What it is made of stays in `g`. */
 static cudnnBackendDescriptor_t try_proposal(struct dnn_group *g, cudnnHandle_t handle, const struct aicc_cudnn_call *c,
-                                             cudnnBackendDescriptor_t config) {
-  int64_t count = 0, bytes = 0;
+                                             cudnnBackendDescriptor_t config, int64_t *bytes) {
+  int64_t count = 0;
   cudnnBackendDescriptor_t engine = dnn_make(g, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   if (g->status) return NULL;
   if (dnn.get(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine)) return NULL;
@@ -41,15 +41,16 @@ static cudnnBackendDescriptor_t try_proposal(struct dnn_group *g, cudnnHandle_t 
   dnn_set_descriptor(g, plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
   dnn_finalize(g, plan);
   if (g->status) return NULL;
-  if (dnn.get(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count, &bytes)) return NULL;
-  return bytes <= c->workspace_bytes ? plan : NULL;
+  if (dnn.get(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count, bytes)) return NULL;
+  return *bytes <= c->workspace_bytes ? plan : NULL;
 }
 
-/* The first proposal of a mode that will do. Moves what it is made of to `kept`. */
-static cudnnBackendDescriptor_t choose(struct dnn_group *kept, cudnnHandle_t handle, const struct aicc_cudnn_call *c,
-                                       cudnnBackendDescriptor_t graph, int mode) {
+/* The first proposal of a mode that will do becomes the plan, if there is one; what it is made of is kept. */
+static void choose(struct dnn_plan *p, cudnnHandle_t handle, const struct aicc_cudnn_call *c, cudnnBackendDescriptor_t graph,
+                   int mode) {
+  struct dnn_group *kept = &p->group;
   struct dnn_group asked = {.count = 0};
-  cudnnBackendDescriptor_t configs[PROPOSALS] = {NULL}, plan = NULL;
+  cudnnBackendDescriptor_t configs[PROPOSALS] = {NULL};
   int64_t count = 0;
   cudnnBackendDescriptor_t heuristic = dnn_make(&asked, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   dnn_set_descriptor(&asked, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
@@ -59,20 +60,19 @@ static cudnnBackendDescriptor_t choose(struct dnn_group *kept, cudnnHandle_t han
   if (asked.status == CUDNN_STATUS_SUCCESS)
     asked.status = dnn.get(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, PROPOSALS, &count, configs);
   cudnnBackendDescriptor_t chosen = NULL;
-  for (int64_t i = 0; asked.status == CUDNN_STATUS_SUCCESS && i < count && i < PROPOSALS && !plan; i++) {
+  for (int64_t i = 0; asked.status == CUDNN_STATUS_SUCCESS && i < count && i < PROPOSALS && !p->plan; i++) {
     struct dnn_group tried = {.count = 0};
     chosen = configs[i];
-    plan = try_proposal(&tried, handle, c, chosen);
-    if (!plan) dnn_drop(&tried);
-    for (int j = 0; plan && j < tried.count; j++) kept->all[kept->count++] = tried.all[j];
+    p->plan = try_proposal(&tried, handle, c, chosen, &p->workspace);
+    if (!p->plan) dnn_drop(&tried);
+    for (int j = 0; p->plan && j < tried.count; j++) kept->all[kept->count++] = tried.all[j];
   }
   for (int i = 0; i < asked.count; i++)
-    if (plan && (asked.all[i] == chosen || asked.all[i] == heuristic)) /* it refers to them */
+    if (p->plan && (asked.all[i] == chosen || asked.all[i] == heuristic)) /* it refers to them */
       kept->all[kept->count++] = asked.all[i];
     else
       dnn.drop(asked.all[i]);
   if (asked.status && !dnn_refuses(asked.status)) kept->status = asked.status;
-  return plan;
 }
 
 static cudnnStatus_t make_plan(struct dnn_plan *p, cudnnHandle_t handle, const struct aicc_cudnn_call *c,
@@ -80,7 +80,7 @@ static cudnnStatus_t make_plan(struct dnn_plan *p, cudnnHandle_t handle, const s
   static const int modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
   cudnnBackendDescriptor_t graph = dnn_graph(&p->group, handle, c, alignments);
   for (int i = 0; i < 2 && !p->plan && p->group.status == CUDNN_STATUS_SUCCESS; i++)
-    p->plan = choose(&p->group, handle, c, graph, modes[i]);
+    choose(p, handle, c, graph, modes[i]);
   cudnnStatus_t status = p->group.status;
   if (!p->plan) dnn_drop(&p->group);
   return dnn_refuses(status) ? CUDNN_STATUS_SUCCESS : status;

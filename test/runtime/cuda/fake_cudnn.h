@@ -18,7 +18,7 @@ struct fake_cudnn {
   int64_t handles, descriptors;          /* now */
   int64_t created, graphs, executions;   /* since the last reset */
   int64_t seen;                          /* the same, bits: pointwise modes, those from 100 on from bit 8 */
-  int64_t version, create_status, graph_status, plan_status, execute_status; /* settings */
+  int64_t version, cuda, create_status, graph_status, plan_status, execute_status; /* settings */
   int64_t proposals;       /* of the heuristics; 0: none, not even as a fallback */
   int64_t notes;           /* of engine 0, bits: what others say nothing of */
   int64_t workspace_wanted; /* by plans of engine 0 */

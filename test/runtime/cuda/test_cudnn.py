@@ -149,6 +149,9 @@ def test_missing_and_too_old(
     cudnn.state.version = 80907
     fails(path, "is too old: it is of version 8.9")
     cudnn.reset()
+    cudnn.state.cuda = 14000
+    fails(path, "needs libcublasLt.so.14, which is not here; install the package nvidia-cublas-cu14")
+    cudnn.reset()
     folder = tmp_path / "site" / "nvidia" / "cudnn" / "lib"
     folder.mkdir(parents=True)
     (folder / "libcudnn.so.9").symlink_to(cudnn.path)

@@ -50,7 +50,7 @@ _STATES = {
     ),
     "cudnn": _state(
         "cudnn",
-        ["created", "graphs", "executions", "seen", "version", "create_status", "graph_status", "plan_status"]
+        ["created", "graphs", "executions", "seen", "version", "cuda", "create_status", "graph_status", "plan_status"]
         + ["execute_status", "proposals", "notes", "workspace_wanted"],
         _Convolution,
     ),
@@ -84,4 +84,6 @@ def build(name: str, folder: Path) -> Path:
     flags += [f"-I{runtime.include_dir() / name}"]
     for file, defines in ((FILES[name], []), (f"{name}_old.so", ["-DOLD"])):
         cc(*flags, *defines, HERE / f"fake_{name}.c", "-o", folder / file, "-lm", "-ldl")
+    if name == "cudnn":  # it wants to find cuBLASLt, beside it
+        cc("-shared", "-x", "c", "/dev/null", "-o", folder / FILES["cublaslt"])
     return folder

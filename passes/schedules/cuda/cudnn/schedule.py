@@ -12,8 +12,8 @@ from aicc.passes.schedules.cuda.vendor.split import Split, cut, root_of, split
 from aicc.passes.schedules.schedule import Config, PackLayout
 from aicc.target import Target
 
-_WORKSPACE = 32 << 20
-"""Bytes. Plans that want more are left out: those that do are for windows that are faster otherwise."""
+_WORKSPACE = 256 << 20
+"""Bytes. Plans that want more are left out; most want next to nothing."""
 
 
 class Cudnn(LibrarySchedule):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicc.passes.schedules.cpu.emit import Index
-from aicc.passes.schedules.cpu.nest import Buffer
 from aicc.passes.schedules.cpu.sizes import Size, row_major
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
 from aicc.passes.schedules.cuda.vendor.assemble import OWN, PADDING, REST
@@ -73,9 +72,9 @@ def _allocate(e: GpuEmitter, name: str, element: str, shape: Sequence[Size], kin
 
 def _call(e: GpuEmitter, work: Work) -> str:
     call = work.call
-    workspace = e.op(f"memref.alloc({e.index(work.workspace)}) : memref<?xi8>")
-    buffers: list[Buffer] = [access.buffer for access in work.accesses]
-    operands = [*(e.base(buffer) for buffer in buffers), workspace]
+    operands = [e.base(access.buffer) for access in work.accesses]
+    if call.workspace:
+        operands.append(e.op(f"memref.alloc({e.index(work.workspace)}) : memref<?xi8>"))
     numbers = {"workspace_bytes": e.index(work.workspace)}
     numbers |= {name: e.index(e.size(size)) for name, size in work.numbers.items()}
     e.declare(f"func.func private @{call.function}{call.signature}")

@@ -32,7 +32,7 @@ class Padding:
 class Work:
     """What the library does. `accesses` are the call's operands over axes of `extents`, `numbers` those that the call
     wants, but for the workspace; both as `nest` has them. `out` is where the result goes, `seconds` what the arithmetic
-    takes, `workspace` how many bytes the library gets."""
+    takes, `workspace` how many bytes the library gets at most."""
 
     parts: Split
     call: LibraryCall
