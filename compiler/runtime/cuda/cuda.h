@@ -41,7 +41,7 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
                       int32_t block_x, int32_t block_y, int32_t block_z, int32_t shared_bytes, void **args,
                       int32_t n_args);
 
-/* What copies of boxes of a tensor need (a `CUtensorMap`): writes 128 bytes to `map`, aligned to 64; a launch takes them
+/* What copies of boxes need, from a tensor or to it (a `CUtensorMap`): writes 128 bytes to `map`, aligned to 64; a launch takes them
  * as the value of a parameter. `base` is aligned to 16 bytes; `numbers` has `rank` (2 to 5) sizes, then as many steps in
  * elements (the first is 1, the others are multiples of 16 bytes), then how many positions a box has along each dim, then
  * how far they are apart (1 to 8, the first is 1), innermost first. A line of a box is 128 bytes, whose chunks of 16

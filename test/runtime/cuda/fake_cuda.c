@@ -276,8 +276,8 @@ EXPORT CUresult cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void 
                                        int swizzle, int promotion, int fill) {
   struct fake_map m = {.base = (uint64_t)(uintptr_t)base, .rank = (uint8_t)rank, .type = (uint8_t)type};
   bool good = (uintptr_t)map % 64 == 0 && m.base % 16 == 0 && rank >= 1 && rank <= 5 && interleave == 0 && swizzle == 3 &&
-              promotion >= 0 && promotion <= 3 && fill == 0 && (type == 0 || type == 6 || type == 9);
-  unsigned bytes = type == 0 ? 1 : 2;
+              promotion >= 0 && promotion <= 3 && fill == 0 && (type == 0 || type == 6 || type == 7 || type == 9);
+  unsigned bytes = type == 0 ? 1 : type == 7 ? 4 : 2;
   good = good && boxes[0] * bytes <= 128 && boxes[0] * bytes % 16 == 0; /* a line of a box with exchanged chunks */
   for (unsigned d = 0; good && d < rank; d++) {
     good = sizes[d] >= 1 && sizes[d] <= UINT64_C(1) << 32 && boxes[d] >= 1 && boxes[d] <= 256 && every[d] >= 1 && every[d] <= 8;
