@@ -33,14 +33,14 @@ def sample(step: int = STEP, way: str = STATIC) -> tuple[Test, ...]:
 @pytest.mark.parametrize("part", range(4))
 def test_official(part: int):
     outcomes = [check.check(t) for t in sample()[part::4]]
-    assert len(outcomes) > 25
+    assert len(outcomes) > 20
     assert [f"{o.name}: {o.state}, {o.reason}" for o in outcomes if o.state != check.PASSED] == []
 
 
 @pytest.mark.parametrize("way", [DYNAMIC, CONSTANT])
 def test_official_in_another_way(way: str):
     outcomes = [check.check(t, way) for t in sample(WAY_STEP, way)]
-    assert len(outcomes) > 25
+    assert len(outcomes) > 20
     refused = [o.key for o in outcomes if o.state == check.UNSUPPORTED]
     assert refused == []
     failed = [o for o in outcomes if o.state not in (check.PASSED, check.UNSUPPORTED)]
