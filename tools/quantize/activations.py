@@ -35,7 +35,8 @@ def quantize_static(
             weights[key] = dequantized_channels(rewriting, layer, options.per_channel, node, options.largest)
         if len(node.input) > 2 and node.input[2] and rewriting.tensor(node.input[2]) is not None:
             _rounded_bias(rewriting, layer, inputs[name][1], options)
-        node.input[0], node.input[1] = inputs[name][0], weights[key]
+        node.input[0] = inputs[name][0]
+        rewriting.connect(layer, weights[key])
 
 
 def _rounded_input(rewriting: Rewriting, layer: Layer, limits: tuple[float, float]) -> tuple[str, float]:
@@ -87,6 +88,7 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
     layers = quantize_dynamic_lstm(rewriting, layers, options)
     alone = [layer for layer in layers if layer.weights_alone]
     round_channels(rewriting, alone, options.per_channel)
+    tables = {layer.weight for layer in alone}
     for layer in (layer for layer in layers if not layer.weights_alone):
         node, x = layer.node, layer.node.input[0]
         here = (x, layer.graph)
@@ -97,14 +99,18 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
             )
         key = (layer.weight, layer.channel_axis)
         if key not in weights:
-            array = rewriting.array(layer.weight)
-            matrix = array.T if layer.transposed else array
-            q, scale = channel_bytes(matrix, 1, options.per_channel, options.largest)
+            array, axis = rewriting.array(layer.weight), layer.channel_axis
+            if layer.transposed and layer.weight not in tables:
+                array, axis = array.T, 1
+            q, scale = channel_bytes(array, axis, options.per_channel, options.largest)
             weights[key] = (
                 rewriting.add_array(f"{layer.weight}_quantized", q),
                 rewriting.add_array(f"{layer.weight}_scale", scale),
             )
         q_x, s_x, z_x = inputs[here]
+        q_w, s_w = weights[key]
+        if layer.transposed and layer.weight in tables:
+            q_w = rewriting.turn(layer, q_w)
         out = node.output[0]
         product, real, factor = (
             rewriting.unique(f"{out}_{part}") for part in ("integer", "product", "factor")
@@ -113,9 +119,9 @@ def quantize_dynamic(rewriting: Rewriting, layers: list[Layer], options: Quantiz
         result = rewriting.unique(f"{out}_scaled") if bias else out
         rewriting.replace(
             node,
-            rewriting.node("MatMulInteger", [q_x, weights[key][0], z_x], product),
+            rewriting.node("MatMulInteger", [q_x, q_w, z_x], product),
             rewriting.node("Cast", [product], real, to=1),
-            rewriting.node("Mul", [s_x, weights[key][1]], factor),
+            rewriting.node("Mul", [s_x, s_w], factor),
             rewriting.node("Mul", [real, factor], result),
             *([rewriting.node("Add", [result, bias], out)] if bias else []),
         )

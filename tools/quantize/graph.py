@@ -34,14 +34,15 @@ _SHORTEST_ROW = 8
 class Layer:
     """A node and an input of it, `operand`, that is constant weights: of a product `[K, N]`, or `[N, K]` when
     `transposed`, of Conv `[F, C, …]`, of ConvTranspose `[C, F / groups, …]`, of Gather `[rows, columns]`, of recurrent
-    layers `[directions, gates · hidden, …]`. `graph` counts the model's graphs: 0, or that of a body (of If, Loop,
-    Scan), whose nodes only it can read."""
+    layers `[directions, gates · hidden, …]`. `turned`: the node reads them through a Transpose. `graph` counts the
+    model's graphs: 0, or that of a body (of If, Loop, Scan), whose nodes only it can read."""
 
     node: onnx.NodeProto
     weight: str
     transposed: bool
     graph: int = 0
     operand: int = 1
+    turned: bool = False
 
     @property
     def name(self) -> str:
@@ -76,7 +77,7 @@ class Rewriting:
         }
         self._names |= {name for g in graphs for node in g.node for name in node.output}
         if bodies:
-            hoist_weights(self.graph, lambda node: node.op_type in TARGETS, self.unique)
+            hoist_weights(self.graph, lambda node: node.op_type in (*TARGETS, "Transpose"), self.unique)
         self.graphs = graphs if bodies else graphs[:1]
         self.initializers = {t.name: t for t in self.graph.initializer}
         self.constants = {
@@ -86,41 +87,52 @@ class Rewriting:
             for attribute in node.attribute
             if attribute.name == "value"
         }
+        self._turned = [_transposes(graph) for graph in self.graphs]
+        self._turns: dict[tuple[str, int], str] = {}
         self._added: dict[tuple[str, int, bytes], str] = {}
         self._before: dict[int, list[onnx.NodeProto]] = {}
         self._instead: dict[int, list[onnx.NodeProto]] = {}
 
     def layers(self, options: QuantizeOptions, kinds: tuple[str, ...]) -> list[Layer]:
         """The nodes to quantize, of f32 weights that are no input of the model, and of activations."""
-        inputs = {v.name for v in self.graph.input}
         return [
-            Layer(node, node.input[i], transposed, number, i)
+            layer
             for number, graph in enumerate(self.graphs)
             for node in graph.node
             if node.op_type in kinds and not node.domain and not options.excludes(node)
-            for transposed in _orientation(node)
-            for i in self._weights(node)
-            if node.input[i] not in inputs
+            for layer in self._layers_of(node, number)
         ]
 
-    def _weights(self, node: onnx.NodeProto) -> list[int]:
-        """The inputs of a node that are weights to quantize."""
+    def _layers_of(self, node: onnx.NodeProto, graph: int) -> list[Layer]:
+        """A layer for each input of a node that is weights to quantize."""
         operands = _OPERANDS.get(node.op_type, (1,))
         data = next(i for i in (0, 1) if i not in operands)
-        if len(node.input) <= max(*operands, data) or self.tensor(node.input[data]) is not None:
+        transposed = _orientation(node)
+        if transposed is None or len(node.input) <= max(*operands, data):
+            return []
+        if self.tensor(node.input[data]) is not None:
             return []
         found = []
         for i in operands:
-            tensor = self.tensor(node.input[i])
-            if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
-                continue
-            rank = len(tensor.dims)
-            if rank != _RANKS.get(node.op_type, rank) or (node.op_type in CONVOLUTIONS and rank < 3):
-                continue
-            if node.op_type == "Gather" and tensor.dims[1] < _SHORTEST_ROW:
-                continue
-            found.append(i)
+            name, turned = node.input[i], False
+            if node.op_type in PRODUCTS and self.tensor(name) is None:
+                name = self._turned[graph].get(name) or self._turned[0].get(name, "")
+                turned = True
+            if self._is_weight(node, name):
+                found.append(Layer(node, name, transposed != turned, graph, i, turned))
         return found
+
+    def _is_weight(self, node: onnx.NodeProto, name: str) -> bool:
+        """Whether `name` holds weights of f32 in the form that is quantized for a node of this kind."""
+        tensor = self.tensor(name)
+        if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
+            return False
+        rank = len(tensor.dims)
+        if rank != _RANKS.get(node.op_type, rank) or (node.op_type in CONVOLUTIONS and rank < 3):
+            return False
+        if node.op_type == "Gather" and tensor.dims[1] < _SHORTEST_ROW:
+            return False
+        return all(name != value.name for value in self.graph.input)
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
         """A constant, None when `name` is none."""
@@ -156,6 +168,18 @@ class Rewriting:
             self._added[key] = tensor.name
         return self._added[key]
 
+    def connect(self, layer: Layer, weights: str) -> None:
+        """The layer reads `weights`, in the order its weights are stored in, for its own."""
+        layer.node.input[layer.operand] = self.turn(layer, weights) if layer.turned else weights
+
+    def turn(self, layer: Layer, weights: str) -> str:
+        """A Transpose of `weights` that the layer can read."""
+        key = weights, layer.graph
+        if key not in self._turns:
+            self._turns[key] = self.unique(f"{weights}_transposed")
+            self.put_before(layer.node, self.node("Transpose", [weights], self._turns[key], perm=[1, 0]))
+        return self._turns[key]
+
     def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
         """A node of one result; it is not in the graph yet."""
         domain = attributes.pop("domain", "")
@@ -185,27 +209,39 @@ class Rewriting:
         return self.model
 
 
-def _orientation(node: onnx.NodeProto) -> list[bool]:
-    """Whether the weights are transposed, in a list; an empty one for attributes that make it no plain layer."""
+def _orientation(node: onnx.NodeProto) -> bool | None:
+    """Whether the node transposes its weights; None for attributes that make it no plain layer."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if attributes.get("transA", 0) or any(attributes.get(k, 1.0) != 1.0 for k in ("alpha", "beta")):
-        return []
+        return None
     if node.op_type == "Gather" and attributes.get("axis", 0) not in (0, -2):
-        return []
-    return [bool(attributes.get("transB", 0))]
+        return None
+    return bool(attributes.get("transB", 0))
+
+
+def _transposes(graph: onnx.GraphProto) -> dict[str, str]:
+    """What the Transposes of a graph that turn two dims around read, by their result."""
+    return {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Transpose"
+        and all(list(a.ints) == [1, 0] for a in node.attribute if a.name == "perm")
+    }
 
 
 def _remove_unused(graph: onnx.GraphProto) -> None:
-    """Removes the constants that nothing reads."""
+    """Removes the constants that nothing reads, and what only turned these around."""
     used = Counter(names_read(graph))
+    for node in [n for n in graph.node if n.op_type == "Transpose" and not used[n.output[0]]]:
+        graph.node.remove(node)
+        used[node.input[0]] -= 1
     unused = [t for t in graph.initializer if not used[t.name]]
     for tensor in unused:
         graph.initializer.remove(tensor)
     inputs = [v for v in graph.input if any(v.name == t.name for t in unused)]
     for value in inputs:
         graph.input.remove(value)
-    dead = [n for n in graph.node if n.op_type == "Constant" and not used[n.output[0]]]
-    for node in dead:
+    for node in [n for n in graph.node if n.op_type == "Constant" and not used[n.output[0]]]:
         graph.node.remove(node)
 
 

@@ -32,7 +32,7 @@ def quantize_weights(rewriting: Rewriting, layers: list[Layer], options: Quantiz
             key = (layer.weight, layer.channel_axis, layer.graph)
             if key not in done:
                 done[key] = _dequantized_blocks(rewriting, layer, options)
-            layer.node.input[1] = done[key]
+            rewriting.connect(layer, done[key])
     round_channels(rewriting, [layer for layer in layers if layer.node.op_type not in PRODUCTS], True)
 
 
@@ -43,7 +43,7 @@ def round_channels(rewriting: Rewriting, layers: list[Layer], per_channel: bool)
         key = (layer.weight, layer.channel_axis, layer.graph)
         if key not in done:
             done[key] = dequantized_channels(rewriting, layer, per_channel, layer.node)
-        layer.node.input[layer.operand] = done[key]
+        rewriting.connect(layer, done[key])
 
 
 def dequantized_channels(

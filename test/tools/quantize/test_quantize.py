@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import aicc
 from aicc.errors import AiccError
@@ -65,6 +66,10 @@ def static(data: Any) -> Any:
 
 
 def by_peer(model: onnx.ModelProto, sample: dict[str, Array]) -> list[Array]:
+    """ONNX Runtime, op by op; where it multiplies bytes, which saturates on x86 without VNNI, ONNX's reference."""
+    if any(n.op_type == "MatMulInteger" for graph in all_graphs(model.graph) for n in graph.node):
+        computed: list[Array] = ReferenceEvaluator(model).run(None, sample)
+        return computed
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     results: list[Array] = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, sample)
@@ -160,11 +165,10 @@ def test_tables_recurrent_layers_and_transposed_convolutions(mode: str, tmp_path
     executable = aicc.compile(model)
     assert sum(k.schedule.startswith("recurrent") for k in executable.kernels) == 5
     (got,) = executable.run([data[0]["ids"]])
-    (wanted,), (plain,) = by_peer(model, data[0]), by_peer(model_of_other_layers(), data[0])
-    if mode != "dynamic":  # ONNX Runtime rounds the states of DynamicQuantizeLSTM
-        np.testing.assert_allclose(got, wanted, atol=2e-5)
-    for result in (got, wanted):
-        assert np.linalg.norm(result - plain) < 0.05 * np.linalg.norm(plain)
+    (plain,) = by_peer(model_of_other_layers(), data[0])
+    if mode != "dynamic":  # ONNX Runtime rounds the states of DynamicQuantizeLSTM, and saturates its sums
+        np.testing.assert_allclose(got, by_peer(model, data[0])[0], atol=2e-5)
+    assert np.linalg.norm(got - plain) < 0.05 * np.linalg.norm(plain)
 
 
 @pytest.mark.parametrize("level", [0, 4])
@@ -242,7 +246,7 @@ def model_with_branches() -> onnx.ModelProto:
         ({"mode": "weights"}, 13),
         ({"mode": "weights", "format": "nbits"}, 13),
         ({"mode": "weights", "bits": 8, "block": 0}, 37),
-        ({"mode": "dynamic"}, 34),
+        ({"mode": "dynamic", "reduce_range": True}, 28),  # ONNX Runtime's sums of 8 bits may saturate
     ],
     ids=str,
 )
