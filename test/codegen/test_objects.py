@@ -70,6 +70,23 @@ declare void @llvm.masked.store.v16{element}.p0(<16 x {element}>, ptr, <16 x i1>
     assert len(stores) == 1 and re.search(store, stores[0]), stores
 
 
+@pytest.mark.parametrize("cpu", ["znver2", "znver5"])
+def test_code_with_avx_has_no_instructions_of_sse4a(cpu: str) -> None:
+    """LLVM takes a byte out of a vector by EXTRQ where a CPU has it, in the old encoding, which is slow beside AVX."""
+    byte, zeros = "i32 2, i32 16, i32 16, i32 16", ", ".join(["i32 poison"] * 12)
+    text = f"""
+define void @f(ptr %p, ptr %q) {{
+  %x = load <16 x i8>, ptr %p, align 1
+  %y = shufflevector <16 x i8> %x, <16 x i8> zeroinitializer, <16 x i32> <{byte}, {zeros}>
+  store <16 x i8> %y, ptr %q
+  ret void
+}}
+"""
+    code = compile_llvm_text(text, Target.cpu_named(cpu), emit="asm").decode()
+    assert "vmov" in code
+    assert not re.search("extrq|insertq", code)
+
+
 @pytest.mark.parametrize(
     "text",
     ["define void @f( {", "define i32 @f() {\n ret void\n}", "define void @f() { %x = fadd float 1.0, 2.0 }"],
