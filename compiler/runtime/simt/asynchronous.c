@@ -118,6 +118,11 @@ void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t elemen
     if (d > 0 && (box->steps[d] * box->bytes % 16 != 0 || box->steps[d] < 0))
       simt_die("tensor map: a step is no multiple of 16 bytes");
   }
+  for (int d = 0; d < rank; d++)
+    for (int other = 0; other < rank; other++)
+      if (d != other && box->sizes[other] > 1 && box->steps[d] <= box->steps[other] &&
+          box->sizes[d] * box->steps[d] > box->steps[other])
+        simt_die("tensor map: dims overlap, which a driver may refuse");
 }
 
 /* A line of a box from the tensor, or (`back`) to it. */

@@ -285,6 +285,11 @@ EXPORT CUresult cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void 
     m.sizes[d] = sizes[d], m.boxes[d] = (uint16_t)boxes[d], m.apart[d] = (uint8_t)every[d];
     if (d > 0) m.steps[d - 1] = steps[d - 1];
   }
+  for (unsigned d = 0; good && d < rank; d++) /* dims do not overlap: the documentation leaves open whether they may */
+    for (unsigned other = 1; good && other < rank; other++) {
+      uint64_t step = d ? steps[d - 1] : bytes;
+      good = d == other || sizes[other] == 1 || step > steps[other - 1] || sizes[d] * step <= steps[other - 1];
+    }
   if (!good) return 1;
   memset(map, 0, 128);
   memcpy(map, &m, sizeof m);

@@ -50,12 +50,14 @@ class Arrangement:
         return all(self.layout.accesses[o.access].coef(self.vector) == 1 for o in stores)
 
 
-def directions(tree: Reductions) -> list[Arrangement]:
-    """Across and along, as far as there is an axis to go along."""
-    return [found for found in (_arrange(tree, False), _arrange(tree, True)) if found is not None]
+def directions(tree: Reductions, windows: bool = True) -> list[Arrangement]:
+    """Across and along, as far as there is an axis to go along. Without `windows`, an axis of sums is none of several
+    dimensions that reaches beyond the next position along a kept one."""
+    found = (_arrange(tree, along, windows) for along in (False, True))
+    return [arrangement for arrangement in found if arrangement is not None]
 
 
-def _arrange(tree: Reductions, along: bool) -> Arrangement | None:
+def _arrange(tree: Reductions, along: bool, windows: bool) -> Arrangement | None:
     """None when there is no axis to go along."""
     space = tree.space
     loads = space.loads
@@ -67,6 +69,12 @@ def _arrange(tree: Reductions, along: bool) -> Arrangement | None:
     sums = sorted((d for d in live if not tree.parallel[d]), key=lambda d: -abs(lead.coefs[d].guess()))
     kept_groups = _merge(tree, accesses, kept)
     sum_groups = _merge(tree, accesses, sums)
+    if not windows:
+        sum_groups = [
+            part
+            for group in sum_groups
+            for part in ([(d,) for d in group] if _reaches(tree, accesses, kept, group) else [group])
+        ]
     if not (sum_groups if along else kept_groups) and (along or sum_groups):
         return None
     if along:
@@ -85,6 +93,17 @@ def _arrange(tree: Reductions, along: bool) -> Arrangement | None:
         tuple(numbers[id(group)] for group in sum_groups),
         along,
     )
+
+
+def _reaches(tree: Reductions, accesses: list[Access], kept: list[int], group: tuple[int, ...]) -> bool:
+    """Whether positions along merged dimensions lie beyond the next one along a kept dimension: neighbours there read
+    some elements both."""
+    extents, outer = tree.space.extents, group[0]
+    for access in accesses:
+        reach = access.coefs[outer].guess() * extents[outer].guess()
+        if len(group) > 1 and any(0 < access.coefs[d].guess() < reach for d in kept):
+            return True
+    return False
 
 
 def _merge(tree: Reductions, accesses: list[Access], order: list[int]) -> list[tuple[int, ...]]:

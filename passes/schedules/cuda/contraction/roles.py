@@ -71,8 +71,8 @@ class Roles:
         return guess_product(self.extent(axes))
 
 
-def find_roles(kernel: Any) -> Roles:
-    """Raises NoMatch."""
+def find_roles(kernel: Any, windows: bool = True) -> Roles:
+    """`windows`: whether rows may overlap along an axis of several dimensions of sums. Raises NoMatch."""
     tree = build(analyze(kernel))
     if len(tree.steps) != 1 or any(output.full for output in tree.outputs):
         raise NoMatch("no single reduction with stages after it")
@@ -81,7 +81,7 @@ def find_roles(kernel: Any) -> Roles:
     loads = [arg for arg in step.body.args[:2] if isinstance(arg, Load)]
     if len(loads) != 2:
         raise NoMatch("an operand of the contraction is computed in the kernel")
-    arrangement = next((a for a in directions(tree) if not a.along), None)
+    arrangement = next((a for a in directions(tree, windows) if not a.along), None)
     if arrangement is None or not arrangement.kept or not arrangement.sums:
         raise NoMatch("no matrix product")
     accesses = [arrangement.layout.accesses[load.access] for load in loads]

@@ -4,20 +4,22 @@
     dims: c, w + kw, h + kh, b       boxes of 64 x 8 x 16 x 1, at (c, w + kw, h + kh, b)
 
     a[b, 2 h + kh, 2 w + kw, c]
-    dims: c, 2 w + kw, 2 h, kh, b    boxes of 64 x 8 x 16 x 1 x 1, in which neighbours along the second are 2 apart
+    dims: c, 2 w + kw, 2 h + kh, b   boxes of the same positions; neighbours along the second and third are 2 apart
 
-Axes with the same step in memory are one dim: a window moves the box. Where the window moves by more than one element
-(strides) its axes are dims of their own, as long as there are no more than five; else an axis joins another whose step
-is a multiple of its own, and the box takes every so many positions along the dim.
+Axes with the same step in memory are one dim: a window moves the box. As dims of their own, axes of which one reaches
+beyond the next position of the other would overlap, which a driver may refuse. So they are one dim, too, and the box
+takes every so many positions along it. Others join only when there are more than five.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
+from math import gcd
 
 from aicc.passes.schedules.cpu.emit import Index
+from aicc.passes.schedules.cpu.sizes import Size
 from aicc.passes.schedules.cuda.asynchronous import Operand
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side
 from aicc.passes.schedules.cuda.emitter import GpuEmitter
@@ -40,19 +42,20 @@ class Dim:
     @property
     def apart(self) -> int:
         """How far neighbours in the box are apart."""
-        return self.factors[0][1]
+        return self.factors[0][1] if self.box > 1 else 1
+
+    def finer(self, step: int) -> Dim | None:
+        """The same positions in a dim with more of them, of which `step` is a divisor; None: boxes are not such."""
+        found = Dim(tuple((axis, factor * (self.step // step)) for axis, factor in self.factors), step, self.box)
+        return found if found.apart <= _MOST_APART and found.apart * found.box <= _LONGEST else None
 
     def joined(self, other: Dim) -> Dim | None:
         """One dim for the axes of both, if the box has one position along the other; None: there is none such."""
-        step = min(self.step, other.step)
-        if other.box != 1 or step <= 0 or self.step % step or other.step % step:
+        if other.box != 1 or min(self.step, other.step) <= 0:
             return None
-        factors = tuple(
-            (axis, factor * dim.step // step) for dim in (self, other) for axis, factor in dim.factors
-        )
-        found = Dim(factors, step, self.box)
-        fits = found.apart <= _MOST_APART and found.apart * found.box <= _LONGEST
-        return found if fits else None
+        step = gcd(self.step, other.step)
+        own, others = self.finer(step), other.finer(step)
+        return None if own is None or others is None else Dim((*own.factors, *others.factors), step, self.box)
 
 
 def dims_of(roles: Roles, side: Side, boxes: Mapping[int, int]) -> tuple[Dim, ...]:
@@ -75,22 +78,68 @@ def dims_of(roles: Roles, side: Side, boxes: Mapping[int, int]) -> tuple[Dim, ..
             dims.append(dim)
         else:
             dims[same] = Dim((*dims[same].factors, *dim.factors), step, dims[same].box)
+    while (pair := _overlap(roles, dims)) is not None:
+        dims = _apart(roles, side, dims, *pair)
     while len(dims) > MOST_DIMS:
-        dims = _fewer(dims)
+        pairs = permutations(range(len(dims)), 2)
+        dims = _fewer(roles, side, dims, pairs, f"a tensor of more than {MOST_DIMS} dims")
     return tuple(dims)
 
 
-def _fewer(dims: list[Dim]) -> list[Dim]:
-    """One dim less: the two are joined whose steps differ least. Raises NoMatch."""
+def _overlap(roles: Roles, dims: list[Dim]) -> tuple[int, int] | None:
+    """Two dims of which the first may reach beyond the next position of the second.
+
+    The documentation of `cuTensorMapEncodeTiled` has each step be that of the dim before, times its size and padding.
+    """
+    sizes = [_size_of(roles, dim).static for dim in dims]
+    for i, j in permutations(range(len(dims)), 2):
+        if sizes[j] != 1 and dims[i].step <= dims[j].step and not _fits(sizes[i], dims[i], dims[j]):
+            return i, j
+    return None
+
+
+def _fits(size: int | None, inner: Dim, outer: Dim) -> bool:
+    """Whether so many positions lie within one of the outer dim."""
+    return size is not None and size * inner.step <= outer.step
+
+
+def _apart(roles: Roles, side: Side, dims: list[Dim], i: int, j: int) -> list[Dim]:
+    """Dims of which two do not overlap any more: the end of the first was no whole step, or they are one. Raises
+    NoMatch."""
+    step = gcd(dims[i].step, dims[j].step)
+    finer = dims[i].finer(step) if step < dims[i].step else None
+    if finer is not None and _fits(_size_of(roles, finer).static, finer, dims[j]):
+        return [*dims[:i], finer, *dims[i + 1 :]]
+    return _fewer(roles, side, dims, [(i, j), (j, i)], "a tensor whose dims overlap")
+
+
+def _fewer(
+    roles: Roles, side: Side, dims: list[Dim], pairs: Iterable[tuple[int, int]], what: str
+) -> list[Dim]:
+    """One dim less: the two of a pair are joined whose steps differ least. Raises NoMatch."""
     options = [
         (max(dims[i].step, dims[j].step) // joined.step, i, j, joined)
-        for i, j in permutations(range(1, len(dims)), 2)
-        if (joined := dims[i].joined(dims[j])) is not None
+        for i, j in pairs
+        if 0 not in (i, j)
+        and not _ends_in_box(roles, side, dims[i])
+        and (joined := dims[i].joined(dims[j])) is not None
     ]
     if not options:
-        raise NoMatch(f"a tensor of more than {MOST_DIMS} dims")
+        raise NoMatch(what)
     _, i, j, joined = min(options, key=lambda option: option[:3])
     return [joined if k == i else dim for k, dim in enumerate(dims) if k != j]
+
+
+def _ends_in_box(roles: Roles, side: Side, dim: Dim) -> bool:
+    """Whether zeros are wanted behind the dim: a box may have more positions than are left to sum over."""
+    axis = dim.factors[0][0]
+    return axis in side.sums and (roles.arrangement.extent(axis).static or 0) % dim.box != 0
+
+
+def _size_of(roles: Roles, dim: Dim) -> Size:
+    """How many positions it has."""
+    sizes = [(roles.arrangement.extent(axis) + -1) * factor for axis, factor in dim.factors]
+    return sum(sizes, Size.of(1))
 
 
 def operand_of(side: Side, positions: int, shared_by: int = 1) -> Operand:
@@ -108,13 +157,7 @@ def boxes_of(side: Side, operand: Operand, patch: tuple[int, ...]) -> dict[int, 
 
 def sizes_of(e: GpuEmitter, roles: Roles, dims: tuple[Dim, ...]) -> list[tuple[Index, int, int, int]]:
     """What a tensor map wants to know: size and step of each dim, the box's positions and how far they are apart."""
-    found: list[tuple[Index, int, int, int]] = []
-    for dim in dims:
-        size: Index = 1
-        for axis, factor in dim.factors:
-            size = e.add(size, e.mul(e.add(e.size(roles.arrangement.extent(axis)), -1), factor))
-        found.append((size, dim.step, dim.box, dim.apart))
-    return found
+    return [(e.size(_size_of(roles, dim)), dim.step, dim.box, dim.apart) for dim in dims]
 
 
 def place_of(e: GpuEmitter, dims: tuple[Dim, ...], position: Callable[[int], Index]) -> list[Index]:

@@ -71,7 +71,7 @@ class Warpgroup(Schedule):
 def _roles(kernel: Any, target: Target) -> Roles:
     if target.cpu != "sm_90a":
         raise NoMatch("no products of warpgroups")
-    roles = find_roles(kernel)
+    roles = find_roles(kernel, windows=False)
     if roles.left.element not in TENSOR_TYPES:
         raise NoMatch(f"products of {roles.left.element}")
     if len(roles.columns) != 1 or not roles.rows:
