@@ -44,8 +44,9 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
 /* What copies of boxes need, from a tensor or to it (a `CUtensorMap`): writes 128 bytes to `map`, aligned to 64; a launch takes them
  * as the value of a parameter. `base` is aligned to 16 bytes; `numbers` has `rank` (2 to 5) sizes, then as many steps in
  * elements (the first is 1, the others are multiples of 16 bytes), then how many positions a box has along each dim, then
- * how far they are apart (1 to 8, the first is 1), innermost first. A line of a box is 128 bytes, whose chunks of 16
- * bytes are exchanged in shared memory. Outside of the tensor are zeros. */
+ * how far they are apart (1 to 8, the first is 1), innermost first. No dim reaches beyond the next position of one with a
+ * larger step. A line of a box is 128 bytes, whose chunks of 16 bytes are exchanged in shared memory. Outside of the
+ * tensor are zeros. */
 enum { AICC_CUDA_F16 = 0, AICC_CUDA_BF16 = 1, AICC_CUDA_BYTE = 2, AICC_CUDA_F32 = 3 };
 void aicc_cuda_tensor_map(void *ctx, void *map, const void *base, int32_t element, int32_t rank, const int64_t *numbers);
 

@@ -11,6 +11,7 @@ from aicc.driver import Options, compile_model
 from aicc.loader import load
 from aicc.target import Target
 from aicc.tools.inputs import random_inputs
+from test.cuda.cases import make_constant, model_of, pipeline_for, schedules
 from test.models.test_models import SIZES, model
 from test.ops.test_control_flow import CASES
 from test.ops.test_control_flow import _model as parsed
@@ -32,6 +33,21 @@ def test_static(driver: Driver, name: str, tmp_path: Path) -> None:
     assert driver.state.launches > 2 * len(exe.kernels) * 0.9
     assert [r.shape for r in results[0]] == [r.shape for r in results[3]]
     assert all(isinstance(r, np.ndarray) for r in results[0])
+    exe.close()
+
+
+def test_windows_by_warpgroups(driver: Driver, tmp_path: Path) -> None:
+    """The stand-in describes no tensor whose dims overlap, as those of a moving window might."""
+    text = "(float16[1,64,33,33] X, float16[64,64,3,3] W) => (float16[1,64,16,16] Y) { Y = Conv<strides=[2,2]>(X,W) }"
+    parsed_model = model_of(text)
+    x, w = random_inputs(parsed_model).values()
+    make_constant(parsed_model, {"W": w})
+    path, target = tmp_path / "model.so", Target.cuda("sm_90a")
+    options = Options(target=target, pipeline=pipeline_for(target, "warpgroup"))
+    compile_model(parsed_model.SerializeToString(), path, options)
+    exe = load(path)
+    assert "warpgroup" in schedules(exe)
+    exe.run([x])
     exe.close()
 
 

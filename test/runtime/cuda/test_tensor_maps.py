@@ -41,7 +41,7 @@ def test_boxes_with_positions_apart(driver: Driver, gpu_model: GpuModel) -> None
     exe.close()
 
 
-@pytest.mark.parametrize("wrong", ["STEP=72", "APART=9"])
+@pytest.mark.parametrize("wrong", ["STEP=72", "APART=9", "STEP=64"])
 def test_what_the_driver_refuses(wrong: str, driver: Driver, gpu_model: GpuModel) -> None:
     exe = load(gpu_model("gpu_tensor_map", wrong))
     with pytest.raises(RuntimeError_, match="A tensor cannot be described to the device .compiled for sm_90"):

@@ -9,8 +9,8 @@ after:  as many blocks as there are multiprocessors, each with tiles one after t
 
 Rows of a convolution are pixels: a tile is a patch of them, and the box that is copied moves with the window
 (`boxes.py`). Bytes are multiplied along the sums only: weights get that layout when the model is compiled. What copies
-cannot take (steps in memory that are no multiples of 16 bytes, more dims than five) is left to the schedule
-`contraction`; arguments that are not aligned, too, but the host finds that out.
+cannot take (steps in memory that are no multiples of 16 bytes, more dims than five, dims that overlap) is left to the
+schedule `contraction`; arguments that are not aligned, too, but the host finds that out.
 """
 
 from aicc.passes.schedules.cuda.warpgroup.schedule import SCHEDULE
