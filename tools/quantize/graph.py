@@ -87,7 +87,7 @@ class Rewriting:
             for attribute in node.attribute
             if attribute.name == "value"
         }
-        self._turned = [_transposes(graph) for graph in self.graphs]
+        self._moves = [_moves(graph) for graph in self.graphs]
         self._turns: dict[tuple[str, int], str] = {}
         self._added: dict[tuple[str, int, bytes], str] = {}
         self._before: dict[int, list[onnx.NodeProto]] = {}
@@ -114,13 +114,21 @@ class Rewriting:
             return []
         found = []
         for i in operands:
-            name, turned = node.input[i], False
-            if node.op_type in PRODUCTS and self.tensor(name) is None:
-                name = self._turned[graph].get(name) or self._turned[0].get(name, "")
-                turned = True
-            if self._is_weight(node, name):
+            name, turned = self._source(node.input[i], graph)
+            if self._is_weight(node, name) and (node.op_type in PRODUCTS or not turned):
                 found.append(Layer(node, name, transposed != turned, graph, i, turned))
         return found
+
+    def _source(self, name: str, graph: int) -> tuple[str, bool]:
+        """The constant that `name` is in a graph, behind any Identity and Transpose, and whether these turn it around;
+        else a name that is no constant."""
+        turned = False
+        while self.tensor(name) is None:
+            move = self._moves[graph].get(name) or self._moves[0].get(name)
+            if move is None:
+                break
+            name, turned = move[0], turned != move[1]
+        return name, turned
 
     def _is_weight(self, node: onnx.NodeProto, name: str) -> bool:
         """Whether `name` holds weights of f32 in the form that is quantized for a node of this kind."""
@@ -219,22 +227,24 @@ def _orientation(node: onnx.NodeProto) -> bool | None:
     return bool(attributes.get("transB", 0))
 
 
-def _transposes(graph: onnx.GraphProto) -> dict[str, str]:
-    """What the Transposes of a graph that turn two dims around read, by their result."""
+def _moves(graph: onnx.GraphProto) -> dict[str, tuple[str, bool]]:
+    """What the Identities of a graph read, and the Transposes that turn two dims around, by their result; True: turned."""
     return {
-        node.output[0]: node.input[0]
+        node.output[0]: (node.input[0], node.op_type == "Transpose")
         for node in graph.node
-        if node.op_type == "Transpose"
+        if node.op_type == "Identity"
+        or node.op_type == "Transpose"
         and all(list(a.ints) == [1, 0] for a in node.attribute if a.name == "perm")
     }
 
 
 def _remove_unused(graph: onnx.GraphProto) -> None:
-    """Removes the constants that nothing reads, and what only turned these around."""
+    """Removes the constants that nothing reads, and what only turned these around or named them again."""
     used = Counter(names_read(graph))
-    for node in [n for n in graph.node if n.op_type == "Transpose" and not used[n.output[0]]]:
-        graph.node.remove(node)
-        used[node.input[0]] -= 1
+    for node in reversed([n for n in graph.node if n.op_type in ("Identity", "Transpose")]):
+        if not used[node.output[0]]:
+            graph.node.remove(node)
+            used[node.input[0]] -= 1
     unused = [t for t in graph.initializer if not used[t.name]]
     for tensor in unused:
         graph.initializer.remove(tensor)

@@ -19,12 +19,13 @@ IDS = np.array([[3, 95, 0, 41, 7]])
 
 
 def tied_model(product: str) -> onnx.ModelProto:
-    """Rows of a table, a layer that reads its weights through a Transpose, and scores of all rows."""
+    """Rows of a table, a layer that reads its weights through Identity and Transpose, and scores of all rows."""
     rng = np.random.default_rng(3)
     weights = {"table": (ROWS, WIDTH), "w": (WIDTH, WIDTH)}
     nodes = [
         helper.make_node("Gather", ["table", "ids"], ["rows"], "embedding"),
-        helper.make_node("Transpose", ["w"], ["w_t"], perm=[1, 0]),
+        helper.make_node("Identity", ["w"], ["w_again"]),
+        helper.make_node("Transpose", ["w_again"], ["w_t"], perm=[1, 0]),
         helper.make_node("MatMul", ["rows", "w_t"], ["h"], "layer"),
         helper.make_node("Tanh", ["h"], ["t"]),
         helper.make_node("Squeeze", ["t", "zero"], ["s"]),
