@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto
 
 from aicc.errors import CompileError, ImportError_
+from aicc.importer.functions import expand_functions
 from aicc.tools.inputs import random_inputs
 from aicc.tools.quantize.activations import quantize_dynamic, quantize_static
 from aicc.tools.quantize.bodies import all_graphs
@@ -58,7 +59,9 @@ def quantize(
     Raises CompileError AICC-4001 (output), AICC-4002 (options), AICC-4004 (the model or the data), ImportError_.
     """
     options = options or QuantizeOptions(**changes)
-    source = _read(model)
+    source = expand_functions(
+        _read(model)
+    )  # layers inside are layers, and converting to an opset loses functions
     if output is not None:
         from aicc.driver import check_writable
 

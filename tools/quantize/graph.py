@@ -228,7 +228,7 @@ def _orientation(node: onnx.NodeProto) -> bool | None:
 
 
 def _moves(graph: onnx.GraphProto) -> dict[str, tuple[str, bool]]:
-    """What the Identities of a graph read, and the Transposes that turn two dims around, by their result; True: turned."""
+    """What Identities of a graph read, and Transposes that turn two dims around (True), by their result."""
     return {
         node.output[0]: (node.input[0], node.op_type == "Transpose")
         for node in graph.node

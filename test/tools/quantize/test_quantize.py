@@ -274,6 +274,30 @@ def test_layers_that_no_range_is_known_of():
         aicc.quantize(model_with_branches(), mode="static", data=samples())
 
 
+def test_layers_of_functions():
+    """The first product is a function's; the file's opset is older than blocks of 4 bits."""
+    model = a_model()
+    first = next(n for n in model.graph.node if n.name == "first")
+    function = helper.make_function(
+        "local",
+        "Product",
+        ["a", "b"],
+        ["c"],
+        [helper.make_node("MatMul", ["a", "b"], ["c"])],
+        model.opset_import,
+    )
+    model.functions.append(function)
+    model.opset_import.append(helper.make_opsetid("local", 1))
+    first.op_type, first.domain = "Product", "local"
+    result = aicc.quantize(model, errors=False)
+    assert sum(t.data_type == TensorProto.INT4 for t in result.model.graph.initializer) == 3
+    got, wanted = (
+        m(samples(1)[0]) for m in (aicc.compile(result.model), aicc.compile(aicc.quantize(a_model()).model))
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
+    by_peer(result.model, samples(1)[0])
+
+
 def test_a_product_of_constants_is_left_alone():
     """It has no activations whose range could be known."""
     model = a_model()
