@@ -1,7 +1,6 @@
 """Passes on the aicc dialect, and the order they run in.
 
 `graph_passes(target)` is the stage `graph`: what an imported model becomes before it is lowered to linalg.
-`MergeMatmuls` is not part of it; a pipeline may add it.
 """
 
 from __future__ import annotations
@@ -47,6 +46,8 @@ def graph_passes(target: Target) -> list[Pass]:
         RecognizeAttention(),
         # what is multiplied in bytes
         QuantizeActivations(),
+        # what is one product
+        MergeMatmuls(),
         # where tensors lie
         AssignLayout(),
         Canonicalize(),

@@ -14,6 +14,9 @@ from aicc.target import Target
 LAUNCH = 2.5e-6
 """Seconds of a kernel that does nothing, among others of a graph."""
 
+START = 1.0e-6
+"""Seconds until a product's first operands are there, and from the last product to the end."""
+
 TURN = 1.5e-7
 """Seconds until a block that waits for a stage, meets, and multiplies small matrices has done so, however small."""
 

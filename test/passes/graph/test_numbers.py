@@ -23,6 +23,7 @@ from aicc.passes.base import Pass, make_pass
 from aicc.passes.graph import graph_passes
 from aicc.passes.graph.facts import main_function, module_ops
 from aicc.target import Target
+from aicc.tools.pipelines import parse_options
 from test.passes.graph.interp import Array, check_pass
 
 HERE = Path(__file__).parent
@@ -65,7 +66,8 @@ def _passes(names: list[str]) -> Iterator[Pass]:
         if name == "graph":
             yield from graph_passes(Target.cpu_named("x86-64-v3"))
         else:
-            yield make_pass(name, {})
+            name, _, options = name.partition("=")
+            yield make_pass(name, parse_options(options))
 
 
 def random_array(rng: np.random.Generator, t: TensorType, sizes: dict[str, int]) -> Array:

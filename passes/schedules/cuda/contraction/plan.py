@@ -9,7 +9,7 @@ from math import ceil
 from aicc.passes.gpu.temporaries import MOST_COUNTERS
 from aicc.passes.schedules.cpu.emit import element_bits
 from aicc.passes.schedules.cuda.contraction.roles import Roles, Side
-from aicc.passes.schedules.cuda.costs import LATENCY, TURN, rates
+from aicc.passes.schedules.cuda.costs import LATENCY, START, TURN, rates
 from aicc.passes.schedules.schedule import Config
 from aicc.target import Target
 
@@ -64,8 +64,6 @@ _SYNCHRONOUS = {90: 0.6, 100: 0.3}
 """Of the tensor cores' peak that products which a warp waits for can have, where others are the fast ones."""
 _REGISTERS, _THREADS = 128, 2048
 """Registers of a thread; threads that a multiprocessor has."""
-_START = 1.0e-6
-"""Seconds until the first operands are there, and from the last product to the end."""
 _JOIN = 1.0e-6
 """Seconds until a block knows that the others are done."""
 _CACHE = 2.0
@@ -137,7 +135,7 @@ def seconds(roles: Roles, plan: Plan, target: Target) -> float:
     read = plan.shared_bytes(bits) / plan.stages / near
     turn = max(TURN, LATENCY / (plan.stages - 1), beside * max(products, read))
     turns = ceil(turns_of(roles, plan) / plan.parts)
-    total = ceil(blocks / (target.cores * beside)) * (turns * turn + _START)
+    total = ceil(blocks / (target.cores * beside)) * (turns * turn + START)
     if plan.parts > 1:
         rows = min(plan.rows, roles.guess(roles.rows))
         total += _JOIN + plan.parts * rows * plan.columns * 4 / near
