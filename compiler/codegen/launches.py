@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,7 +74,7 @@ def _product(numbers: Sequence[int | None]) -> int | None:
 
 
 def _number(value: Any, target: Target) -> int | None:
-    """A constant, or what the device has so many of."""
+    """What the host computes from constants, and from how many multiprocessors the device has; None: a run decides."""
     op = defining_op(value)
     if op is None:
         return None
@@ -82,10 +83,22 @@ def _number(value: Any, target: Target) -> int | None:
     if op.name == "func.call":
         called = str(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
         return target.cores if called == "aicc_multiprocessors" else None
-    if op.name in ("arith.minsi", "arith.minui"):
-        both = [_number(operand, target) for operand in op.operands]
-        return None if None in both else min(number for number in both if number is not None)
-    return None
+    if op.name not in _COMPUTED:
+        return None
+    left, right = (_number(operand, target) for operand in op.operands)
+    return None if left is None or right is None else _COMPUTED[op.name](left, right)
+
+
+# Of numbers that are not negative.
+_COMPUTED: dict[str, Callable[[int, int], int]] = {
+    "arith.addi": operator.add,
+    "arith.subi": operator.sub,
+    "arith.muli": operator.mul,
+    "arith.divui": operator.floordiv,
+    "arith.minsi": min,
+    "arith.minui": min,
+    "arith.maxsi": max,
+}
 
 
 def _is_otherwise(op: Any) -> bool:

@@ -335,3 +335,15 @@ for os.environ["AICC_SIMT_ORDER"] in ORDERS:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == WRONG or "aicc simt: " in done.stderr, done.stderr[-2000:]
+
+
+def test_blocks_of_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a grid whose size the host computes: as many clusters as there are tiles, or as run at once."""
+    for rows, blocks in ((400, 4), (128 * 80, 80), (128 * 301, 132)):
+        force(monkeypatch, (128, 256, 2))
+        text = f"(float16[{rows},64] X, float16[64,256] W) => (float16[{rows},256] Y) {{ Y = MatMul(X,W) }}"
+        target = Target.simt(ARCH)
+        options = Options(target, pipeline=pipeline_for(target, "warpgroup"), jobs=0)
+        (kernel,) = compile_model(model_of(text), None, options).stats["kernel_results"].values()
+        (launch,) = kernel["launches"]
+        assert (launch.blocks, launch.threads) == (blocks, 384)
