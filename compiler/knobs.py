@@ -186,6 +186,11 @@ class Knobs:
         "AICC_CUDA_GRAPHS", _boolean, True, "0 or 1",
         "Whether repeated runs are replayed as CUDA graphs. Read by the model when it is loaded.",
     )  # fmt: skip
+    cuda_early_launch = Knob[bool](
+        "AICC_CUDA_EARLY_LAUNCH", _boolean, False, "a boolean",
+        "For CUDA, sm_90 and later: whether kernels begin while the one before them ends (programmatic dependent "
+        "launch, docs/cuda.md). Read when a model is compiled.",
+    )  # fmt: skip
     cublaslt = Knob[str](
         "AICC_CUBLASLT", str, "", "a library",
         "NVIDIA's cuBLASLt, for models compiled to call it; default: libcublasLt.so.13 or .12 as the system finds "

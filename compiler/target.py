@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aicc.devices import PTX, device_of
 from aicc.errors import CompileError
+from aicc.knobs import knobs
 
 _BASELINE: dict[str, tuple[str, ...]] = {
     "x86-64": ("sse2",),
@@ -59,6 +60,8 @@ class Target:
     """For devices: the CPU that runs the host program and launches kernels."""
     tf32: bool = False
     """For NVIDIA GPUs: whether products of f32 may round their operands to TF32, for tensor cores."""
+    early_launch: bool = False
+    """For NVIDIA GPUs: whether kernels may begin before those before them have ended, and wait for that."""
 
     @property
     def host_side(self) -> Target:
@@ -131,7 +134,7 @@ class Target:
                 hint=f"there are: native, generic, {', '.join(PTX)}.",
             )
         device = device_of(name)
-        return Target(
+        target = Target(
             kind="cuda",
             triple="nvptx64-nvidia-cuda",
             cpu=name,
@@ -143,6 +146,7 @@ class Target:
             cores=device.multiprocessors,
             host_target=host or Target.host(),
         )
+        return replace(target, early_launch=knobs.cuda_early_launch and target.compute_capability >= 90)
 
     @staticmethod
     def simt(arch: str = "native", host: Target | None = None) -> Target:

@@ -10,6 +10,7 @@ from aicc.codegen.launches import Launch, launches_of, with_registers
 from aicc.codegen.objects import check_imports, compile_llvm_text
 from aicc.knobs import knobs
 from aicc.passes.gpu.device import device_assembly, device_module, lower_device
+from aicc.passes.gpu.grids import wait_for_grids
 from aicc.passes.gpu.host import Image, lower_launches
 from aicc.passes.gpu.outline import outline_launches
 from aicc.passes.gpu.simt import lower_to_simt
@@ -22,6 +23,8 @@ def build_device_object(module: Any, target: Target, opt: int) -> tuple[bytes, l
     Raises CompileError.
     """
     outline_launches(module)
+    if target.early_launch:
+        wait_for_grids(module)
     launches = launches_of(module, target)
     if target.kind == "simt":
         image = Image(b"", emulated=lower_to_simt(module, target))

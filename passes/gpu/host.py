@@ -79,7 +79,7 @@ def lower_launches(module: Any, image: Image, target: Target) -> None:
             del kernel.attributes[attribute]
     kernel.attributes["llvm.linkage"] = ir.Attribute.parse("#llvm.linkage<internal>")
     types = [argument.type for argument in kernel.regions[0].blocks[0].arguments]
-    text = _globals_text(name, descriptors, image, target.compute_capability)
+    text = _globals_text(name, descriptors, image, target)
     pass_pointers(module)
     _append(module, text)
     convert(module, target.host_side, small_floats=False)
@@ -137,12 +137,13 @@ def _call(op: Any, kernel: Any, callee: str) -> None:
     op.erase()
 
 
-def _globals_text(name: str, kernels: list[str], image: Image, arch: int) -> str:
+def _globals_text(name: str, kernels: list[str], image: Image, target: Target) -> str:
     """The image, and a descriptor for each function of it: `aicc_cuda_kernel` of compiler/runtime/cuda/cuda.h."""
     lines = [_bytes_text(f"{name}_image", image.code + b"\0")] if image.emulated is None else []
     if image.cubin:
         lines.append(_bytes_text(f"{name}_cubin", image.cubin))
     null = "llvm.mlir.zero : !llvm.ptr"
+    arch, waits = target.compute_capability, int(target.early_launch)
     for kernel in kernels:
         lines.append(_bytes_text(f"{kernel}_name", kernel.encode() + b"\0"))
         fields = [
@@ -153,7 +154,7 @@ def _globals_text(name: str, kernels: list[str], image: Image, arch: int) -> str
             ("ptr", f"llvm.mlir.addressof @{name}_cubin : !llvm.ptr" if image.cubin else null),
             ("i64", f"llvm.mlir.constant({len(image.cubin)} : i64) : i64"),
             ("i64", f"llvm.mlir.constant({arch if image.cubin else 0} : i64) : i64"),
-            ("i64", "llvm.mlir.constant(0 : i64) : i64"),
+            ("i64", f"llvm.mlir.constant({waits} : i64) : i64"),
         ]
         if image.emulated is not None:
             lines.append(f"llvm.func @{kernel}(!llvm.ptr)")

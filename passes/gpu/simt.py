@@ -34,6 +34,7 @@ _WAITING = (
     "nvgpu.ldmatrix",
     "nvvm.wgmma.mma_async",
     "nvvm.stmatrix",
+    "nvvm.griddepcontrol",
 )
 _ALIGNMENT = 1024
 
@@ -91,6 +92,7 @@ class _Rewriter:
         self.function = outer.regions[0].blocks[0].operations[0].operation
         self.name = str(ir.StringAttr(self.function.attributes["sym_name"]).value)
         self.shared = 0
+        self.waits_for_grids = any(op.name == "nvvm.griddepcontrol" for op in nested_ops(self.function))
         self.declared: set[str] = set()
         self._build()
         outer.erase()
@@ -132,7 +134,10 @@ class _Rewriter:
         if kind == pointer_type():
             return place  # a map of a tensor
         if isinstance(kind, ir.MemRefType):
-            return pointer_to_memref(llvm_dialect.LoadOp(pointer_type(), place).result, kind)
+            memory = llvm_dialect.LoadOp(pointer_type(), place).result
+            if self.waits_for_grids:
+                memory = self.call("aicc_simt_memory", [memory], pointer_type())
+            return pointer_to_memref(memory, kind)
         return arith.IndexCastOp(kind, llvm_dialect.LoadOp(i64, place).result).result
 
     def _shared(self, kind: Any) -> Any:

@@ -56,6 +56,9 @@ def asynchronous_rules(rewriter: Rewriter) -> dict[str, Callable[[Any], list[Any
         "nvvm.wgmma.wait.group.sync.aligned": lambda op: rewriter.none(
             "aicc_simt_wgmma_wait", [i64_of(int(ir.IntegerAttr(op.attributes["group"]).value))]
         ),
+        "nvvm.griddepcontrol": lambda op: (
+            rewriter.none("aicc_simt_grids_wait", []) if "wait" in str(op.attributes["kind"]) else []
+        ),
         **dict.fromkeys(_NOTHING, lambda op: []),
     }
 

@@ -29,7 +29,7 @@ typedef struct aicc_cuda_kernel {
   const char *cubin;   /* the same as machine code, or NULL: taken where the device is of architecture `arch` */
   uint64_t cubin_size;
   int64_t arch;  /* of the cubin: 80, 90 … */
-  int64_t index; /* the runtime's own; 0 in the object */
+  int64_t waits; /* 1: it waits for the kernels before it by itself, and may be launched before they have ended */
 } aicc_cuda_kernel;
 
 #define AICC_CUDA_KERNELS "aicc_cuda_kernels"

@@ -7,6 +7,8 @@
 
 struct cuda_driver cuda;
 
+enum { EARLY_LAUNCHES_IN_GRAPHS = 12030 }; /* edges of graphs have kinds from CUDA 12.3 on */
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void *library;
 
@@ -36,6 +38,9 @@ static int32_t find_functions(void) {
 
 static int32_t initialize(void) {
   CUresult result = cuda.init(0);
+  int version = 0;
+  if (result == CUDA_SUCCESS) result = cuda.driver_version(&version);
+  if (version < EARLY_LAUNCHES_IN_GRAPHS) cuda.launch_with = NULL;
   if (result == CUDA_SUCCESS) return AICC_OK;
   if (result == CUDA_ERROR_NO_DEVICE)
     return rt_error(AICC_ERROR_DEVICE, "there is no NVIDIA GPU: the driver found no device (CUDA_ERROR_NO_DEVICE)");

@@ -46,7 +46,23 @@ enum {
   CU_TENSOR_MAP_SWIZZLE_128B = 3,
   CU_TENSOR_MAP_L2_PROMOTION_L2_256B = 3,
   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0, /* zeros */
+  CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
 };
+
+typedef struct {
+  int id;
+  union {
+    int programmatic_stream_serialization_allowed;
+    uint64_t room[8];
+  } value;
+} CUlaunchAttribute;
+
+typedef struct {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+  CUstream stream;
+  CUlaunchAttribute *attributes;
+  unsigned attribute_count;
+} CUlaunchConfig;
 
 /* name in the table, symbol, parameters */
 #define AICC_CUDA_FUNCTIONS(F)                                                                                  \
@@ -97,6 +113,7 @@ enum {
 
 /* Of later drivers (CUDA 12.0): NULL where there is none. */
 #define AICC_CUDA_LATER_FUNCTIONS(F)                                                                            \
+  F(launch_with, cuLaunchKernelEx, (const CUlaunchConfig *, CUfunction, void **, void **))                      \
   F(tensor_map, cuTensorMapEncodeTiled,                                                                         \
     (void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const unsigned *, const unsigned *, int, int, int, int))
 

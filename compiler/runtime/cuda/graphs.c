@@ -59,6 +59,7 @@ static int32_t capture(aicc_context *ctx, CUgraphExec *exec) {
   *exec = NULL;
   if (cuda.capture_begin(s->own, CU_STREAM_CAPTURE_MODE_RELAXED) != CUDA_SUCCESS) return AICC_OK;
   s->capturing = true;
+  s->after_waiting = false;
   int32_t status = rt_call_main(ctx);
   s->capturing = false;
   CUgraph graph = NULL;
@@ -72,7 +73,7 @@ static int32_t capture(aicc_context *ctx, CUgraphExec *exec) {
 
 static int32_t run_now(aicc_context *ctx) {
   struct rt_device_state *s = ctx->device;
-  s->read = false;
+  s->read = s->after_waiting = false;
   int32_t status = rt_call_main(ctx);
   bool allocated = false; /* an output of a size that only `main` knows */
   for (int32_t i = 0; i < aicc_model.n_outputs; i++) allocated = allocated || ctx->outputs[i].given;

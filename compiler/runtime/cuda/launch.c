@@ -12,6 +12,12 @@ static void check(aicc_context *ctx, CUresult result, const char *what) {
 /* A stream of the caller's may be one that cannot be captured. */
 static CUstream stream_of(const struct rt_device_state *s) { return s->capturing ? s->own : s->stream; }
 
+/* The same for work that is no launch. */
+static CUstream other_work(struct rt_device_state *s) {
+  s->after_waiting = false;
+  return stream_of(s);
+}
+
 /* More than 48 KiB of shared memory have to be asked for, once per function; contexts may ask at the same time. */
 static void allow_shared(aicc_context *ctx, int64_t number, int32_t bytes) {
   struct cuda_modules *m = &ctx->device->device->modules;
@@ -19,6 +25,21 @@ static void allow_shared(aicc_context *ctx, int64_t number, int32_t bytes) {
   check(ctx, cuda.function_set(m->functions[number], CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes),
         "a kernel needs more shared memory than the device has");
   atomic_store(&m->shared[number], bytes);
+}
+
+/* A kernel that waits for those before it may begin before the last of them has ended, if that one waited, too: else its
+ * end would not be that of all. Copies, libraries and what the caller put on the stream are none such. */
+static CUresult launch(struct rt_device_state *s, CUfunction function, CUlaunchConfig config, bool waits, bool timed,
+                       void **args) {
+  bool early = waits && s->after_waiting && !timed && cuda.launch_with;
+  s->after_waiting = waits;
+  if (!early)
+    return cuda.launch(function, config.grid_x, config.grid_y, config.grid_z, config.block_x, config.block_y,
+                       config.block_z, config.shared_bytes, config.stream, args, NULL);
+  CUlaunchAttribute attribute = {.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION};
+  attribute.value.programmatic_stream_serialization_allowed = 1;
+  config.attributes = &attribute, config.attribute_count = 1;
+  return cuda.launch_with(&config, function, args, NULL);
 }
 
 void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, int32_t grid_y, int32_t grid_z,
@@ -32,9 +53,10 @@ void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, i
   allow_shared(ctx, number, shared_bytes);
   int32_t status = ctx->profiling ? cuda_timing_before(s) : AICC_OK;
   if (status != AICC_OK) rt_end_run(ctx, status);
-  CUresult result = cuda.launch(s->device->modules.functions[number], (unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z,
-                                (unsigned)block_x, (unsigned)block_y, (unsigned)block_z, (unsigned)shared_bytes,
-                                stream_of(s), args, NULL);
+  CUlaunchConfig config = {.grid_x = (unsigned)grid_x, .grid_y = (unsigned)grid_y, .grid_z = (unsigned)grid_z,
+                           .block_x = (unsigned)block_x, .block_y = (unsigned)block_y, .block_z = (unsigned)block_z,
+                           .shared_bytes = (unsigned)shared_bytes, .stream = stream_of(s)};
+  CUresult result = launch(s, s->device->modules.functions[number], config, kernel->waits, ctx->profiling, args);
   if (result != CUDA_SUCCESS) rt_end_run(ctx, cuda_check(result, kernel->name));
   if (ctx->profiling && (status = cuda_timing_after(s, kernel->range)) != AICC_OK) rt_end_run(ctx, status);
 }
@@ -42,7 +64,7 @@ void aicc_cuda_launch(void *context, aicc_cuda_kernel *kernel, int32_t grid_x, i
 void *rt_device_begin_call(aicc_context *ctx) {
   int32_t status = ctx->profiling ? cuda_timing_before(ctx->device) : AICC_OK;
   if (status != AICC_OK) rt_end_run(ctx, status);
-  return stream_of(ctx->device);
+  return other_work(ctx->device);
 }
 
 void rt_device_end_call(aicc_context *ctx, aicc_range_fn range) {
@@ -90,7 +112,7 @@ void aicc_cuda_read(void *context, void *host, const void *device, int64_t bytes
   s->read = true;
   if (s->capturing) rt_end_run(ctx, AICC_OK); /* graphs.c runs `main` again, without capture */
   if (!bytes) return;
-  check(ctx, cuda.download(host, address, (size_t)bytes, s->stream), "memory cannot be read");
+  check(ctx, cuda.download(host, address, (size_t)bytes, other_work(s)), "memory cannot be read");
   check(ctx, cuda.stream_wait(s->stream), "the model failed on the device");
 }
 
@@ -107,14 +129,14 @@ void aicc_cuda_write(void *context, void *device, const void *host, int64_t byte
   struct rt_device_state *s = ctx->device;
   CUdeviceptr address = (CUdeviceptr)(uintptr_t)device;
   if (bytes > SMALL_TABLE && !s->capturing) {
-    int32_t status = cuda_upload(&s->staging, address, host, bytes, s->stream);
+    int32_t status = cuda_upload(&s->staging, address, host, bytes, other_work(s));
     if (status != AICC_OK) rt_end_run(ctx, status);
     return;
   }
   for (int64_t at = 0; at < bytes;) {
     int64_t size = bytes - at >= 4 ? 4 : bytes - at >= 2 ? 2 : 1;
     while ((address + (CUdeviceptr)at) % (CUdeviceptr)size) size /= 2;
-    check(ctx, set_word(address + (CUdeviceptr)at, (const char *)host + at, size, stream_of(s)), "memory cannot be written");
+    check(ctx, set_word(address + (CUdeviceptr)at, (const char *)host + at, size, other_work(s)), "memory cannot be written");
     at += size;
   }
 }
@@ -122,6 +144,6 @@ void aicc_cuda_write(void *context, void *device, const void *host, int64_t byte
 void aicc_cuda_copy(void *context, void *target, const void *source, int64_t bytes) {
   aicc_context *ctx = context;
   if (bytes <= 0) return;
-  check(ctx, cuda.move((CUdeviceptr)(uintptr_t)target, (CUdeviceptr)(uintptr_t)source, (size_t)bytes, stream_of(ctx->device)),
+  check(ctx, cuda.move((CUdeviceptr)(uintptr_t)target, (CUdeviceptr)(uintptr_t)source, (size_t)bytes, other_work(ctx->device)),
         "memory cannot be copied");
 }

@@ -110,6 +110,7 @@ struct rt_device_state {
   bool asynchronous;    /* a run need not wait when no tensor of it is on the host */
   bool capturing, read; /* the run so far: is it captured, did it wait for the device */
   bool never_replay;    /* `main` reads memory, or graphs are turned off */
+  bool after_waiting;   /* the last work of the run so far is a kernel that waits for those before it */
   CUdeviceptr arena;
   struct cuda_staging staging;
   struct cuda_graphs graphs;

@@ -171,6 +171,7 @@ bool simt_copy_one(void) {
 void aicc_simt_copy_box(char *target, const struct box *map, struct phase *barrier, int32_t p0, int32_t p1, int32_t p2,
                         int32_t p3, int32_t p4, int32_t blocks) {
   check(barrier);
+  simt_check_waited();
   if ((uintptr_t)map % 64 != 0) simt_die("a tensor map is not aligned to 64 bytes");
   if ((uintptr_t)target % ATOM != 0) simt_die("a box is not aligned to where its chunks are exchanged");
   if (blocks == 0) blocks = 1 << simt_rank();
@@ -191,6 +192,7 @@ void aicc_simt_store_box(const struct box *map, const char *source, int32_t p0, 
                          int32_t p4) {
   struct group *own = group();
   int thread = simt_thread() % GROUP;
+  simt_check_waited();
   if ((uintptr_t)map % 64 != 0) simt_die("a tensor map is not aligned to 64 bytes");
   if ((uintptr_t)source % ATOM != 0) simt_die("a box is not aligned to where its chunks are exchanged");
   if (own->stored == MAX_STORES) simt_die("too many boxes that nobody waits for");

@@ -20,6 +20,8 @@ int simt_rank(void);
 /* The shared memory of a block of the cluster; and whether there is such a block, and threads of it have not ended. */
 char *simt_shared_of(int rank);
 bool simt_goes_on(int rank);
+/* Whoever calls it touches memory of other kernels. */
+void simt_check_waited(void);
 void simt_wait_warp(void);
 void simt_wait_group(void);
 

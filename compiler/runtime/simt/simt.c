@@ -4,6 +4,7 @@
  * runs until it waits for the others (barrier, or an exchange within its warp), in ascending order, or descending with
  * AICC_SIMT_ORDER=descending: code that lacks a barrier gives different numbers. Shared memory starts out as NaNs.
  * Kernels that never wait need no fibers. */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 #include "asynchronous.h"
 
 enum { STACK = 256 << 10, MAX_THREADS = 1024, WARP = 32, GROUP = 128, SHARED = 232448 };
-enum state { READY, AT_BARRIER, AT_WARP, AT_GROUP, AT_MEETING, AT_PHASE, AT_CLUSTER, DONE };
+enum { FAR = 56 }; /* no memory of this process has an address with this bit */
+enum state { READY, AT_BARRIER, AT_WARP, AT_GROUP, AT_MEETING, AT_PHASE, AT_CLUSTER, AT_GRIDS, DONE };
 
 typedef void (*thread_fn)(void **args);
 
@@ -38,6 +40,7 @@ static struct {
   int64_t first;      /* of these, along x */
   thread_fn function;
   void **args;
+  bool early;   /* the kernels before have not ended: threads go on until they wait for that */
   char *shared; /* SHARED bytes a block */
   uint64_t slots[MAX_CLUSTER * MAX_THREADS][16]; /* what lanes give each other */
 } simt;
@@ -155,7 +158,8 @@ static bool all_done(void) {
   return true;
 }
 
-static void run_cluster(bool descending) {
+static void start_cluster(void) {
+  memset(simt.shared, 0xff, (size_t)simt.cluster * SHARED);
   for (int i = 0; i < simt.cluster * simt.count; i++) {
     struct thread *t = &simt.threads[i];
     getcontext(&t->context);
@@ -166,8 +170,30 @@ static void run_cluster(bool descending) {
     makecontext(&t->context, fiber, 0);
     t->state = READY;
   }
+}
+
+static void run_cluster(bool descending) {
+  start_cluster();
   while (!all_done())
     if (!go_on(descending)) simt_die("threads of a block wait for each other at different places");
+}
+
+static void touched(int signal) {
+  (void)signal;
+  simt_die("a kernel touches memory before it waits for the kernels before it");
+}
+
+/* What threads of a kernel that waits for those before it do until then, with addresses at which there is no memory. */
+static void begin_early(bool descending) {
+  struct sigaction before, during = {.sa_handler = touched};
+  simt.early = true;
+  start_cluster();
+  sigaction(SIGSEGV, &during, &before);
+  while (go_on(descending)) continue;
+  sigaction(SIGSEGV, &before, NULL);
+  simt.early = false;
+  for (int i = 0; i < simt.cluster * simt.count; i++)
+    if (simt.threads[i].state != AT_GRIDS) simt_die("a thread does not wait for the kernels before its own");
 }
 
 /* `image` is the function; `size` says whether its threads wait for each other, `arch` how many blocks a cluster has. */
@@ -203,7 +229,7 @@ void aicc_cuda_launch(void *ctx, aicc_cuda_kernel *kernel, int32_t grid_x, int32
       for (int64_t x = 0; x < grid_x; x += cluster) {
         simt.first = x, simt.place[4] = y, simt.place[5] = z;
         if (kernel->size != 0) {
-          memset(simt.shared, 0xff, (size_t)cluster * SHARED);
+          if (kernel->waits != 0 && x + y + z == 0) begin_early(descending);
           run_cluster(descending);
           simt_end_cluster();
           continue;
@@ -237,6 +263,17 @@ int64_t aicc_simt_place(int64_t which) { return simt.place[which]; }
 char *aicc_simt_shared(void) { return simt.shared + simt_rank() * SHARED; }
 
 void aicc_simt_barrier(void) { wait_as(AT_BARRIER); }
+
+/* Threads that began early are begun again. */
+void aicc_simt_grids_wait(void) {
+  if (simt.early) wait_as(AT_GRIDS);
+}
+
+void *aicc_simt_memory(void *address) { return (char *)address + ((uint64_t)simt.early << FAR); }
+
+void simt_check_waited(void) {
+  if (simt.early) touched(0);
+}
 
 int64_t aicc_simt_lane(void) { return simt.current % WARP; }
 

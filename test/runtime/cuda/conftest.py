@@ -24,7 +24,7 @@ _COUNTED = [
     "replays",
     "captures",
 ]
-_COUNTED += ["frees", "most_shared"]
+_COUNTED += ["frees", "most_shared", "early"]
 _SETTINGS = ["devices", "memory", "driver_version", "init_error", "load_error", "capture_error"]
 
 GpuModel = Callable[..., Path]

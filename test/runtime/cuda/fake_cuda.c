@@ -38,7 +38,7 @@ struct CUgraphExec_st {
 };
 struct CUstream_st {
   struct CUgraph_st queue, captured;
-  bool capturing;
+  bool capturing, launched; /* launched: its last work, or that of the graph, is a kernel */
   struct CUstream_st *next;
 };
 struct CUevent_st {
@@ -206,6 +206,7 @@ static void flush_all(void) {
 static CUresult put(CUstream s, struct op op) {
   if (!s) s = &legacy;
   struct CUgraph_st *g = s->capturing ? &s->captured : &s->queue;
+  s->launched = op.kind == LAUNCH;
   if (g->count == g->capacity) {
     g->capacity = g->capacity ? 2 * g->capacity : 16;
     g->ops = realloc(g->ops, (size_t)g->capacity * sizeof *g->ops);
@@ -258,6 +259,20 @@ EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned 
   for (int i = 0; i < f->function.n_maps; i++) memcpy(&op.maps[i], args[f->function.n_args + i], sizeof op.maps[i]);
   return put(s, op);
 }
+#ifndef CUDA_11
+/* Only a launch after another may begin before its end: there is nothing else that could let it. */
+EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *c, CUfunction f, void **args, void **extra) {
+  lock();
+  CUstream s = c->stream ? c->stream : &legacy;
+  bool early = c->attribute_count == 1 && c->attributes->id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
+               c->attributes->value.programmatic_stream_serialization_allowed == 1;
+  if (!early || !s->launched) return done(1);
+  state.early++;
+  done(0);
+  return cuLaunchKernel(f, c->grid_x, c->grid_y, c->grid_z, c->block_x, c->block_y, c->block_z, c->shared_bytes, c->stream,
+                        args, extra);
+}
+#endif
 /* For stand-ins of libraries: a function as work, with a copy of its argument; where memory of the device really is. */
 EXPORT CUresult fake_cuda_call(CUstream s, void (*call)(const void *), const void *argument, size_t bytes) {
   lock();
@@ -354,7 +369,7 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream s, int mode) {
   lock();
   if (!s || s->capturing || mode != CU_STREAM_CAPTURE_MODE_RELAXED) return done(900);
   if (state.capture_error) return done((CUresult)state.capture_error);
-  s->capturing = true;
+  s->capturing = true, s->launched = false;
   s->captured.count = 0;
   state.captures++;
   return done(0);
@@ -366,7 +381,7 @@ static struct CUgraph_st copy_of(const struct CUgraph_st *g) {
 }
 EXPORT CUresult cuStreamEndCapture(CUstream s, CUgraph *out) {
   lock();
-  s->capturing = false;
+  s->capturing = s->launched = false;
   *out = malloc(sizeof **out);
   **out = copy_of(&s->captured);
   state.graphs++;

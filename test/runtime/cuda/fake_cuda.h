@@ -31,7 +31,7 @@ struct fake_cuda {
   /* now */
   int64_t blocks, bytes, pinned, streams, events, modules, contexts, graphs, depth;
   /* since the last reset */
-  int64_t uploads, uploaded, downloads, downloaded, moves, sets, launches, replays, captures, frees, most_shared;
+  int64_t uploads, uploaded, downloads, downloaded, moves, sets, launches, replays, captures, frees, most_shared, early;
   /* settings */
   int64_t devices, memory, driver_version, init_error, load_error, capture_error;
 };

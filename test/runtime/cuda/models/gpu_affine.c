@@ -1,12 +1,17 @@
 /* y = scale * x + w (rows of 8 floats) and count, which counts the runs; the batch is dynamic. `scale` is written by the
  * host program into the arena, x goes through a buffer of the context. READ: the host program reads x[0] and gives it
- * as another factor. FAIL: main fails. SHARED: bytes of shared memory of a launch. */
+ * as another factor. FAIL: main fails. SHARED: bytes of shared memory of a launch. WAITS: its kernels wait for others;
+ * then there are three, the last of which counts again. */
 #include "../../models/fake.h"
 #include "cuda/cuda.h"
 #include "fake_cuda.h"
 
 #ifndef SHARED
 #define SHARED 0
+#endif
+
+#ifndef WAITS
+#define WAITS 0
 #endif
 
 enum { COLUMNS = 8 };
@@ -45,8 +50,8 @@ static const struct fake_image image = {FAKE_IMAGE, {{"affine", affine, 4, 0}, {
 #endif
 
 #define KERNEL __attribute__((section(AICC_CUDA_KERNELS), aligned(8), used))
-static aicc_cuda_kernel k_affine KERNEL = {IMAGE, "affine", affine_range, MACHINE, 0};
-static aicc_cuda_kernel k_count KERNEL = {IMAGE, "count", count_range, MACHINE, 0};
+static aicc_cuda_kernel k_affine KERNEL = {IMAGE, "affine", affine_range, MACHINE, WAITS};
+static aicc_cuda_kernel k_count KERNEL = {IMAGE, "count", count_range, MACHINE, WAITS};
 
 static int model_main(void *ctx, void **buffers, const int64_t *dims, const char *weights, char *arena) {
   const int64_t bytes = dims[0] * COLUMNS * (int64_t)sizeof(float);
@@ -68,7 +73,8 @@ static int model_main(void *ctx, void **buffers, const int64_t *dims, const char
   aicc_cuda_write(ctx, at, &scale, sizeof scale);
   aicc_cuda_launch(ctx, &k_affine, (int32_t)dims[0], 1, 1, COLUMNS, 1, 1, SHARED, (void *[]){&copy, &weights, &at, &buffers[1]}, 4);
   aicc_buffer_release(ctx, copy);
-  aicc_cuda_launch(ctx, &k_count, 1, 1, 1, 1, 1, 1, 0, (void *[]){&arena, &buffers[2]}, 2);
+  for (int i = 0; i <= WAITS; i++)
+    aicc_cuda_launch(ctx, &k_count, 1, 1, 1, 1, 1, 1, 0, (void *[]){&arena, &buffers[2]}, 2);
   return 0;
 }
 
