@@ -66,23 +66,24 @@ def power_by_products(rw: Rewriter, op: Any) -> bool:
 
 @pattern("div")
 def divide_by_constant(rw: Rewriter, op: Any) -> bool:
-    """`x / c --> x * (1/c)` where 1/c is exact, or for f32 and f64, at one more rounding"""
+    """`x / c --> x * (1/c)` where 1/c is exact, or at one more rounding: of f32 and f64, of more than one number"""
     x, divisor = rw.operands(op)
     known = rw.constant(divisor)
     dtype = rw.dtype(x)
     if known is None or known.size == 0 or dtype not in FLOAT or rw.is_weight(x):
         return False
-    inverse = _inverse(known, dtype)
+    one = all(size == 1 for size in rw.shape(op.results[0]))  # a scale, which many numbers are rounded by
+    inverse = _inverse(known, dtype, rounded=dtype in (DType.F32, DType.F64) and not one)
     return inverse is not None and rw.replace(op, rw.build("mul", x, rw.const(inverse)))
 
 
-def _inverse(divisor: Array, dtype: DType) -> Array | None:
-    """`1 / divisor` when multiplying by it does as well as dividing: no overflow, no denormals."""
+def _inverse(divisor: Array, dtype: DType, rounded: bool) -> Array | None:
+    """`1 / divisor` when multiplying by it does as well as dividing: no overflow, no denormals, exact or `rounded`."""
     wide = np.abs(divisor.astype(np.float64))
     if not np.all(np.isfinite(wide)) or np.any(wide < 1e-30) or np.any(wide > 1e30):
         return None
     exact = bool(np.all(np.frexp(wide)[0] == 0.5))
-    if not exact and dtype not in (DType.F32, DType.F64):
+    if not exact and not rounded:
         return None
     out: Array = (1.0 / divisor.astype(np.float64)).astype(dtype.numpy)
     return out if np.all(out != 0) and np.all(np.isfinite(out.astype(np.float64))) else None

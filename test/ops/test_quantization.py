@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import aicc
 from aicc.driver import Options, compile_model
@@ -229,6 +230,23 @@ def residual_block(rng: np.random.Generator, dtype: Any) -> Graph:
     v = grid(v, s[4], zeros[4]).transpose(0, 2, 3, 1) @ (w3 * t3) * s[4]
     g.output(out, v.astype(np.float32))
     return g
+
+
+def test_scales_of_a_run_are_divided(rng: np.random.Generator) -> None:
+    """DynamicQuantizeLinear divides the range by 255 in f32: times 1/255, a scale may be the next number."""
+    for positive in (False, True) * 3:
+        x = rng.normal(size=777).astype(np.float32)
+        x = np.abs(x) if positive else x
+        g = Graph()
+        names = ["y", "scale", "zero"]
+        g.nodes.append(helper.make_node("DynamicQuantizeLinear", [g.input(x)], names))
+        low, high = min(x.min(), np.float32(0)), max(x.max(), np.float32(0))
+        scale = np.asarray((high - low) / np.float32(255))
+        zero = np.asarray(np.rint(np.clip(-low / scale, 0, 255)), np.uint8)
+        y = np.clip(np.rint(x / scale) + np.float32(zero), 0, 255).astype(np.uint8)
+        for name, array in zip(names, (y, scale, zero), strict=True):
+            g.output(name, array)
+        run(g)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
