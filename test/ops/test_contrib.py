@@ -54,14 +54,15 @@ def test_quantized_unary():
 
 
 def test_matmul_integer_to_float():
-    a, b = RNG.integers(0, 255, (4, 9), U8), RNG.integers(-128, 127, (9, 5), np.int8)
+    """Sums of larger weights saturate in ONNX Runtime on x86 CPUs without VNNI, here and in the next test."""
+    a, b = RNG.integers(0, 255, (4, 9), U8), RNG.integers(-64, 64, (9, 5), np.int8)
     scale = np.float32([0.01])
     per_column = RNG.uniform(0.01, 0.02, 5).astype(np.float32)
     check("MatMulIntegerToFloat", a, b, scale, per_column, np.array([7], U8), np.zeros(5, np.int8), normal(5))
 
 
 def test_dynamic_quantize_matmul():
-    b = RNG.integers(-128, 127, (16, 5), np.int8)
+    b = RNG.integers(-64, 64, (16, 5), np.int8)
     check(
         "DynamicQuantizeMatMul",
         normal(4, 16),

@@ -73,10 +73,8 @@ def test_lstm_of_bytes(per_channel: bool, direction: str, rng: np.random.Generat
     """A single step from no state is ONNX Runtime's own; more steps are an LSTM's whose input is rounded."""
     hidden, width, dirs = 6, 9, 2 if direction == "bidirectional" else 1
     size = (dirs, 4 * hidden) if per_channel else (dirs,)
-    w, r = (
-        steps(rng, dirs, width, 4 * hidden, dtype=np.int8),
-        steps(rng, dirs, hidden, 4 * hidden, dtype=np.int8),
-    )
+    # sums of larger weights saturate in ONNX Runtime on x86 CPUs without VNNI
+    w, r = (rng.integers(-64, 64, (dirs, rows, 4 * hidden)).astype(np.int8) for rows in (width, hidden))
     w_scale, r_scale = (rng.uniform(0.001, 0.004, size).astype(np.float32) for _ in range(2))
     most = 1 if per_channel else 9  # what ONNX Runtime takes
     w_zero, r_zero = (rng.integers(0, most, size).astype(np.int8) for _ in range(2))
