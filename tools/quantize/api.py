@@ -135,7 +135,10 @@ def _why_nothing(model: onnx.ModelProto, wanted: Sequence[str], static: bool) ->
     if static and any(found & set(wanted) for found in inner):
         return "layers of branches and loops have no ranges. Modes weights and dynamic quantize them."
     *most, last = wanted
-    return f"no {', '.join(most)} or {last} has constant f32 weights, or all are excluded."
+    return (
+        f"no {', '.join(most)} or {last} has constant f32 weights, or all are excluded. Weights of MatMul and "
+        "Gemm are the second operand, of two dims; alpha and beta of Gemm are 1."
+    )
 
 
 def _opset(options: QuantizeOptions) -> int:
