@@ -21,13 +21,15 @@ from aicc.passes.kernels.ir_tools import (
     n_inputs,
     nested_ops,
 )
+from aicc.passes.kernels.transposed_views import over_view
 
 
 @dataclass(frozen=True)
 class FoldTransposes(Pass):
     """Moves copying generics (transposes, broadcasts) into the maps of their neighbours.
 
-    A fold keeps the innermost dim innermost, so that vector loads stay vector loads.
+    A fold keeps the innermost dim innermost, so that vector loads stay vector loads. Copies that are left go to the
+    other side of a view between them and their neighbours (`transposed_views.py`), and are folded from there.
 
     before --> after
       %t = generic {(i,j,k) -> (j,i,k) | copy} %x      --> (gone)
@@ -40,14 +42,26 @@ class FoldTransposes(Pass):
 
     def run(self, module: Any, ctx: PassContext) -> None:
         main = main_of(module)
-        changed = True
-        while changed:
-            changed = False
-            for op in [o for o in nested_ops(main.operation) if is_generic(o)]:
-                if is_copy(op) and (_into_consumers(op) or _into_producer(op, 0)):
-                    changed = True
-                elif is_parallel(op) and not is_copy(op):
-                    changed |= any(_into_producer(op, i) for i in range(n_inputs(op)))
+        _fold(main)
+        moved = [over_view(op) for op in _generics(main) if is_copy(op)]
+        if any(moved):
+            _fold(main)
+
+
+def _generics(main: Any) -> list[Any]:
+    return [o for o in nested_ops(main.operation) if is_generic(o)]
+
+
+def _fold(main: Any) -> None:
+    """Until nothing changes."""
+    changed = True
+    while changed:
+        changed = False
+        for op in _generics(main):
+            if is_copy(op) and (_into_consumers(op) or _into_producer(op, 0)):
+                changed = True
+            elif is_parallel(op) and not is_copy(op):
+                changed |= any(_into_producer(op, i) for i in range(n_inputs(op)))
 
 
 def _into_consumers(copy: Any) -> bool:

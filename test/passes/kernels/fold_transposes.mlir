@@ -95,3 +95,43 @@ func.func @main(%x: tensor<4x8xf32>, %init: tensor<f32>) -> tensor<f32> {
   } -> tensor<f32>
   return %s : tensor<f32>
 }
+
+// -----
+
+// Heads in groups: a transpose goes to the other side of the view, and from there into the read, or into the write.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[X:.*]] = tensor.expand_shape %arg0 {{\[\[}}0], [1, 2], [3]] output_shape [%arg1, 2, 3, 16]
+// CHECK: %[[Y:.*]] = linalg.generic {{.*}} ins(%[[X]] : tensor<?x2x3x16xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: %[[R:.*]] = tensor.collapse_shape %[[Y]] {{\[\[}}0], [1, 2], [3]]
+// CHECK-NEXT: return %[[R]]
+func.func @main
+// CHECK: %[[X:.*]] = tensor.expand_shape %arg0 {{\[\[}}0], [1, 2], [3]] output_shape [%{{.*}}, 2, 3, 16] : tensor<?x6x16xf32> into tensor<?x2x3x16xf32>
+// CHECK: %[[Y:.*]] = linalg.generic {{{.*}}[#[[READ]], #{{.*}}]{{.*}}} ins(%[[X]]
+// CHECK-NOT: linalg.generic
+// CHECK: tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2], [3]]
+// CHECK-NEXT: return
+func.func @main(%x: tensor<?x6x16xf32>, %n: index) -> tensor<?x6x16xf32> {
+  %e = tensor.empty(%n) : tensor<6x?x16xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(h, s, d) -> (s, h, d)>, affine_map<(h, s, d) -> (h, s, d)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<?x6x16xf32>) outs(%e : tensor<6x?x16xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    linalg.yield %u : f32
+  } -> tensor<6x?x16xf32>
+  %v = tensor.expand_shape %t [[0, 1], [2], [3]] output_shape [2, 3, %n, 16] : tensor<6x?x16xf32> into tensor<2x3x?x16xf32>
+  %f = tensor.empty(%n) : tensor<2x3x?x16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%v : tensor<2x3x?x16xf32>) outs(%f : tensor<2x3x?x16xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %a = math.exp %u : f32
+    linalg.yield %a : f32
+  } -> tensor<2x3x?x16xf32>
+  %c = tensor.collapse_shape %s [[0, 1], [2], [3]] : tensor<2x3x?x16xf32> into tensor<6x?x16xf32>
+  %g = tensor.empty(%n) : tensor<?x6x16xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(s, h, d) -> (h, s, d)>, affine_map<(s, h, d) -> (s, h, d)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%c : tensor<6x?x16xf32>) outs(%g : tensor<?x6x16xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    linalg.yield %u : f32
+  } -> tensor<?x6x16xf32>
+  return %r : tensor<?x6x16xf32>
+}
