@@ -19,16 +19,14 @@ _AFTER = "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-to-llvm,
 
 # Arithmetic on 16-bit floats in float; conversions from and to bfloat in integer operations, since no
 # CPU before AVX512-BF16 has them and LLVM would call helpers that old compiler libraries lack.
-_SMALL_FLOATS = (
-    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
-    "canonicalize,arith-expand{include-bf16=1}"
-)
+_SMALL_FLOATS = "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},canonicalize"
+_BFLOAT = "arith-expand{include-bf16=1}"
 
 
 def pipeline(target: Target, small_floats: bool) -> str:
-    """The text of the pipeline for `target`."""
+    """The text of the pipeline for `target`; `small_floats`: what is left of 16-bit floats is conversions."""
     x86 = " enable-x86=1" if target.triple.startswith("x86_64") else ""
-    passes = [_SMALL_FLOATS] if small_floats else []
+    passes = [_BFLOAT] if small_floats else []
     return ",".join([*passes, _BEFORE, _VECTOR.format(x86=x86), _AFTER])
 
 
@@ -41,9 +39,11 @@ def convert(module: Any, target: Target, small_floats: bool | None = None) -> No
         split_fma(module)
     if small_floats is None:
         small_floats = _uses_small_floats(module)
-    text = pipeline(target, small_floats)
     try:
-        PassManager.parse(f"builtin.module({text})").run(module.operation)
+        if small_floats:
+            PassManager.parse(f"builtin.module({_SMALL_FLOATS})").run(module.operation)
+            convert_integers_by_float(module)
+        PassManager.parse(f"builtin.module({pipeline(target, small_floats)})").run(module.operation)
     except ir.MLIRError as error:
         raise CompileError(
             "AICC-2002", f"lowering to the llvm dialect failed: {error}", stage="llvm"
@@ -51,6 +51,26 @@ def convert(module: Any, target: Target, small_floats: bool | None = None) -> No
     check_llvm_only(module)
     if small_floats:
         move_as_integers(module)
+
+
+def convert_integers_by_float(module: Any) -> None:
+    """Integers become bfloat by f32, as in NumPy: LLVM would call a helper. Canonicalization makes one op of both.
+
+    %r = arith.sitofp %x : i32 to bf16 --> %f = arith.sitofp %x : i32 to f32; %r = arith.truncf %f : f32 to bf16
+    """
+    for op in _collect(module, {"arith.sitofp", "arith.uitofp"}):
+        kind = op.results[0].type
+        vector = kind if isinstance(kind, ir.VectorType) else None
+        if str(kind if vector is None else vector.element_type) != "bf16":
+            continue
+        wide: Any = ir.F32Type.get()
+        if vector is not None:
+            wide = ir.VectorType.get(vector.shape, wide)
+        with ir.InsertionPoint(op), op.location:
+            exact = ir.Operation.create(op.name, results=[wide], operands=list(op.operands)).results[0]
+            rounded = arith.TruncFOp(kind, exact).result
+        op.results[0].replace_all_uses_with(rounded)
+        op.erase()
 
 
 def move_as_integers(module: Any) -> None:

@@ -30,7 +30,7 @@ ROUNDING = {"f16": 2.0**-11, "bf16": 2.0**-8}
 """Of an operand, relative."""
 
 NETWORK = (
-    "(float[1,32,12,12] X, float[64,32,3,3] W, float[64,64,3,3] V, float[64] B) => (float[1,64,12,12] Y)"
+    "(float[1,64,12,12] X, float[64,64,3,3] W, float[64,64,3,3] V, float[64] B) => (float[1,64,12,12] Y)"
     " { T = Conv<pads=[1,1,1,1]>(X,W,B) R = Relu(T) U = Conv<pads=[1,1,1,1]>(R,V,B) S = Add(U,R) Y = Relu(S) }"
 )
 ATTENTION = (

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx.parser
 import pytest
 
 from aicc.dialects.types import WIDE, DType
+from aicc.driver import Options, compile_model
+from aicc.target import Target
 from test.ops.rig import case, check, check_all
 
 COMPUTED = [d for d in DType if d in WIDE]
@@ -51,6 +54,14 @@ def test_narrow_floats_round_to_even() -> None:
         case("Cast", x, to=d.onnx, rtol=0, expected=[x.astype(d.numpy)]) for d in (DType.F16, DType.BF16)
     ]
     check_all(cases, modes=("static",))
+
+
+def test_bfloat_of_integers_needs_no_helper() -> None:
+    """LLVM calls `__truncsfbf2` on CPUs before AVX512-BF16, which old compiler libraries lack."""
+    graph = "g (int32[37] X) => (bfloat16[37] Y) { Y = Cast<to=16>(X) }"
+    model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["": 19]> {graph}')
+    options = Options(Target.cpu_named("x86-64-v3"), emit="asm")
+    assert "__trunc" not in compile_model(model.SerializeToString(), None, options).text
 
 
 def test_cast_like(rng: np.random.Generator) -> None:

@@ -102,7 +102,8 @@ def test_quantized_where_and_gemm(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("past", [False, True])
 def test_quantized_attention(past: bool, rng: np.random.Generator) -> None:
-    x, w, bias = steps(rng, 2, 5, 12), steps(rng, 12, 48, dtype=np.int8), normal(rng, 48)
+    # halves of 8 bits: ONNX Runtime's sums of larger weights saturate on x86 without VNNI
+    x, w, bias = steps(rng, 2, 5, 12), steps(rng, 12, 48, dtype=np.int8) // 2, normal(rng, 48)
     rest: list[Any] = [np.array([5, 3], np.int32), scalar(120, np.uint8), scalar(0, np.int8)]
     if past:
         rest[0] = None
