@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from aicc.bindings import arith, func, ir, linalg, tensor
+from aicc.bindings import arith, func, ir, tensor
 from aicc.passes.buffers.layout import Buffer, contiguous_strides
+from aicc.passes.kernels.ir_tools import each_of
 
 # Elements from which a launch costs less than the host's loop over scalars, and than one call of memcpy.
 _STRIDED, _CONTIGUOUS = 256, 1 << 16
@@ -58,14 +59,6 @@ def copy_kernel(main: Any, kernels: dict[str, Any], source: Buffer) -> str:
             for d, s in enumerate(shape)
         ]
         empty = tensor.EmptyOp(sizes, source.element).result
-        same = ir.AffineMapAttr.get(ir.AffineMap.get_identity(len(shape)))
-        parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
-        op = linalg.GenericOp(
-            [kind], [x], [empty], ir.ArrayAttr.get([same, same]), ir.ArrayAttr.get([parallel] * len(shape))
-        )
-        block = op.regions[0].blocks.append(*[source.element] * 2, arg_locs=[ir.Location.unknown()] * 2)
-        with ir.InsertionPoint(block):
-            linalg.YieldOp([block.arguments[0]])
-        func.ReturnOp([op.results[0]])
+        func.ReturnOp([each_of(x, empty)])
     kernels[name] = kernel
     return name

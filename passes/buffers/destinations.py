@@ -11,7 +11,7 @@ from typing import Any
 
 from aicc.bindings import ir
 from aicc.passes.buffers.layout import Buffer, Size
-from aicc.passes.kernels.ir_tools import defining_op
+from aicc.passes.kernels.ir_tools import defining_op, reassociation_of
 
 _VIEWS = ("tensor.expand_shape", "tensor.collapse_shape")
 
@@ -286,8 +286,3 @@ def kept_dims(small: Any, sizes: Sequence[Size]) -> list[int]:
     found = search(0, 0)
     assert found is not None, f"{t} is no slice of sizes {list(sizes)}"
     return found
-
-
-def reassociation_of(op: Any) -> list[list[int]]:
-    """The dim groups of an expand_shape or collapse_shape."""
-    return [[int(ir.IntegerAttr(i).value) for i in group] for group in op.attributes["reassociation"]]

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aicc.bindings import ir, memref
-from aicc.passes.buffers.destinations import kept_dims, reassociation_of, slice_of
+from aicc.passes.buffers.destinations import kept_dims, slice_of
 from aicc.passes.buffers.host_rules import host_rule
 from aicc.passes.buffers.layout import Buffer, as_value, const_index, whole
+from aicc.passes.kernels.ir_tools import reassociation_of
 from aicc.passes.weight_ops import loaded_symbol
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from aicc.bindings import func, ir, linalg, tensor
 from aicc.dialects.types import TensorType
 from aicc.errors import CompileError
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops
+from aicc.passes.kernels.ir_tools import defining_op, each_of, main_of, nested_ops
 from aicc.passes.kernels.narrow import NarrowWeights
 from aicc.passes.kernels.weights import weight_part, weight_symbol
 from aicc.passes.schedules import registry
@@ -338,15 +338,4 @@ def _pack(source: Any, plain: Any, packed: Any, layout: PackLayout) -> Any:
     for k, (d, t) in enumerate(zip(layout.inner_dims_pos, layout.inner_tiles, strict=True)):
         exprs[d] = exprs[d] * t + dims[n_outer + k]
     empty = tensor.EmptyOp(list(packed.shape), plain.element_type).result
-    maps = [ir.AffineMap.get(packed.rank, 0, exprs), ir.AffineMap.get_identity(packed.rank)]
-    op = linalg.GenericOp(
-        [packed],
-        [source],
-        [empty],
-        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
-        ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * packed.rank),
-    )
-    block = op.regions[0].blocks.append(*[plain.element_type] * 2, arg_locs=[ir.Location.unknown()] * 2)
-    with ir.InsertionPoint(block):
-        linalg.YieldOp([block.arguments[0]])
-    return op.results[0]
+    return each_of(source, empty, ir.AffineMap.get(packed.rank, 0, exprs))

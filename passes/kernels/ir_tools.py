@@ -1,11 +1,11 @@
-"""Small views of the IR shared by the kernel passes: uses, captures, iterator types, maps."""
+"""Small views of the IR shared by the kernel passes: uses, captures, iterator types, maps; plain generics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aicc.bindings import ir
+from aicc.bindings import ir, linalg
 
 
 def main_of(module: Any) -> Any:
@@ -167,6 +167,33 @@ def ancestor_in(op: Any, block: Any) -> Any | None:
         parent = current.parent
         current = parent.operation if parent is not None else None
     return None
+
+
+def reassociation_of(op: Any) -> list[list[int]]:
+    """The dim groups of an expand_shape or collapse_shape."""
+    return [[int(ir.IntegerAttr(i).value) for i in group] for group in op.attributes["reassociation"]]
+
+
+def each_of(source: Any, init: Any, read: Any = None, through: Callable[[Any], Any] | None = None) -> Any:
+    """A generic whose elements, one for each of `init`, are those of `source` at `read` (an affine map; None: the same
+    place), put `through` what builds ops on a scalar (None: as they are); at the insertion point."""
+    of, to = ir.RankedTensorType(source.type), ir.RankedTensorType(init.type)
+    same = ir.AffineMap.get_identity(to.rank)
+    parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
+    op = linalg.GenericOp(
+        [to],
+        [source],
+        [init],
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(same if read is None else read), ir.AffineMapAttr.get(same)]),
+        ir.ArrayAttr.get([parallel] * to.rank),
+    )
+    block = op.regions[0].blocks.append(
+        of.element_type, to.element_type, arg_locs=[ir.Location.unknown()] * 2
+    )
+    with ir.InsertionPoint(block):
+        element = block.arguments[0]
+        linalg.YieldOp([element if through is None else through(element)])
+    return op.results[0]
 
 
 def set_operands(op: Any, mapping: Sequence[tuple[int, Any]]) -> None:

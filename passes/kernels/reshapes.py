@@ -19,6 +19,7 @@ from aicc.passes.kernels.ir_tools import (
     main_of,
     maps,
     nested_ops,
+    reassociation_of,
 )
 
 
@@ -100,7 +101,7 @@ def _over_view(op: Any, value: Any, roots: set[Any]) -> bool:
     chain = inner is not None and inner.name == "tensor.insert_slice" and _pieces(inner, roots) is not None
     if not (source in roots or chain) or len(list(source.uses)) != 1:
         return False
-    groups = [[ir.IntegerAttr(i).value for i in g] for g in view.attributes["reassociation"]]
+    groups = reassociation_of(view)
     if not groups:
         return False
     shape = list(ir.RankedTensorType(source.type).shape)
@@ -129,7 +130,7 @@ def _over_expansion(op: Any, value: Any, roots: set[Any]) -> bool:
     source = view.operands[0]
     if source not in roots or len(list(source.uses)) != 1:
         return False
-    groups = [[ir.IntegerAttr(i).value for i in g] for g in view.attributes["reassociation"]]
+    groups = reassociation_of(view)
     wide, shape = (list(ir.RankedTensorType(v.type).shape) for v in (value, source))
     if not groups or not all(isinstance(n, int) and n >= 0 for n in shape):
         return False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from aicc.bindings import arith, ir, linalg, tensor
+from aicc.bindings import arith, ir, tensor
 from aicc.dialects.types import DType, TensorType
 from aicc.passes.base import Pass, PassContext
 from aicc.passes.kernels.attention import is_softmax_of_product
 from aicc.passes.kernels.casts import MOVES, narrow_source, pads_with_zero, rebuilt
-from aicc.passes.kernels.ir_tools import defining_op, is_contraction, main_of, nested_ops
+from aicc.passes.kernels.ir_tools import defining_op, each_of, is_contraction, main_of, nested_ops
 from aicc.passes.kernels.weights import weight_symbol
 from aicc.passes.weight_ops import declare_weight, load_weight
 from aicc.weights import Recipe
@@ -105,25 +105,13 @@ def _after(value: Any) -> Any:
 def _converted(value: Any, kind: Any) -> Any:
     """A generic that converts each element to `kind`; at the insertion point."""
     source = ir.RankedTensorType(value.type)
-    result = ir.RankedTensorType.get(list(source.shape), kind)
     sizes = [
         tensor.DimOp(value, _index(d)).result if source.is_dynamic_dim(d) else int(source.shape[d])
         for d in range(source.rank)
     ]
     empty = tensor.EmptyOp(sizes, kind).result
-    identity = ir.AffineMapAttr.get(ir.AffineMap.get_identity(source.rank))
-    op = linalg.GenericOp(
-        [result],
-        [value],
-        [empty],
-        ir.ArrayAttr.get([identity, identity]),
-        ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * source.rank),
-    )
-    block = op.regions[0].blocks.append(source.element_type, kind, arg_locs=[ir.Location.unknown()] * 2)
-    with ir.InsertionPoint(block):
-        make = arith.TruncFOp if str(kind) != "f32" else arith.ExtFOp
-        linalg.YieldOp([make(kind, block.arguments[0]).result])
-    return op.results[0]
+    make = arith.TruncFOp if str(kind) != "f32" else arith.ExtFOp
+    return each_of(value, empty, through=lambda x: make(kind, x).result)
 
 
 def _index(number: int) -> Any:

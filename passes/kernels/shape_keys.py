@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from aicc.bindings import ir
-from aicc.passes.kernels.ir_tools import defining_op, inits
+from aicc.passes.kernels.ir_tools import defining_op, inits, reassociation_of
 
 Key = Hashable
 
@@ -40,8 +40,7 @@ def dim_key(value: Any, i: int) -> Key:
     if op.name == "tensor.expand_shape":
         return index_key(op.operands[1 + number])
     if op.name == "tensor.collapse_shape":
-        group = ir.ArrayAttr(op.attributes["reassociation"])[i]
-        return _product([dim_key(op.operands[0], ir.IntegerAttr(d).value) for d in group])
+        return _product([dim_key(op.operands[0], d) for d in reassociation_of(op)[i]])
     return _measured(value, i)
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from aicc.bindings import arith, ir, tensor
 from aicc.passes.base import Pass, PassContext
-from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops, pad_of
+from aicc.passes.kernels.ir_tools import defining_op, main_of, nested_ops, pad_of, reassociation_of
 from aicc.passes.schedules import registry
 from aicc.target import Target
 
@@ -85,7 +85,7 @@ def _padding_of(value: Any, kernels: dict[str, Any]) -> _Padding | None:
     if min(*low, *high) < 0 or constant is None or constant.name != "arith.constant":
         return None
     if split is not None:
-        groups = [len(ir.ArrayAttr(group)) for group in ir.ArrayAttr(split.attributes["reassociation"])]
+        groups = [len(group) for group in reassociation_of(split)]
         if any(count > 1 and (a or b) for count, a, b in zip(groups, low, high, strict=True)):
             return None
         low, high = (

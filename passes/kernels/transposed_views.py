@@ -14,8 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aicc.bindings import ir, linalg, tensor
-from aicc.passes.kernels.ir_tools import defining_op, dynamic_sizes, inputs, is_generic, maps, n_inputs
+from aicc.bindings import ir, tensor
+from aicc.passes.kernels.ir_tools import (
+    defining_op,
+    dynamic_sizes,
+    each_of,
+    inputs,
+    is_generic,
+    maps,
+    n_inputs,
+    reassociation_of,
+)
 
 
 def over_view(copy: Any) -> bool:
@@ -42,7 +51,7 @@ def _before_expansion(copy: Any, order: Sequence[int]) -> bool:
         return False
     if not all(_reads(use) for use in view.results[0].uses):
         return False
-    groups = _groups(view)
+    groups = reassociation_of(view)
     sizes = _sizes(view)
     wide = [w for d in order for w in groups[d]]
     with ir.InsertionPoint(view), copy.location:
@@ -68,7 +77,7 @@ def _after_collapse(copy: Any, order: Sequence[int]) -> bool:
         or _only_user(view.results[0]) is None
     ):
         return False
-    groups = _groups(view)
+    groups = reassociation_of(view)
     turned = [groups[order.index(d)] for d in range(len(order))]
     dims = [g for group in turned for g in group]
     shape = ir.RankedTensorType(source.type)
@@ -95,10 +104,6 @@ def _only_user(value: Any) -> Any | None:
 def _reads(use: Any) -> bool:
     user = use.owner.operation
     return is_generic(user) and use.operand_number < n_inputs(user)
-
-
-def _groups(view: Any) -> list[list[int]]:
-    return [[ir.IntegerAttr(i).value for i in group] for group in view.attributes["reassociation"]]
 
 
 def _numbered(lengths: Iterable[int]) -> list[list[int]]:
@@ -130,13 +135,4 @@ def _copied(source: Any, order: Sequence[int], sizes: Sequence[Any]) -> Any:
     element = ir.RankedTensorType(source.type).element_type
     rank = len(order)
     empty = tensor.EmptyOp(list(sizes), element).result
-    read = ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(d) for d in order])
-    both = [ir.AffineMapAttr.get(m) for m in (read, ir.AffineMap.get_identity(rank))]
-    parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
-    op = linalg.GenericOp(
-        [empty.type], [source], [empty], ir.ArrayAttr.get(both), ir.ArrayAttr.get([parallel] * rank)
-    )
-    block = op.regions[0].blocks.append(element, element, arg_locs=[ir.Location.unknown()] * 2)
-    with ir.InsertionPoint(block):
-        linalg.YieldOp([block.arguments[0]])
-    return op.results[0]
+    return each_of(source, empty, ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(d) for d in order]))

@@ -59,9 +59,8 @@ def quantize(
     Raises CompileError AICC-4001 (output), AICC-4002 (options), AICC-4004 (the model or the data), ImportError_.
     """
     options = options or QuantizeOptions(**changes)
-    source = expand_functions(
-        _read(model)
-    )  # layers inside are layers, and converting to an opset loses functions
+    # layers inside functions are layers, and converting to an opset loses functions
+    source = expand_functions(_read(model))
     if output is not None:
         from aicc.driver import check_writable
 
