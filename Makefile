@@ -55,9 +55,9 @@ lint: $(VENV)/.dev
 
 # mypy follows files, not import hooks: it sees the package as a folder of links.
 types: $(VENV)/.dev
-	@rm -rf build/farm && mkdir -p build/farm/aicc
-	@ln -s $(abspath compiler)/* $(abspath dialects) $(abspath passes) $(abspath tools) build/farm/aicc/
-	@MYPYPATH=build/farm $(BIN)/mypy -p aicc
+	@rm -rf build/types && mkdir -p build/types/aicc
+	@ln -s $(abspath compiler)/* $(abspath dialects) $(abspath passes) $(abspath tools) build/types/aicc/
+	@MYPYPATH=build/types $(BIN)/mypy -p aicc
 
 docs: $(VENV)/.aicc  ## regenerate the generated pages of docs/
 	@$(RUN) -m aicc.tools.docs
